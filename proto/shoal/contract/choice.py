@@ -1,0 +1,124 @@
+"""Which variant of an archive a budget picks: one rule for the compressor and the controller.
+
+The rule (contracts: section 3): among the points that meet floor and budget, the best by the
+objective. For `accuracy`, points whose validation intervals overlap the best one's are equal, and
+ties go by agreement with the source, then latency, then bytes; for the other objectives ties go by
+latency, then bytes; the digest settles what is left. With objective latency or accuracy a point
+slower than the source is not taken while the source itself meets artifact and memory budget.
+"""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shoal.contract.budget import Budget
+from shoal.contract.digest import Digest
+
+SLOWER = 1.03  # measured ratio above which a point counts as slower than the source
+
+
+class Objective(enum.StrEnum):
+    """What "best" means among the points that fit."""
+
+    ACCURACY = "accuracy"
+    LATENCY = "latency"
+    BYTES = "bytes"
+    MEMORY = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One measured variant of an archive.
+
+    `score` is on the evaluation rows and decides the floor; `validation_score` with its interval is
+    on the search's own split and decides the choice. Latency in milliseconds.
+    """
+
+    digest: Digest
+    bytes: int
+    score: float
+    validation_score: float
+    validation_interval: tuple[float, float]
+    agreement: float
+    latency_p95_ms: float
+    latency_ratio: float
+    peak_memory_bytes: int
+    is_source: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss:
+    """The variant nearest to one limit, and by how much it missed it."""
+
+    constraint: str
+    limit: float
+    nearest: float
+    missed_by: float
+    digest: Digest
+
+
+def ranked(
+    points: Sequence[Point], budget: Budget, min_score: float, objective: Objective
+) -> tuple[Point, ...]:
+    """All feasible points, best first: the choice and then what it may fall to."""
+    fitting = [p for p in points if not _misses(p, budget, min_score)]
+    if objective in {Objective.LATENCY, Objective.ACCURACY} and _source_fits(points, budget):
+        fitting = [p for p in fitting if p.is_source or p.latency_ratio <= SLOWER]
+    if objective is not Objective.ACCURACY:
+        return tuple(sorted(fitting, key=lambda p: _key(p, objective)))
+    order: list[Point] = []
+    while fitting:
+        best = max(fitting, key=lambda p: (p.validation_score, p.agreement))
+        tied = [p for p in fitting if p.validation_interval[1] >= best.validation_interval[0]]
+        order.extend(sorted(tied, key=lambda p: _key(p, objective)))
+        fitting = [p for p in fitting if p not in tied]
+    return tuple(order)
+
+
+def nearest(points: Sequence[Point], budget: Budget, min_score: float) -> tuple[Miss, ...]:
+    """For each constraint that some point misses, the point that comes closest to meeting it.
+
+    Among the points that meet every other constraint where there are any, else among all of them.
+    """
+    result = []
+    for name in ("min_score", "artifact_bytes", "memory_bytes", "latency_ms_p95"):
+        others = [p for p in points if set(_misses(p, budget, min_score)) <= {name}] or list(points)
+        if not others or any(name not in _misses(p, budget, min_score) for p in others):
+            continue
+        best = min(others, key=lambda p: (_misses(p, budget, min_score)[name][1], p.digest))
+        limit, by = _misses(best, budget, min_score)[name]
+        value = limit - by if name == "min_score" else limit + by
+        result.append(
+            Miss(constraint=name, limit=limit, nearest=value, missed_by=by, digest=best.digest)
+        )
+    return tuple(result)
+
+
+def _misses(point: Point, budget: Budget, min_score: float) -> dict[str, tuple[float, float]]:
+    """Constraint name to (limit, positive miss)."""
+    missed: dict[str, tuple[float, float]] = {}
+    if point.score < min_score:
+        missed["min_score"] = (min_score, min_score - point.score)
+    for name, limit, value in (
+        ("artifact_bytes", budget.artifact_bytes, point.bytes),
+        ("memory_bytes", budget.memory_bytes, point.peak_memory_bytes),
+        ("latency_ms_p95", budget.latency_p95_ms, point.latency_p95_ms),
+    ):
+        if limit is not None and value > limit:
+            missed[name] = (limit, value - limit)
+    return missed
+
+
+def _source_fits(points: Sequence[Point], budget: Budget) -> bool:
+    unlimited = Budget(artifact_bytes=budget.artifact_bytes, memory_bytes=budget.memory_bytes)
+    return any(p.is_source and not _misses(p, unlimited, p.score) for p in points)
+
+
+def _key(point: Point, objective: Objective) -> tuple[float, float, float, str]:
+    first = {
+        Objective.ACCURACY: -point.agreement,
+        Objective.LATENCY: point.latency_p95_ms,
+        Objective.BYTES: float(point.bytes),
+        Objective.MEMORY: float(point.peak_memory_bytes),
+    }[objective]
+    return (first, point.latency_p95_ms, float(point.bytes), point.digest)

@@ -1,0 +1,43 @@
+"""Every size, count and rate that one side refuses to exceed, by name.
+
+A limit lives here when two processes must agree on it or when it guards a parser of foreign bytes.
+"""
+
+MIB = 1024 * 1024
+KIB = 1024
+
+# Device plane
+MESSAGE_BYTES = 4 * MIB  # the largest protobuf message on gRPC
+MQTT_PACKET_BYTES = 256 * KIB  # checked before publish; brokers are configured to the same
+MQTT_CHUNK_BYTES = 64 * KIB  # artifact bytes in one MQTT message
+GRPC_CHUNK_BYTES = 256 * KIB  # artifact bytes in one gRPC message
+DEPLOYMENTS_PER_DEVICE = 32
+ARTIFACTS_PER_ASSIGNMENT = 32
+GOLDEN_INPUTS = 10_000
+GOLDEN_BYTES = 16 * MIB
+DEVICE_NAME_CHARS = 63
+LABELS = 64
+MESSAGE_TEXT_CHARS = 2_000  # messages for people inside reports
+
+# Telemetry
+HISTOGRAM_BUCKETS = 160  # OpenTelemetry's default maximum for exponential histograms
+HISTOGRAM_SCALE = 5  # 2**(2**-5): buckets 2.2 % wide
+SPOOL_WINDOWS = 10_000
+CLASSES_COUNTED = 1_024
+
+# Operator plane
+MODEL_BYTES = 4 * 1024 * MIB
+DATA_BYTES = 4 * 1024 * MIB
+UPLOAD_CHUNK_BYTES = 4 * MIB
+MANIFEST_BYTES = 1 * MIB
+PAGE_ITEMS = 500
+EVENTS_KEPT = 10_000
+REVISIONS_KEPT = 50
+HISTORY_OF_CHANGES = 10_000  # store changes kept for watches before 410 Gone
+
+# Model parsing (a model file is hostile until proven otherwise)
+MODEL_NODES = 100_000
+MODEL_DIMS = 16
+EXTERNAL_FILES = 1_000
+PARSE_MEMORY_BYTES = 4 * 1024 * MIB
+PARSE_CPU_SECONDS = 60

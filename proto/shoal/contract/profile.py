@@ -1,0 +1,79 @@
+"""What a device can do, and the class of devices that can share variants.
+
+The profile class is the canonical hash of everything that changes which variants work and how fast
+they are on a device: architecture, ISA features that change int8 results, engine and version,
+providers, precisions, threads and speed tier. The budget is not part of it: one search serves a
+class, and each budget picks from its archive.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import NewType
+
+ProfileClass = NewType("ProfileClass", str)
+
+DEFAULT_PRECISIONS = ("int8", "fp32")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HardwareProfile:
+    """What the agent measured of its own machine.
+
+    `isa` holds only features that change int8 results or speed (avx2, avx512_vnni, asimddp, …),
+    sorted. `engines` maps engine name to version, for example (("onnxruntime", "1.31.1"),).
+    """
+
+    arch: str
+    cpu: str
+    cores: int
+    memory_bytes: int
+    disk_free_bytes: int
+    isa: tuple[str, ...]
+    engines: tuple[tuple[str, str], ...]
+    providers: tuple[str, ...]
+    speed_tier: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeChoice:
+    """How the engine is to run a variant: the part of a device profile that shapes the class."""
+
+    engine: str = "onnxruntime"
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    threads: int = 1
+    precisions: tuple[str, ...] = DEFAULT_PRECISIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassProfile:
+    """Everything that is hashed into a profile class."""
+
+    arch: str
+    isa: tuple[str, ...]
+    engine: str
+    engine_version: str
+    providers: tuple[str, ...]
+    precisions: tuple[str, ...]
+    threads: int
+    speed_tier: int
+
+    @property
+    def name(self) -> ProfileClass:
+        """The class name: 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
+        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return ProfileClass(hashlib.sha256(text.encode()).hexdigest()[:16])
+
+
+def class_profile(hardware: HardwareProfile, runtime: RuntimeChoice) -> ClassProfile:
+    """The class of a device with this hardware under this runtime choice."""
+    return ClassProfile(
+        arch=hardware.arch,
+        isa=tuple(sorted(hardware.isa)),
+        engine=runtime.engine,
+        engine_version=dict(hardware.engines).get(runtime.engine, ""),
+        providers=runtime.providers,
+        precisions=tuple(sorted(runtime.precisions)),
+        threads=runtime.threads,
+        speed_tier=hardware.speed_tier,
+    )

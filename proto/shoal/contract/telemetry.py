@@ -1,0 +1,38 @@
+"""Telemetry: what serving looked like in one window, per deployment and variant."""
+
+from dataclasses import dataclass
+
+from shoal.contract.digest import Digest
+from shoal.contract.histogram import Histogram
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetryWindow:
+    """One window of one slot; counts are of this window alone.
+
+    `start_ms` is UTC milliseconds since the epoch. `labelled` requests had their label fed back in
+    this window, `correct` of them were right. `classes` counts predicted classes as (class, count).
+    """
+
+    deployment: str
+    variant: Digest
+    generation: int
+    start_ms: int
+    duration_ms: int
+    requests: int
+    errors: int
+    latency_ms: Histogram
+    labelled: int = 0
+    correct: int = 0
+    classes: tuple[tuple[int, int], ...] = ()
+    rss_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetryBatch:
+    """Windows of one device; (boot_id, sequence) makes ingest idempotent."""
+
+    device: str
+    boot_id: str
+    sequence: int
+    windows: tuple[TelemetryWindow, ...]

@@ -1,0 +1,1 @@
+"""Generated messages and services of the device plane; regenerate with `make proto`."""
