@@ -1,0 +1,56 @@
+"""A recipe: the ordered passes that make one candidate out of the source.
+
+It is a frozen, hashable value. Its canonical JSON is the same on every machine, so its digest is a
+key for caches and names a variant's origin for ever. A pass config therefore holds only JSON
+scalars, tuples of them, and enums of strings.
+"""
+
+import json
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import Any
+
+from shoal.compressor.passes.protocol import Pass
+from shoal.contract import digest
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Passes in the order they run; the empty recipe is the source as it came."""
+
+    passes: tuple[Pass, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"passes": [{"method": …, …}, …]}`, the form that reports show."""
+        return {"passes": [_pass_json(config) for config in self.passes]}
+
+    @property
+    def canonical(self) -> str:
+        """JSON with sorted keys and no spaces: equal recipes, equal text."""
+        return json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @property
+    def digest(self) -> digest.Digest:
+        """The digest of the canonical JSON."""
+        return digest.of_bytes(self.canonical.encode())
+
+    @property
+    def title(self) -> str:
+        """A short name for people: the methods joined by ` + `."""
+        return " + ".join(config.method for config in self.passes) or "source"
+
+
+def _pass_json(config: Pass) -> dict[str, Any]:
+    return {field.name: _value_json(getattr(config, field.name)) for field in fields(config)}
+
+
+def _value_json(value: Any) -> Any:
+    match value:
+        case Enum():
+            return _value_json(value.value)
+        case None | bool() | int() | float() | str():
+            return value
+        case tuple():
+            return [_value_json(item) for item in value]
+        case _:
+            raise RuntimeError(f"a pass config cannot hold {type(value).__name__}: {value!r}")
