@@ -1,0 +1,1 @@
+"""Where the controller keeps what it knows: records, telemetry and blobs behind three ports."""

@@ -1,0 +1,142 @@
+"""Blobs in a directory: `blobs/sha256/<hex>`, complete and verified or not there at all.
+
+A blob appears by rename after its bytes are on disk, so every name is the digest of its content.
+Uploads grow in `uploads/<hex>` and survive a restart; the sender asks for the offset and goes on.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from shoal.contract import digest as digests
+from shoal.contract.digest import Digest
+from shoal.contract.problem import ConflictError, InvalidError, NotFoundError, Problem
+from shoal.contract.reason import Reason
+
+
+class Blobs:
+    """The `BlobStore` port over the controller's data directory, and resumable uploads."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._blobs = data_dir / "blobs" / "sha256"
+        self._uploads = data_dir / "uploads"
+        self._blobs.mkdir(parents=True, exist_ok=True)
+        self._uploads.mkdir(parents=True, exist_ok=True)
+
+    def has(self, digest: Digest) -> bool:
+        """See `BlobStore.has`."""
+        return self._place(digest).is_file()
+
+    def size(self, digest: Digest) -> int:
+        """See `BlobStore.size`."""
+        return self.path(digest).stat().st_size
+
+    def path(self, digest: Digest) -> Path:
+        """See `BlobStore.path`."""
+        place = self._place(digest)
+        if not place.is_file():
+            raise NotFoundError(
+                Problem(reason=Reason.NOT_FOUND, message=f"blob {digest} does not exist")
+            )
+        return place
+
+    async def put_file(self, path: Path) -> Digest:
+        """See `BlobStore.put_file`."""
+        return await asyncio.to_thread(self._keep_copy, path)
+
+    async def read(self, digest: Digest, offset: int, length: int) -> bytes:
+        """See `BlobStore.read`."""
+        return await asyncio.to_thread(_read, self.path(digest), offset, length)
+
+    def uploaded(self, digest: Digest) -> int:
+        """How many bytes of an unfinished upload are here."""
+        partial = self._partial(digest)
+        return partial.stat().st_size if partial.is_file() else 0
+
+    async def upload(self, digest: Digest, offset: int, data: bytes, total: int) -> bool:
+        """Append `data` at `offset` of an upload of `total` bytes; True once the blob is complete.
+
+        Raises:
+            ConflictError: `offset` is not where the upload stands.
+            InvalidError: more bytes than `total`, or the whole has another digest (the upload
+                starts over then).
+        """
+        return await asyncio.to_thread(self._append, digest, offset, data, total)
+
+    def _append(self, digest: Digest, offset: int, data: bytes, total: int) -> bool:
+        if self.has(digest):
+            return True
+        partial = self._partial(digest)
+        here = self.uploaded(digest)
+        if offset != here:
+            raise ConflictError(
+                Problem(
+                    reason=Reason.CONFLICT,
+                    message=f"the upload of {digest} stands at byte {here}, not {offset}",
+                    hint=f"continue at Upload-Offset {here}",
+                )
+            )
+        if here + len(data) > total:
+            raise InvalidError(
+                Problem(reason=Reason.INVALID, message=f"more bytes than Upload-Length {total}")
+            )
+        with partial.open("ab") as file:
+            file.write(data)
+        if here + len(data) < total:
+            return False
+        self._finish(partial, digest)
+        return True
+
+    def _finish(self, partial: Path, digest: Digest) -> None:
+        found = digests.of_file(partial)
+        if found != digest:
+            partial.unlink()
+            raise InvalidError(
+                Problem(
+                    reason=Reason.DIGEST_MISMATCH,
+                    message=f"the bytes sent have digest {found}, not {digest}",
+                    hint="send the file again from the start",
+                )
+            )
+        self._place_durably(partial, digest)
+
+    def _keep_copy(self, path: Path) -> Digest:
+        descriptor, name = tempfile.mkstemp(dir=self._uploads, prefix="put-")
+        copy = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as target, path.open("rb") as source:
+                shutil.copyfileobj(source, target, 1 << 20)
+            # Hashed from the copy: the original may change under our hands.
+            digest = digests.of_file(copy)
+            self._place_durably(copy, digest)
+        finally:
+            copy.unlink(missing_ok=True)
+        return digest
+
+    def _place_durably(self, file: Path, digest: Digest) -> None:
+        _sync(file, os.O_RDONLY)
+        file.replace(self._place(digest))
+        _sync(self._blobs, os.O_RDONLY | os.O_DIRECTORY)
+
+    def _place(self, digest: Digest) -> Path:
+        return self._blobs / digests.hex_of(digests.parse(digest))
+
+    def _partial(self, digest: Digest) -> Path:
+        return self._uploads / digests.hex_of(digests.parse(digest))
+
+
+def _read(path: Path, offset: int, length: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(length)
+
+
+def _sync(path: Path, flags: int) -> None:
+    """Flush a file's bytes, or a directory's names, to the disk."""
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,184 @@
+"""Store and telemetry in memory: for simulations and tests, and for a controller that may forget.
+
+Except for `changes` with nothing to yield, nothing here ever suspends, so that a deterministic
+simulation may drive it without an event loop.
+"""
+
+import collections
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from shoal.contract.limits import HISTORY_OF_CHANGES
+from shoal.contract.telemetry import TelemetryBatch
+from shoal.controller.errors import GoneError
+from shoal.controller.store.bell import Bell
+from shoal.controller.store.checks import check, missing
+from shoal.controller.store.port import (
+    BATCH_KEYS_KEPT_MS,
+    WINDOWS_KEPT_MS,
+    Change,
+    Listing,
+    Put,
+    Record,
+    StoredWindow,
+    Write,
+)
+
+Key = tuple[str, str, str]
+
+
+def random_uid() -> str:
+    """A uid that nobody else has."""
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A record whose data is text, so that nobody can change it."""
+
+    key: Key
+    uid: str
+    version: int
+    text: str
+    type: Literal["put", "delete"] = "put"
+
+    def record(self) -> Record:
+        kind, namespace, name = self.key
+        return Record(
+            kind=kind,
+            namespace=namespace,
+            name=name,
+            uid=self.uid,
+            resource_version=self.version,
+            data=json.loads(self.text),
+        )
+
+
+class MemoryStore:
+    """The `Store` port over dictionaries; `history` changes are kept for watches."""
+
+    def __init__(
+        self, history: int = HISTORY_OF_CHANGES, new_uid: Callable[[], str] = random_uid
+    ) -> None:
+        self._rows: dict[Key, _Row] = {}
+        self._history: collections.deque[_Row] = collections.deque(maxlen=history)
+        self._version = 0
+        self._bell = Bell()
+        self._new_uid = new_uid
+
+    async def get(self, kind: str, namespace: str, name: str) -> Record:
+        """See `Store.get`."""
+        row = self._rows.get((kind, namespace, name))
+        if row is None:
+            raise missing(kind, namespace, name)
+        return row.record()
+
+    async def list(self, kind: str, namespace: str | None = None) -> Listing:
+        """See `Store.list`."""
+        found = sorted(
+            (row.key, row)
+            for row in self._rows.values()
+            if row.key[0] == kind and namespace in {None, row.key[1]}
+        )
+        return Listing(
+            records=tuple(row.record() for _, row in found), resource_version=self._version
+        )
+
+    async def commit(self, writes: Sequence[Write]) -> tuple[Record, ...]:
+        """See `Store.commit`."""
+        staged: dict[Key, _Row] = {}
+        done: list[_Row] = []
+        for write in writes:
+            key = (write.kind, write.namespace, write.name)
+            row = self._write(write, staged.get(key, self._rows.get(key)), len(done) + 1)
+            staged[key] = row
+            done.append(row)
+        self._version += len(done)
+        self._history.extend(done)
+        for key, row in staged.items():
+            if row.type == "put":
+                self._rows[key] = row
+            else:
+                self._rows.pop(key, None)
+        if done:
+            self._bell.ring()
+        return tuple(row.record() for row in done)
+
+    async def changes(self, since: int) -> AsyncIterator[Change]:
+        """See `Store.changes`."""
+        while True:
+            ticket = self._bell.ticket()
+            for change in self.changes_after(since):
+                yield change
+                since = change.record.resource_version
+            if since == self._version:
+                await ticket.wait()
+
+    def changes_after(self, since: int) -> tuple[Change, ...]:
+        """The changes there are by now.
+
+        Raises:
+            GoneError: they are no longer kept, or `since` is a version this store never had.
+        """
+        oldest = self._version - len(self._history)
+        if not oldest <= since <= self._version:
+            raise GoneError(since)
+        return tuple(
+            Change(type=row.type, record=row.record())
+            for row in self._history
+            if row.version > since
+        )
+
+    def _write(self, write: Write, found: _Row | None, step: int) -> _Row:
+        current = found if found is not None and found.type == "put" else None
+        check(write, None if current is None else current.version)
+        put = isinstance(write, Put)
+        return _Row(
+            key=(write.kind, write.namespace, write.name),
+            uid=self._new_uid() if current is None else current.uid,
+            version=self._version + step,
+            text=_text(write) if isinstance(write, Put) else current.text if current else "{}",
+            type="put" if put else "delete",
+        )
+
+
+class MemoryTelemetry:
+    """The `TelemetryStore` port over a list."""
+
+    def __init__(self) -> None:
+        self._keys: dict[tuple[str, str, int], int] = {}
+        self._windows: list[tuple[int, StoredWindow]] = []
+
+    async def ingest(self, batch: TelemetryBatch, received_ms: int) -> bool:
+        """See `TelemetryStore.ingest`."""
+        key = (batch.device, batch.boot_id, batch.sequence)
+        if key in self._keys:
+            return False
+        self._forget(received_ms)
+        self._keys[key] = received_ms
+        self._windows.extend(
+            (received_ms, StoredWindow(device=batch.device, window=window))
+            for window in batch.windows
+        )
+        return True
+
+    async def windows(self, deployment: str | None, since_ms: int) -> list[StoredWindow]:
+        """See `TelemetryStore.windows`."""
+        found = [
+            stored
+            for _, stored in self._windows
+            if deployment in {None, stored.window.deployment}
+            and stored.window.start_ms + stored.window.duration_ms > since_ms
+        ]
+        return sorted(found, key=lambda one: (one.window.start_ms, one.device))
+
+    def _forget(self, now_ms: int) -> None:
+        self._keys = {k: at for k, at in self._keys.items() if at > now_ms - BATCH_KEYS_KEPT_MS}
+        self._windows = [one for one in self._windows if one[0] > now_ms - WINDOWS_KEPT_MS]
+
+
+def _text(write: Put) -> str:
+    return json.dumps(write.data, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,1 @@
+"""The dashboard: server-rendered pages with live updates, nothing fetched from elsewhere."""
