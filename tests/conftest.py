@@ -52,8 +52,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if unknown := wanted.difference(SUITES):
         raise pytest.UsageError(f"--must-run: no suite {', '.join(sorted(unknown))}")
     config.stash[_must_run] = wanted
-    config.stash[_collected] = collections.Counter()
-    config.stash[_skipped] = collections.defaultdict(list)
+    config.stash[_collected] = collections.Counter[str]()
+    skipped: dict[str, list[str]] = collections.defaultdict(list)
+    config.stash[_skipped] = skipped
 
 
 def suite_of(path: Path) -> str | None:
@@ -109,7 +110,8 @@ def pytest_runtest_makereport(
 
 def _broken_promises(config: pytest.Config) -> list[str]:
     lines = []
-    for suite in sorted(config.stash[_must_run]):
+    must_run = config.stash[_must_run]
+    for suite in sorted(must_run):
         if not config.stash[_collected][suite]:
             lines.append(f"{suite}: no test ran")
         lines += [f"{suite}: {skip}" for skip in config.stash[_skipped].get(suite, [])]
