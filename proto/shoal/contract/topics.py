@@ -23,6 +23,7 @@ class Down(enum.StrEnum):
 
     DESIRED = "desired"  # shoal.v1.DesiredState
     ACK = "ack"  # shoal.v1.ReportAck
+    STORED = "stored"  # shoal.v1.TelemetryAck
     CHUNK = "chunk"  # shoal.v1.ArtifactChunk
     DOORBELL = "doorbell"  # empty: read the desired state again
 
@@ -54,7 +55,7 @@ def parse_up(topic: str) -> tuple[str, Up]:
         ValueError: the topic is not `shoal/v1/devices/<device>/up/<channel>`.
     """
     parts = topic.split("/")
-    if len(parts) != 6 or "/".join(parts[:3]) != ROOT or parts[4] != "up":  # noqa: PLR2004 - six levels, above
+    if len(parts) != 6 or "/".join(parts[:3]) != ROOT or parts[4] != "up":
         raise ValueError(f"{topic!r} is not a device's up topic")
     return parts[3], Up(parts[5])
 
@@ -66,6 +67,6 @@ def parse_down(topic: str) -> Down:
         ValueError: the topic is not `shoal/v1/devices/<device>/down/<channel>`.
     """
     parts = topic.split("/")
-    if len(parts) != 6 or "/".join(parts[:3]) != ROOT or parts[4] != "down":  # noqa: PLR2004 - six levels, above
+    if len(parts) != 6 or "/".join(parts[:3]) != ROOT or parts[4] != "down":
         raise ValueError(f"{topic!r} is not a device's down topic")
     return Down(parts[5])

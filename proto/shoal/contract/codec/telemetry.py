@@ -1,0 +1,91 @@
+"""Telemetry on the wire."""
+
+import itertools
+
+from shoal.contract.codec.checks import at_most, digest_in, finite
+from shoal.contract.histogram import Histogram
+from shoal.contract.limits import CLASSES_COUNTED, HISTOGRAM_BUCKETS, SPOOL_WINDOWS
+from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
+from shoal.v1 import telemetry_pb2
+
+
+def encode_telemetry(value: TelemetryBatch) -> telemetry_pb2.TelemetryBatch:
+    """The message of a batch of windows."""
+    return telemetry_pb2.TelemetryBatch(
+        device=value.device,
+        boot_id=value.boot_id,
+        sequence=value.sequence,
+        windows=[_encode_window(one) for one in value.windows],
+    )
+
+
+def decode_telemetry(message: telemetry_pb2.TelemetryBatch) -> TelemetryBatch:
+    """The batch in a message; class counts come out sorted by class.
+
+    Raises:
+        ValueError: a malformed digest or histogram, a bad number or too many entries.
+    """
+    at_most(message.windows, SPOOL_WINDOWS, "windows")
+    return TelemetryBatch(
+        device=message.device,
+        boot_id=message.boot_id,
+        sequence=message.sequence,
+        windows=tuple(
+            _decode_window(one, f"windows[{i}]") for i, one in enumerate(message.windows)
+        ),
+    )
+
+
+def _encode_window(value: TelemetryWindow) -> telemetry_pb2.TelemetryWindow:
+    return telemetry_pb2.TelemetryWindow(
+        deployment=value.deployment,
+        variant=value.variant,
+        generation=value.generation,
+        start_ms=value.start_ms,
+        duration_ms=value.duration_ms,
+        requests=value.requests,
+        errors=value.errors,
+        latency_ms=telemetry_pb2.Histogram(
+            scale=value.latency_ms.scale,
+            index=[index for index, _ in value.latency_ms.buckets],
+            count=[count for _, count in value.latency_ms.buckets],
+            zeros=value.latency_ms.zeros,
+            total=value.latency_ms.total,
+        ),
+        labelled=value.labelled,
+        correct=value.correct,
+        classes=dict(value.classes),
+        rss_bytes=value.rss_bytes,
+    )
+
+
+def _decode_window(message: telemetry_pb2.TelemetryWindow, place: str) -> TelemetryWindow:
+    at_most(message.classes, CLASSES_COUNTED, f"{place}.classes")
+    return TelemetryWindow(
+        deployment=message.deployment,
+        variant=digest_in(message.variant, f"{place}.variant"),
+        generation=message.generation,
+        start_ms=message.start_ms,
+        duration_ms=message.duration_ms,
+        requests=message.requests,
+        errors=message.errors,
+        latency_ms=_decode_histogram(message.latency_ms, f"{place}.latency_ms"),
+        labelled=message.labelled,
+        correct=message.correct,
+        classes=tuple(sorted(message.classes.items())),
+        rss_bytes=message.rss_bytes,
+    )
+
+
+def _decode_histogram(message: telemetry_pb2.Histogram, place: str) -> Histogram:
+    at_most(message.index, HISTOGRAM_BUCKETS, f"{place}.index")
+    if len(message.index) != len(message.count):
+        raise ValueError(f"{place}.count: must have one entry for each index")
+    if any(low >= high for low, high in itertools.pairwise(message.index)):
+        raise ValueError(f"{place}.index: must rise")
+    return Histogram(
+        scale=message.scale,
+        buckets=tuple(zip(message.index, message.count, strict=True)),
+        zeros=message.zeros,
+        total=finite(message.total, f"{place}.total"),
+    )
