@@ -1,0 +1,1 @@
+"""The agent's decisions: pure, without asyncio and without IO."""
