@@ -8,12 +8,17 @@ import asyncio
 import os
 import shutil
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 from shoal.contract import digest as digests
 from shoal.contract.digest import Digest
 from shoal.contract.problem import ConflictError, InvalidError, NotFoundError, Problem
 from shoal.contract.reason import Reason
+
+_COPY = "put-"  # how the names of half-made copies begin
+_GIVEN_UP_S = 86_400.0  # an upload that nobody continued for this long is dropped at start
 
 
 class Blobs:
@@ -24,6 +29,8 @@ class Blobs:
         self._uploads = data_dir / "uploads"
         self._blobs.mkdir(parents=True, exist_ok=True)
         self._uploads.mkdir(parents=True, exist_ok=True)
+        self._appending = threading.Lock()
+        self._tidy()
 
     def has(self, digest: Digest) -> bool:
         """See `BlobStore.has`."""
@@ -65,9 +72,24 @@ class Blobs:
         """
         return await asyncio.to_thread(self._append, digest, offset, data, total)
 
+    def _tidy(self) -> None:
+        """After a restart: finish uploads that were complete, drop copies and what was given up."""
+        for file in self._uploads.iterdir():
+            if f"sha256:{file.name}" == digests.of_file(file):
+                self._place_durably(file, Digest(f"sha256:{file.name}"))
+            elif file.name.startswith(_COPY) or file.stat().st_mtime < time.time() - _GIVEN_UP_S:
+                file.unlink()
+
     def _append(self, digest: Digest, offset: int, data: bytes, total: int) -> bool:
         if self.has(digest):
             return True
+        with self._appending:
+            complete = self._grow(digest, offset, data, total)
+        if complete:
+            self._finish(self._partial(digest), digest)
+        return complete
+
+    def _grow(self, digest: Digest, offset: int, data: bytes, total: int) -> bool:
         partial = self._partial(digest)
         here = self.uploaded(digest)
         if offset != here:
@@ -84,10 +106,7 @@ class Blobs:
             )
         with partial.open("ab") as file:
             file.write(data)
-        if here + len(data) < total:
-            return False
-        self._finish(partial, digest)
-        return True
+        return here + len(data) == total
 
     def _finish(self, partial: Path, digest: Digest) -> None:
         found = digests.of_file(partial)
@@ -103,7 +122,7 @@ class Blobs:
         self._place_durably(partial, digest)
 
     def _keep_copy(self, path: Path) -> Digest:
-        descriptor, name = tempfile.mkstemp(dir=self._uploads, prefix="put-")
+        descriptor, name = tempfile.mkstemp(dir=self._uploads, prefix=_COPY)
         copy = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as target, path.open("rb") as source:

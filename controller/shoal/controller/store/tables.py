@@ -1,0 +1,87 @@
+"""The tables. SQLModel states them; reading and writing is SQLAlchemy Core in `sqlite`.
+
+Times and versions are BigInteger: a plain integer column overflows with milliseconds on PostgreSQL.
+JSON is kept as text, exactly as it was checked on the way in.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Text
+from sqlmodel import Field, SQLModel
+
+metadata: MetaData = SQLModel.metadata
+
+
+def _big(*, primary_key: bool = False) -> Column[int]:
+    return Column(BigInteger, primary_key=primary_key, nullable=False)
+
+
+def _text() -> Column[str]:
+    return Column(Text, nullable=False)
+
+
+class RecordRow(SQLModel, table=True):
+    """One live record."""
+
+    __tablename__ = "records"
+
+    kind: str = Field(primary_key=True)
+    namespace: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    uid: str
+    version: int = Field(sa_column=_big())
+    data: str = Field(sa_column=_text())
+
+
+class ChangeRow(SQLModel, table=True):
+    """One write of the bounded history; the newest is never dropped, it holds the counter."""
+
+    __tablename__ = "changes"
+
+    version: int = Field(sa_column=_big(primary_key=True))
+    type: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    data: str = Field(sa_column=_text())
+
+
+class BatchRow(SQLModel, table=True):
+    """The key of a telemetry batch that was kept."""
+
+    __tablename__ = "telemetry_batches"
+    __table_args__ = (Index("telemetry_batches_received", "received_ms"),)
+
+    device: str = Field(primary_key=True)
+    boot_id: str = Field(primary_key=True)
+    sequence: int = Field(sa_column=_big(primary_key=True))
+    received_ms: int = Field(sa_column=_big())
+
+
+class WindowRow(SQLModel, table=True):
+    """One telemetry window; `latency_ms` and `classes` are JSON."""
+
+    __tablename__ = "telemetry_windows"
+    __table_args__ = (
+        Index("telemetry_windows_deployment_end", "deployment", "end_ms"),
+        Index("telemetry_windows_end", "end_ms"),
+        Index("telemetry_windows_received", "received_ms"),
+    )
+
+    # SQLite counts up by itself in a column of exactly the type INTEGER only.
+    id: int = Field(
+        sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    )
+    device: str
+    deployment: str
+    variant: str
+    generation: int = Field(sa_column=_big())
+    start_ms: int = Field(sa_column=_big())
+    end_ms: int = Field(sa_column=_big())
+    requests: int = Field(sa_column=_big())
+    errors: int = Field(sa_column=_big())
+    labelled: int = Field(sa_column=_big())
+    correct: int = Field(sa_column=_big())
+    rss_bytes: int = Field(sa_column=_big())
+    latency_ms: str = Field(sa_column=_text())
+    classes: str = Field(sa_column=_text())
+    received_ms: int = Field(sa_column=_big())
