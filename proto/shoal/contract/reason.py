@@ -27,6 +27,8 @@ class Reason(enum.StrEnum):
     NOT_ONNX = "NotOnnx"
     TRUNCATED_MODEL = "TruncatedModel"
     EXTERNAL_DATA = "ExternalData"
+    UNKNOWN_DOMAIN = "UnknownDomain"
+    MODEL_TOO_LARGE = "ModelTooLarge"
     UNSAFE_FORMAT = "UnsafeFormat"
     BAD_DATA = "BadData"
     NO_FEASIBLE_VARIANT = "NoFeasibleVariant"
