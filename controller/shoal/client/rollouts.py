@@ -1,0 +1,54 @@
+"""Rollouts of deployments: the verbs and the history."""
+
+import enum
+from typing import Any
+from urllib.parse import quote
+
+from shoal.client.resources import Resource
+from shoal.client.transport import Request, Transport
+
+
+class Verb(enum.StrEnum):
+    """What an operator may do to a rollout."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    ABORT = "abort"
+    PROMOTE = "promote"
+    RETRY = "retry"
+    UNDO = "undo"
+
+
+class Rollouts:
+    """The rollouts of one controller."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def act(
+        self,
+        namespace: str,
+        name: str,
+        verb: Verb,
+        *,
+        to_revision: int | None = None,
+        follow: bool = False,
+    ) -> Resource:
+        """The deployment after `verb`; `to_revision` goes with undo, `follow` with resume.
+
+        Raises:
+            ConflictError: the rollout is not in a state in which this can be done.
+        """
+        body = {"verb": verb.value, "toRevision": to_revision, "follow": follow}
+        path = f"{_deployment(namespace, name)}/rollout"
+        return self._transport.json(Request(method="POST", path=path, body=body))
+
+    def revisions(self, namespace: str, name: str) -> list[dict[str, Any]]:
+        """The revisions of a deployment, the oldest first, as the API describes them."""
+        path = f"{_deployment(namespace, name)}/revisions"
+        items = self._transport.json(Request(method="GET", path=path))["items"]
+        return sorted(items, key=lambda revision: int(revision["number"]))
+
+
+def _deployment(namespace: str, name: str) -> str:
+    return f"/namespaces/{quote(namespace, safe='')}/deployments/{quote(name, safe='')}"

@@ -1,0 +1,164 @@
+"""One HTTP connection pool to one controller; every failure leaves as a `ProblemError`."""
+
+import contextlib
+import ipaddress
+import json
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from shoal.client import errors
+from shoal.contract.problem import InvalidError, Problem
+from shoal.contract.reason import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call of the API: `path` is below `/api/v1`, `body` goes as JSON, `content` as it is."""
+
+    method: str
+    path: str
+    query: Mapping[str, str | int] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: object = None
+    content: bytes | None = None
+
+
+class Transport:
+    """Sends requests to one controller.
+
+    A proxy of the environment is honoured, but never for a controller on this machine.
+    """
+
+    def __init__(self, server: str, *, timeout_s: float) -> None:
+        self.server = _address(server)
+        self.timeout_s = timeout_s
+        self._http = httpx.Client(
+            base_url=self.server,
+            timeout=timeout_s,
+            trust_env=not _is_local(self.server),
+            headers={"Accept": "application/json"},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections; the transport cannot be used afterwards."""
+        self._http.close()
+
+    def send(self, request: Request, *, accept: frozenset[int] = frozenset()) -> httpx.Response:
+        """The answer to `request`: a success, or a status named in `accept`.
+
+        Raises:
+            ProblemError: any other answer, or none.
+        """
+        with self._explained():
+            answer = self._http.request(
+                request.method,
+                f"/api/v1{request.path}",
+                params=dict(request.query),
+                headers=dict(request.headers),
+                content=_content(request),
+            )
+        if answer.is_success or answer.status_code in accept:
+            return answer
+        raise errors.from_answer(answer.status_code, answer.content, _asked(request))
+
+    def json(self, request: Request) -> dict[str, Any]:
+        """The JSON object that answers `request`."""
+        answer = self.send(request)
+        return _object(answer.content, answer.status_code, _asked(request))
+
+    def lines(self, request: Request, *, silence_s: float | None) -> Iterator[dict[str, Any]]:
+        """The JSON objects of an endless answer, one a line, until the server ends it.
+
+        Raises:
+            UnreachableError: cut off, or nothing came for `silence_s` seconds (reason TimedOut).
+        """
+        patience = httpx.Timeout(self.timeout_s, read=silence_s)
+        with (
+            self._explained(silence_s),
+            self._http.stream(
+                request.method,
+                f"/api/v1{request.path}",
+                params=dict(request.query),
+                timeout=patience,
+            ) as answer,
+        ):
+            if not answer.is_success:
+                raise errors.from_answer(answer.status_code, answer.read(), _asked(request))
+            for line in answer.iter_lines():
+                if line.strip():
+                    yield _object(line.encode(), answer.status_code, _asked(request))
+
+    @contextlib.contextmanager
+    def _explained(self, patience_s: float | None = None) -> Iterator[None]:
+        try:
+            yield
+        except httpx.ConnectTimeout as error:
+            raise errors.unreachable(self.server, "no answer to the connection") from error
+        except httpx.TimeoutException as error:
+            raise errors.timed_out(self.server, patience_s or self.timeout_s) from error
+        except httpx.HTTPError as error:
+            raise errors.unreachable(self.server, str(error) or type(error).__name__) from error
+
+
+def _content(request: Request) -> bytes | None:
+    if request.body is None:
+        return request.content
+    return json.dumps(request.body, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _asked(request: Request) -> str:
+    return f"{request.method} /api/v1{request.path}"
+
+
+def _object(text: bytes, status: int, asked: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise errors.from_answer(status, text, asked)
+    return answer
+
+
+def _address(server: str) -> str:
+    """`server` as a URL; a bare `host:port` means http."""
+    text = server if "://" in server else f"http://{server}"
+    parts = urllib.parse.urlsplit(text)
+    try:
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InvalidError(
+            Problem(
+                reason=Reason.INVALID,
+                message=f"{server!r} is not the address of a controller",
+                hint="write it like http://127.0.0.1:8470",
+            )
+        )
+    return text.rstrip("/")
+
+
+def _is_local(server: str) -> bool:
+    host = urllib.parse.urlsplit(server).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
