@@ -1,0 +1,1 @@
+"""Measuring: answers, scores with intervals, latency ratios and peak memory."""

@@ -1,0 +1,66 @@
+"""Scores: one number a row, so that two models can be compared pairwise."""
+
+import enum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from shoal.compressor.sources.rows import Array
+
+_HALF: Final = 0.5
+
+
+class Metric(enum.StrEnum):
+    """What a score means. `agreement` and `cosine` compare with the source's own answers."""
+
+    TOP1 = "top1"
+    AGREEMENT = "agreement"
+    COSINE = "cosine"
+
+
+def classes(answers: Array) -> npt.NDArray[np.int64]:
+    """The class of every row: a label itself, the side of 0.5 of a single score, else the argmax.
+
+    `answers` is (rows,), (rows, 1) or (rows, …, scores); positions before the last axis each have
+    their class.
+    """
+    if answers.dtype.kind in "iub":
+        return answers.astype(np.int64)
+    if answers.ndim == 1 or answers.shape[-1] == 1:
+        return (answers.reshape(answers.shape[:1] + answers.shape[1:-1]) >= _HALF).astype(np.int64)
+    result: npt.NDArray[np.int64] = answers.argmax(axis=-1).astype(np.int64)
+    return result
+
+
+def row_scores(
+    metric: Metric, answers: Array, source: Array, labels: Array | None
+) -> npt.NDArray[np.float64]:
+    """One score a row, in [0, 1] for top1 and agreement, in [-1, 1] for cosine."""
+    match metric:
+        case Metric.TOP1:
+            if labels is None:
+                raise RuntimeError("top1 needs labels")
+            return _share_equal(classes(answers), labels)
+        case Metric.AGREEMENT:
+            return _share_equal(classes(answers), classes(source))
+        case Metric.COSINE:
+            return _cosine(answers, source)
+
+
+def max_abs(answers: Array, source: Array) -> float:
+    """The largest absolute difference of any number in the answers."""
+    return float(np.abs(answers.astype(np.float64) - source.astype(np.float64)).max())
+
+
+def _share_equal(found: Array, wanted: Array) -> npt.NDArray[np.float64]:
+    equal = (found == wanted.reshape(found.shape)).reshape(len(found), -1)
+    return equal.mean(axis=1, dtype=np.float64)
+
+
+def _cosine(answers: Array, source: Array) -> npt.NDArray[np.float64]:
+    a = answers.reshape(len(answers), -1).astype(np.float64)
+    b = source.reshape(len(source), -1).astype(np.float64)
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    both_zero = ~(a.any(axis=1) | b.any(axis=1))
+    cosine = np.divide((a * b).sum(axis=1), norms, out=np.zeros(len(a)), where=norms > 0)
+    return np.where(both_zero, 1.0, np.clip(cosine, -1.0, 1.0))

@@ -1,0 +1,1 @@
+"""What comes from outside: the model file, checked in a child, and the rows of data."""

@@ -1,0 +1,102 @@
+"""Which rows serve what: fitting, calibration, validation and evaluation never mix.
+
+The search looks at calibration, fitting and validation rows only. Evaluation rows accept or refuse
+a finished candidate, so none of them may be a calibration row.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from shoal.compressor import errors
+from shoal.compressor.sources.rows import Indices, Rows
+from shoal.contract.reason import Reason
+
+VALIDATION_SHARE: Final = 0.25
+VALIDATION_ROWS_AT_MOST: Final = 1_000
+CALIBRATION_ROWS_AT_MOST: Final = 256
+AGREEMENT_ROWS_AT_MOST: Final = 2_000
+_FEW: Final = 20  # below this many calibration rows there is nothing to set aside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """All rows of one run.
+
+    `validation` scores candidates for the choice, `agreement` (validation and more of the search's
+    own rows) tells how alike two models answer, `evaluation` decides the floor.
+    """
+
+    calibration: Rows
+    train: Rows | None
+    validation: Rows
+    agreement: Rows
+    evaluation: Rows
+    warnings: tuple[str, ...]
+
+
+def divide(calibration: Rows, train: Rows | None, evaluation: Rows, seed: int) -> Data:
+    """The run's rows, split by a seeded shuffle.
+
+    Raises:
+        InvalidError: BadData, a row is in both calibration and evaluation.
+    """
+    warnings: list[str] = []
+    evaluation_keys = {key: row for row, key in reversed(list(enumerate(evaluation.row_keys())))}
+    calibration_keys = calibration.row_keys()
+    for row, key in enumerate(calibration_keys):
+        if key in evaluation_keys:
+            raise errors.invalid(
+                Reason.BAD_DATA,
+                f"row {row} of calibration is row {evaluation_keys[key]} of evaluation",
+                field="--calibration",
+                hint="calibrate on other rows than those that judge the result",
+            )
+    generator = np.random.default_rng(seed)
+    if train is not None and train.labels is not None:
+        shared = sum(key in evaluation_keys for key in train.row_keys())
+        if shared:
+            warnings.append(f"{shared} rows of train are also in evaluation: scores may flatter")
+        validation, fit = _split(train, generator)
+        held = set(validation.row_keys())
+        kept = np.array([i for i, key in enumerate(calibration_keys) if key not in held], np.intp)
+        return Data(
+            calibration=_first(calibration.take(kept) if len(kept) else fit, generator),
+            train=fit,
+            validation=validation,
+            agreement=_agreement_rows(train, generator),
+            evaluation=evaluation,
+            warnings=tuple(warnings),
+        )
+    validation, fit = _split(calibration, generator)
+    if calibration.count < _FEW:
+        warnings.append(f"only {calibration.count} calibration rows: they also serve validation")
+    return Data(
+        calibration=_first(fit, generator),
+        train=None,
+        validation=validation,
+        agreement=validation,
+        evaluation=evaluation,
+        warnings=tuple(warnings),
+    )
+
+
+def _split(rows: Rows, generator: np.random.Generator) -> tuple[Rows, Rows]:
+    """Validation and the rest; a quarter of the rows, at most 1,000. 400 rows: 100 and 300."""
+    if rows.count < _FEW:
+        return rows, rows
+    order: Indices = generator.permutation(rows.count)
+    held = min(round(rows.count * VALIDATION_SHARE), VALIDATION_ROWS_AT_MOST)
+    return rows.take(np.sort(order[:held])), rows.take(np.sort(order[held:]))
+
+
+def _first(rows: Rows, generator: np.random.Generator) -> Rows:
+    if rows.count <= CALIBRATION_ROWS_AT_MOST:
+        return rows
+    return rows.take(np.sort(generator.permutation(rows.count)[:CALIBRATION_ROWS_AT_MOST]))
+
+
+def _agreement_rows(train: Rows, generator: np.random.Generator) -> Rows:
+    if train.count <= AGREEMENT_ROWS_AT_MOST:
+        return train
+    return train.take(np.sort(generator.permutation(train.count)[:AGREEMENT_ROWS_AT_MOST]))
