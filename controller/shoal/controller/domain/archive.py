@@ -1,0 +1,62 @@
+"""What searches found: for each model revision and profile class the measured variants."""
+
+import enum
+from dataclasses import dataclass
+
+from shoal.contract.choice import Objective, Point
+from shoal.contract.digest import Digest
+from shoal.contract.profile import ProfileClass
+
+
+class ArchiveState(enum.StrEnum):
+    """How far the search for one class is."""
+
+    PENDING = "Pending"
+    SEARCHING = "Searching"
+    READY = "Ready"
+    FAILED = "Failed"
+
+    @property
+    def settled(self) -> bool:
+        """Whether waiting longer would change nothing."""
+        return self in {ArchiveState.READY, ArchiveState.FAILED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenSet:
+    """The fixed inputs that travel with a variant: their labels and the source's own answers.
+
+    Both are in row order, one entry for each distinct input; `labels` is None where the data has
+    none.
+    """
+
+    digest: Digest
+    labels: tuple[int, ...] | None
+    source_answers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassArchive:
+    """The result of one search; `points` is empty unless the state is Ready."""
+
+    profile_class: ProfileClass
+    state: ArchiveState
+    min_score: float = 0.0
+    points: tuple[Point, ...] = ()
+    golden: GoldenSet | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelView:
+    """One revision of the deployment's model; `ready` once its source has been accepted."""
+
+    number: int
+    digest: Digest
+    ready: bool
+    objective: Objective = Objective.ACCURACY
+    archives: tuple[ClassArchive, ...] = ()
+
+    def archive(self, profile_class: ProfileClass) -> ClassArchive | None:
+        """The search for one class, or None where none was asked for yet."""
+        return next((one for one in self.archives if one.profile_class == profile_class), None)

@@ -1,0 +1,137 @@
+"""Deployment revisions: immutable targets with a history (design: section 6 point 0)."""
+
+import enum
+from dataclasses import dataclass
+
+from shoal.contract.budget import Budget
+from shoal.contract.choice import Miss
+from shoal.contract.digest import Digest
+from shoal.contract.profile import ProfileClass
+from shoal.controller.domain.evidence import GateVerdict
+from shoal.controller.domain.fleet import CohortId
+from shoal.controller.domain.outcomes import Count
+
+
+class Origin(enum.StrEnum):
+    """What started a revision."""
+
+    SPEC = "spec"
+    MODEL = "model"
+    UNDO = "undo"
+    ROLLBACK = "rollback"
+
+    @property
+    def returns(self) -> bool:
+        """Whether the content was complete before, so that waves and gates are skipped."""
+        return self in {Origin.UNDO, Origin.ROLLBACK}
+
+
+class Result(enum.StrEnum):
+    """What became of a revision."""
+
+    ACTIVE = "active"
+    HELD = "held"
+    COMPLETE = "complete"
+    ROLLED_BACK = "rolled-back"
+    ABORTED = "aborted"
+    SUPERSEDED = "superseded"
+    FAILED = "failed"
+
+    @property
+    def open(self) -> bool:
+        """Whether the rollout is still going on."""
+        return self in {Result.ACTIVE, Result.HELD}
+
+    @property
+    def tombstone(self) -> bool:
+        """Whether no device may ever be told this revision again."""
+        return self in {Result.ROLLED_BACK, Result.ABORTED, Result.FAILED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortContent:
+    """One cohort's frozen choice: the variant it gets, then those it may fall to.
+
+    Empty `variants` is NoFeasibleVariant, with the nearest misses or the `reason` there is none.
+    """
+
+    cohort: CohortId
+    profile: str
+    profile_class: ProfileClass
+    budget: Budget
+    variants: tuple[Digest, ...]
+    misses: tuple[Miss, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a revision asks for: model revision and, per cohort, the ordered digests."""
+
+    model: str
+    model_revision: int
+    cohorts: tuple[CohortContent, ...]
+
+    def of(self, cohort: CohortId) -> CohortContent | None:
+        """The choice for one cohort."""
+        return next((one for one in self.cohorts if one.cohort == cohort), None)
+
+    @property
+    def sameness(self) -> tuple[object, ...]:
+        """Two contents with equal sameness put the same bytes on every cohort."""
+        choices = sorted((one.cohort, one.variants) for one in self.cohorts if one.variants)
+        return (self.model, self.model_revision, tuple(choices))
+
+
+class WaveState(enum.StrEnum):
+    """What became of a wave; an empty one is skipped, never "100 %"."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    COMPLETE = "complete"
+    SKIPPED = "skipped"
+    HELD = "held"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveRecord:
+    """One wave of one revision. `counts` and `gates` are those of the moment it was decided."""
+
+    name: str
+    state: WaveState = WaveState.PENDING
+    devices: int = 0
+    started_at: float | None = None
+    ended_at: float | None = None
+    counts: tuple[Count, ...] = ()
+    gates: tuple[GateVerdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """A variant whose cohort's canary passed under one revision."""
+
+    cohort: CohortId
+    variant: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One immutable target and its history.
+
+    `source` is the revision whose content a return copies. `completed_at` stays once it was set,
+    even when the wave is reopened. `proven` lists the variants whose canary passed.
+    """
+
+    number: int
+    origin: Origin
+    source: int | None
+    content: Content
+    result: Result
+    reason: str
+    message: str
+    started_at: float
+    ended_at: float | None = None
+    completed_at: float | None = None
+    waves: tuple[WaveRecord, ...] = ()
+    proven: tuple[Proven, ...] = ()

@@ -1,0 +1,215 @@
+"""The planner's memory of one deployment: everything it must not forget between two passes.
+
+The record is the one truth of what devices were told; desired states are written from it. It has a
+JSON form (`shoal.contract.jsonform`), is replaced whole under compare-and-swap, and is bounded.
+"""
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shoal.contract import jsonform
+from shoal.contract.budget import Budget
+from shoal.contract.digest import Digest
+from shoal.contract.limits import REVISIONS_KEPT
+from shoal.contract.profile import ProfileClass
+from shoal.controller.domain.evidence import Ballot, GateVerdict
+from shoal.controller.domain.fleet import CohortId
+from shoal.controller.domain.revisions import Revision
+
+
+class Verb(enum.StrEnum):
+    """What an operator may ask of a rollout."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    ABORT = "abort"
+    PROMOTE = "promote"
+    RETRY = "retry"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """An abort or undo that an operator asked for and that the next pass carries out."""
+
+    verb: Verb
+    to_revision: int | None
+    asked_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The newest inputs that a revision was started from, or that were given up.
+
+    A revision starts when the deployment's generation, or for a following deployment the newest
+    ready model revision, is beyond these.
+    """
+
+    generation: int = 0
+    model_revision: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A pause by Shoal, and why."""
+
+    reason: str
+    message: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """A digest that failed in one cohort and is not chosen there again until retried by hand."""
+
+    cohort: CohortId
+    digest: Digest
+    revision: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a device is to run under this deployment: the content of its assignment.
+
+    `max_latency_ratio` is for preflight's comparison with the active variant; None leaves it out.
+    """
+
+    revision: int
+    model: str
+    model_revision: int
+    cohort: CohortId
+    profile_class: ProfileClass
+    budget: Budget
+    variant: Digest
+    soak_s: float
+    max_latency_ratio: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRecord:
+    """One device under this deployment.
+
+    `told` is what it was last told, None after a withdrawal; `generation` numbers the telling and
+    only grows. `since` is when its time began to run: when it was told, or when it came back.
+    `confirmed` latches until another digest is seen running. `waived` takes a failure out of the
+    counts after a promote.
+    """
+
+    device: str
+    generation: int
+    told: Target | None
+    since: float = 0.0
+    lost: bool = False
+    confirmed: bool = False
+    waived: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortProgress:
+    """How far one cohort is in the current revision.
+
+    `step` counts falls in its frozen list, `wave` is the wave it is in (-1 before the first),
+    `finished_at` when all its reachable devices there had finished. `done` means past the last
+    wave; `reverted` that a failure took this cohort alone back; `waived` the wave whose judgement
+    a promote skips.
+    """
+
+    cohort: CohortId
+    step: int = 0
+    wave: int = -1
+    finished_at: float | None = None
+    done: bool = False
+    reverted: bool = False
+    waived: int | None = None
+    alpha_share: int = 1
+    ballots: tuple[Ballot, ...] = ()
+    verdicts: tuple[GateVerdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """The furthest the rollout got, and when: the progress deadline runs from it."""
+
+    mark: tuple[int, ...] = ()
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutRecord:
+    """Everything persisted for one deployment (`namespace/name`)."""
+
+    deployment: str
+    revisions: tuple[Revision, ...] = ()
+    wave: int = -1
+    cohorts: tuple[CohortProgress, ...] = ()
+    devices: tuple[DeviceRecord, ...] = ()
+    taken: Taken = Taken()
+    suspended: str = ""
+    paused_at: float | None = None
+    hold: Hold | None = None
+    waiting: str = ""
+    approved_wave: int | None = None
+    intent: Intent | None = None
+    quarantine: tuple[Quarantined, ...] = ()
+    progress: Progress = Progress()
+
+    @property
+    def current(self) -> Revision | None:
+        """The newest revision: what devices are led to unless it was given up."""
+        return self.revisions[-1] if self.revisions else None
+
+    def revision(self, number: int) -> Revision | None:
+        """The revision with this number, if it is still kept."""
+        return next((one for one in self.revisions if one.number == number), None)
+
+    def device(self, name: str) -> DeviceRecord | None:
+        """What is known of one device."""
+        return next((one for one in self.devices if one.device == name), None)
+
+    def cohort(self, cohort: CohortId) -> CohortProgress | None:
+        """How far one cohort is."""
+        return next((one for one in self.cohorts if one.cohort == cohort), None)
+
+    def with_revision(self, revision: Revision) -> "RolloutRecord":
+        """The record with this revision replaced or appended; the oldest beyond the limit go."""
+        others = tuple(one for one in self.revisions if one.number != revision.number)
+        kept = tuple(sorted((*others, revision), key=lambda one: one.number))
+        return replace(self, revisions=kept[-REVISIONS_KEPT:])
+
+    def with_current(self, **changes: Any) -> "RolloutRecord":
+        """The record with fields of the current revision replaced."""
+        if self.current is None:
+            raise RuntimeError(f"{self.deployment} has no revision to change")
+        return self.with_revision(replace(self.current, **changes))
+
+    def with_device(self, device: DeviceRecord) -> "RolloutRecord":
+        """The record with this device replaced or added."""
+        others = tuple(one for one in self.devices if one.device != device.device)
+        return replace(self, devices=tuple(sorted((*others, device), key=lambda one: one.device)))
+
+    def with_cohort(self, progress: CohortProgress) -> "RolloutRecord":
+        """The record with this cohort's progress replaced or added."""
+        others = tuple(one for one in self.cohorts if one.cohort != progress.cohort)
+        return replace(self, cohorts=tuple(sorted((*others, progress), key=lambda one: one.cohort)))
+
+    def map_devices(self, change: Callable[[DeviceRecord], DeviceRecord]) -> "RolloutRecord":
+        """The record with every device changed."""
+        return replace(self, devices=tuple(change(one) for one in self.devices))
+
+
+def record_to_json(record: RolloutRecord) -> dict[str, Any]:
+    """The record as it is stored."""
+    data: dict[str, Any] = jsonform.to_json(record)
+    return data
+
+
+def record_from_json(data: dict[str, Any]) -> RolloutRecord:
+    """The stored record.
+
+    Raises:
+        ValueError: the data is not a record.
+    """
+    return jsonform.from_json(RolloutRecord, data)

@@ -1,0 +1,230 @@
+"""How a deployment wants its devices changed: the strategy as numbers and closed sets.
+
+The text of a manifest (percents, durations) is read here once, from the fully defaulted spec that
+the API stores; planning never sees text. What admission refuses is refused here too, so that no
+record written by hand makes the planner ignore a wish.
+"""
+
+import enum
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from shoal.contract import units
+from shoal.contract.problem import InvalidError, Problem
+from shoal.contract.reason import Reason
+
+
+class Metric(enum.StrEnum):
+    """What a gate looks at."""
+
+    ACCURACY = "accuracy"
+    AGREEMENT = "agreement"
+    LATENCY_P95 = "latency.p95"
+    ERROR_RATE = "errorRate"
+    RESTARTS = "restarts"
+
+
+class OnInconclusive(enum.StrEnum):
+    """What to do when the longest soak ends without a verdict; never advance."""
+
+    HOLD = "hold"
+    ROLLBACK = "rollback"
+
+
+class Action(enum.StrEnum):
+    """What to do when a rollout fails."""
+
+    ROLLBACK = "rollback"
+    HOLD = "hold"
+
+
+class Scope(enum.StrEnum):
+    """How much a failure takes back."""
+
+    DEPLOYMENT = "deployment"
+    COHORT = "cohort"
+
+
+class OnDeadline(enum.StrEnum):
+    """What to do when nothing has moved for the progress deadline."""
+
+    HOLD = "hold"
+    ROLLBACK = "rollback"
+    REPORT = "report"
+
+
+class Approval(enum.StrEnum):
+    """Who lets a wave begin."""
+
+    AUTO = "auto"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """A share of something, or a count of it; exactly one of the two is set."""
+
+    share: Fraction | None = None
+    count: int | None = None
+
+    def up(self, whole: int) -> int:
+        """Rounded up, for wave sizes: 10 % of 3 is 1, 50 % of 3 is 2."""
+        if self.share is not None:
+            return math.ceil(self.share * whole)
+        return min(self.count or 0, whole)
+
+    def down(self, whole: int) -> int:
+        """Rounded down, for limits: 10 % of 9 is 0, 25 % of 9 is 2."""
+        if self.share is not None:
+            return math.floor(self.share * whole)
+        return min(self.count or 0, whole)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaveSpec:
+    """One wave: its cumulative size, and how long it is watched at least and at most."""
+
+    name: str
+    size: Amount
+    soak_s: float
+    max_soak_s: float
+    approval: Approval = Approval.AUTO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateSpec:
+    """One gate. `limit` is maxDrop, maxRatio or max, as the metric has it."""
+
+    metric: Metric
+    limit: float
+    min_samples: int = 30
+    alpha: float = 0.05
+    on_inconclusive: OnInconclusive = OnInconclusive.HOLD
+
+    @property
+    def decides(self) -> bool:
+        """Whether its verdict can block a wave; the others are advisory until the device engine."""
+        return self.metric in _DECIDING
+
+    @property
+    def tests(self) -> bool:
+        """Whether it is a statistical test, which spends alpha; a count is not."""
+        return self.metric in {Metric.ACCURACY, Metric.AGREEMENT}
+
+
+_DECIDING = frozenset({Metric.ACCURACY, Metric.AGREEMENT, Metric.RESTARTS})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """Everything the planner obeys; seconds and shares."""
+
+    waves: tuple[WaveSpec, ...]
+    gates: tuple[GateSpec, ...] = ()
+    success_threshold: Fraction = Fraction(9, 10)
+    max_failures: Amount = Amount(share=Fraction(1, 10))
+    quorum: Fraction = Fraction(1, 2)
+    max_unavailable: Amount = Amount(share=Fraction(1, 4))
+    device_timeout_s: float = 600.0
+    on_failure: Action = Action.ROLLBACK
+    scope: Scope = Scope.DEPLOYMENT
+    progress_deadline_s: float = 600.0
+    on_deadline: OnDeadline = OnDeadline.HOLD
+
+
+def strategy_from_json(spec: Mapping[str, Any]) -> Strategy:
+    """The strategy of a fully defaulted Deployment spec (contracts: section 4).
+
+    Raises:
+        InvalidError: a value cannot be read, or is not built yet (a rate, a window, a selector).
+    """
+    strategy = spec["strategy"]
+    for name in ("ratePerMinute", "window"):
+        _absent(strategy.get(name), f"spec.strategy.{name}")
+    failure = strategy["onFailure"]
+    try:
+        return Strategy(
+            waves=tuple(_wave(one, i) for i, one in enumerate(strategy["waves"])),
+            gates=tuple(_gate(one) for one in strategy["gates"]),
+            success_threshold=share_from_text(strategy["successThreshold"]),
+            max_failures=amount_from_json(strategy["maxFailures"]),
+            quorum=share_from_text(strategy["quorum"]),
+            max_unavailable=amount_from_json(strategy["maxUnavailable"]),
+            device_timeout_s=units.parse_duration_s(strategy["deviceTimeout"]),
+            on_failure=Action(failure["action"]),
+            scope=Scope(failure["scope"]),
+            progress_deadline_s=units.parse_duration_s(strategy["progressDeadline"]),
+            on_deadline=OnDeadline(strategy["onDeadline"]),
+        )
+    except (ValueError, KeyError) as error:
+        raise InvalidError(
+            Problem(
+                reason=Reason.INVALID,
+                message=f"the stored strategy cannot be read: {error}",
+                field="spec.strategy",
+                hint="apply the deployment again",
+            )
+        ) from error
+
+
+def share_from_text(text: str) -> Fraction:
+    """`90%` as an exact share, so that 90 % of 10 is 9 and never 9.000000000000001.
+
+    Raises:
+        ValueError: not a percent.
+    """
+    units.parse_percent(text)
+    return Fraction(text.strip().removesuffix("%").strip()) / 100
+
+
+def amount_from_json(value: str | int) -> Amount:
+    """A percent as a share, a number as a count.
+
+    Raises:
+        ValueError: neither.
+    """
+    if isinstance(value, int):
+        return Amount(count=value)
+    if value.strip().isdigit():
+        return Amount(count=int(value))
+    return Amount(share=share_from_text(value))
+
+
+def _wave(wave: Mapping[str, Any], index: int) -> WaveSpec:
+    _absent(wave.get("selector"), f"spec.strategy.waves[{index}].selector")
+    soak_s = units.parse_duration_s(wave["soak"])
+    return WaveSpec(
+        name=wave["name"],
+        size=amount_from_json(wave["size"]),
+        soak_s=soak_s,
+        max_soak_s=max(soak_s, units.parse_duration_s(wave["maxSoak"])),
+        approval=Approval(wave["approval"]),
+    )
+
+
+def _gate(gate: Mapping[str, Any]) -> GateSpec:
+    limits = [gate[name] for name in ("maxDrop", "maxRatio", "max") if gate.get(name) is not None]
+    if len(limits) != 1:
+        raise ValueError(f"gate {gate['metric']} has {len(limits)} limits instead of one")
+    return GateSpec(
+        metric=Metric(gate["metric"]),
+        limit=float(limits[0]),
+        min_samples=int(gate.get("minSamples") or 0),
+        alpha=float(gate.get("alpha") or 0.05),
+        on_inconclusive=OnInconclusive(gate.get("onInconclusive") or "hold"),
+    )
+
+
+def _absent(value: object, field: str) -> None:
+    if value is not None:
+        raise InvalidError(
+            Problem(
+                reason=Reason.NOT_BUILT_YET,
+                message=f"{field.rsplit('.', 1)[-1]} is not built yet",
+                field=field,
+                hint="leave it out",
+            )
+        )
