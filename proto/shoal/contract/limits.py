@@ -25,6 +25,14 @@ HISTOGRAM_SCALE = 5  # 2**(2**-5): buckets 2.2 % wide
 SPOOL_WINDOWS = 10_000
 CLASSES_COUNTED = 1_024
 
+# Inference on the device
+INFER_BODY_BYTES = 64 * MIB  # one request's body
+INFER_HELD_BYTES = 256 * MIB  # bodies of all requests that wait or run
+INFER_IN_FLIGHT = 256  # requests inside the engine; more are answered 503
+INFER_ID_CHARS = 256
+FEEDBACK_IDS = 4_096  # requests whose predictions wait for labels
+FEEDBACK_ROWS = 1_024  # a larger batch is not remembered
+
 # Operator plane
 MODEL_BYTES = 4 * 1024 * MIB
 DATA_BYTES = 4 * 1024 * MIB
