@@ -148,7 +148,7 @@ def train(source: Source, digits: Digits) -> nn.Sequential:
         for rows in order:
             loss = nn.functional.cross_entropy(model(images[rows]), labels[rows])
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call] - torch leaves it untyped
+            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
             optimizer.step()
             schedule.step()
             total += float(loss.detach())

@@ -1,0 +1,1 @@
+"""ONNX graphs as trainable torch modules and back, through one table of operators."""
