@@ -1,0 +1,89 @@
+"""Types of single values: quantities kept as people wrote them, names, labels."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from shoal.contract import units
+from shoal.contract.limits import DEVICE_NAME_CHARS
+from shoal.contract.reason import Reason
+from shoal.resources.words import refusal
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_LABEL_KEY = re.compile(r"([a-z0-9][-a-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
+_LABEL_CHARS = 63
+
+
+def _quantity(parse: Callable[[str], float], example: str) -> BeforeValidator:
+    """Text that `parse` understands, kept as it is; a bare number is answered with an example."""
+
+    def check(value: object) -> object:
+        if not isinstance(value, str):
+            raise refusal(Reason.INVALID, f"{value!r} has no unit", f"write for example {example}")
+        try:
+            parse(value)
+        except ValueError as error:
+            raise refusal(Reason.INVALID, str(error)) from None
+        return value
+
+    return BeforeValidator(check)
+
+
+def _share_or_count(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if value < 0:
+            raise refusal(Reason.INVALID, f"{value} is negative", "write for example 3 or 10%")
+        return value
+    if not isinstance(value, str):
+        raise refusal(
+            Reason.INVALID, f"{value!r} is neither a count nor a percent", "write 3 or 10%"
+        )
+    try:
+        units.parse_percent(value)
+    except ValueError as error:
+        raise refusal(Reason.INVALID, str(error)) from None
+    return value
+
+
+def _matching(pattern: re.Pattern[str], limit: int, what: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if len(value) > limit or not pattern.fullmatch(value):
+            raise refusal(Reason.INVALID, f"{value!r} is not {what} of at most {limit} characters")
+        return value
+
+    return AfterValidator(check)
+
+
+def _text(value: object) -> object:
+    if isinstance(value, bool | int | float):
+        raise refusal(
+            Reason.INVALID,
+            f"{value!r} is not text",
+            f'put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"',
+        )
+    return value
+
+
+Duration = Annotated[
+    str, _quantity(units.parse_duration_s, "30s"), Field(json_schema_extra={"format": "duration"})
+]
+Size = Annotated[
+    str, _quantity(units.parse_size_bytes, "64KiB"), Field(json_schema_extra={"format": "size"})
+]
+Percent = Annotated[
+    str, _quantity(units.parse_percent, "10%"), Field(json_schema_extra={"format": "percent"})
+]
+ShareOrCount = Annotated[int | str, BeforeValidator(_share_or_count)]
+
+Name = Annotated[
+    str,
+    _matching(_NAME, DEVICE_NAME_CHARS, "a name of lower-case letters, digits and inner hyphens"),
+]
+LabelKey = Annotated[str, _matching(_LABEL_KEY, 2 * _LABEL_CHARS, "a label key")]
+LabelValue = Annotated[
+    str, BeforeValidator(_text), _matching(_LABEL_VALUE, _LABEL_CHARS, "a label value")
+]
+Labels = dict[LabelKey, LabelValue]
+JSONObject = dict[str, Any]

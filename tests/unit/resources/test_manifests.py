@@ -1,0 +1,348 @@
+import copy
+from typing import Any
+
+import pytest
+from shoal.contract.problem import Problem
+from shoal.resources.errors import ManifestError
+from shoal.resources.parsing import parse
+
+MODEL: dict[str, Any] = {
+    "apiVersion": "shoal/v1",
+    "kind": "Model",
+    "metadata": {"name": "digits"},
+    "spec": {
+        "source": "teacher.onnx",
+        "data": {"calibration": "c.npz", "evaluation": "e.npz"},
+    },
+}
+PROFILE: dict[str, Any] = {
+    "apiVersion": "shoal/v1",
+    "kind": "DeviceProfile",
+    "metadata": {"name": "camera-small"},
+    "spec": {},
+}
+DEPLOYMENT: dict[str, Any] = {
+    "apiVersion": "shoal/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "digits"},
+    "spec": {"model": "digits", "selector": {"matchLabels": {"app": "reader"}}},
+}
+DEVICE: dict[str, Any] = {
+    "apiVersion": "shoal/v1",
+    "kind": "Device",
+    "metadata": {"name": "cam-1"},
+}
+
+
+def with_field(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(document)
+    here = changed
+    *above, last = path.split(".")
+    for step in above:
+        here = here.setdefault(step, {})
+    here[last] = value
+    return changed
+
+
+def refused(document: object) -> Problem:
+    """The one problem of a document that has one."""
+    with pytest.raises(ManifestError) as caught:
+        parse(document)
+    assert len(caught.value.problems) == 1, caught.value.problems
+    return caught.value.problem
+
+
+def test_a_model_spells_out_every_default_of_the_contract() -> None:
+    assert parse(MODEL).spec == {
+        "source": "teacher.onnx",
+        "assets": [],
+        "quality": {"metric": "top1", "maxDrop": 0.01, "minScore": None, "floor": "measured"},
+        "data": {"calibration": "c.npz", "evaluation": "e.npz", "train": None, "golden": 400},
+        "compression": {
+            "methods": ["quantize", "prune", "distill"],
+            "objective": "accuracy",
+            "effort": "balanced",
+            "seed": 0,
+        },
+    }
+
+
+def test_a_profile_spells_out_every_default_of_the_contract() -> None:
+    assert parse(PROFILE).spec == {
+        "priority": 0,
+        "selector": {"matchLabels": {}, "matchExpressions": []},
+        "budget": {"artifact": None, "memory": None, "latency": {"p95": None}},
+        "runtime": {
+            "engines": ["onnxruntime"],
+            "providers": ["CPUExecutionProvider"],
+            "threads": 1,
+            "precisions": ["int8", "fp32"],
+        },
+    }
+
+
+def test_a_deployment_spells_out_every_default_of_the_contract() -> None:
+    spec = parse(DEPLOYMENT).spec
+    wave = {"soak": "30s", "maxSoak": "5m", "approval": "auto", "selector": None}
+    assert spec["strategy"].pop("gates") == [
+        gate | {"alpha": 0.05, "onInconclusive": "hold"}
+        for gate in (
+            {
+                "metric": "errorRate",
+                "max": 0.01,
+                "maxDrop": None,
+                "maxRatio": None,
+                "minSamples": 60,
+            },
+            {
+                "metric": "latency.p95",
+                "max": None,
+                "maxDrop": None,
+                "maxRatio": 1.5,
+                "minSamples": 60,
+            },
+            {"metric": "restarts", "max": 0, "maxDrop": None, "maxRatio": None, "minSamples": 30},
+        )
+    ]
+    assert spec["strategy"] == {
+        "waves": [
+            {"name": "canary", "size": "10%", **wave},
+            {"name": "half", "size": "50%", **wave},
+            {"name": "all", "size": "100%", **wave},
+        ],
+        "successThreshold": "90%",
+        "maxFailures": "10%",
+        "quorum": "50%",
+        "maxUnavailable": "25%",
+        "ratePerMinute": None,
+        "deviceTimeout": "10m",
+        "window": None,
+        "onFailure": {"action": "rollback", "scope": "deployment"},
+        "progressDeadline": "10m",
+        "onDeadline": "hold",
+    }
+
+
+def test_the_spelt_out_form_parses_to_itself() -> None:
+    for document in (MODEL, PROFILE, DEPLOYMENT, DEVICE):
+        once = parse(document)
+        assert parse({**document, "spec": once.spec}).spec == once.spec
+
+
+def test_a_floor_of_ones_own_replaces_the_default_floor() -> None:
+    quality = parse(with_field(MODEL, "spec.quality.minScore", 0.9)).spec["quality"]
+    assert (quality["minScore"], quality["maxDrop"]) == (0.9, None)
+    both = with_field(MODEL, "spec.quality", {"minScore": 0.9, "maxDrop": 0.02})
+    assert parse(both).spec["quality"]["maxDrop"] == 0.02
+
+
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        ("spec.qualty", "quality"),
+        ("spec.quality.maxdrop", "maxDrop"),
+        ("spec.data.calibratoin", "calibration"),
+        ("metadata.label", "labels"),
+    ],
+)
+def test_an_unknown_field_is_answered_with_the_nearest(path: str, near: str) -> None:
+    with pytest.raises(ManifestError) as caught:
+        parse(with_field(MODEL, path, 1))
+    problem = caught.value.problem
+    assert (problem.reason, problem.field) == ("UnknownField", path)
+    assert problem.hint == f"did you mean {near}?"
+
+
+def test_a_misspelt_field_is_named_before_the_missing_one_it_stands_for() -> None:
+    document = with_field(DEPLOYMENT, "spec", {"modle": "digits", "selector": {}})
+    with pytest.raises(ManifestError) as caught:
+        parse(document)
+    assert [p.reason for p in caught.value.problems] == ["UnknownField", "Invalid"]
+
+
+def test_every_problem_is_found_at_once() -> None:
+    document = with_field(DEPLOYMENT, "spec.strategy.quorum", "x")
+    document = with_field(document, "spec.strategy.deviceTimeout", 10)
+    with pytest.raises(ManifestError) as caught:
+        parse(document)
+    assert {p.field for p in caught.value.problems} == {
+        "spec.strategy.quorum",
+        "spec.strategy.deviceTimeout",
+    }
+
+
+@pytest.mark.parametrize(
+    ("document", "reason", "hint"),
+    [
+        (with_field(MODEL, "spec.quality.metric", "top_1"), "UnknownMetric", "did you mean top1?"),
+        (
+            with_field(DEPLOYMENT, "spec.strategy.gates", [{"metric": "acuracy", "maxDrop": 0.1}]),
+            "UnknownMetric",
+            "did you mean accuracy?",
+        ),
+        (
+            with_field(DEPLOYMENT, "spec.strategy.onDeadline", "rolback"),
+            "Invalid",
+            "did you mean rollback?",
+        ),
+        ({**MODEL, "kind": "Modell"}, "UnknownKind", "did you mean Model?"),
+        ({**MODEL, "kind": "model"}, "UnknownKind", "did you mean Model?"),
+    ],
+)
+def test_a_misspelt_word_is_answered_with_the_nearest(
+    document: object, reason: str, hint: str
+) -> None:
+    problem = refused(document)
+    assert (problem.reason, problem.hint) == (reason, hint)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        with_field(MODEL, "spec.quality.metric", "auroc"),
+        with_field(MODEL, "spec.quality.metric", "mine.metrics:score"),
+        with_field(MODEL, "spec.quality.floor", "proven"),
+        with_field(MODEL, "spec.compression.methods", ["quantize", "split"]),
+        with_field(MODEL, "spec.source", "model.pt2"),
+        with_field(MODEL, "spec.source", "mine.models:load"),
+        with_field(PROFILE, "spec.runtime.engines", ["litert"]),
+        with_field(PROFILE, "spec.runtime.providers", ["CUDAExecutionProvider"]),
+        with_field(PROFILE, "spec.runtime.precisions", ["fp16"]),
+        with_field(DEPLOYMENT, "spec.strategy.ratePerMinute", 10),
+        with_field(DEPLOYMENT, "spec.strategy.window", {"cron": "0 3 * * *"}),
+        with_field(DEPLOYMENT, "spec.strategy.gates", [{"metric": "quality", "maxDrop": 0.1}]),
+        with_field(
+            DEPLOYMENT,
+            "spec.strategy.waves",
+            [{"name": "all", "size": "100%", "selector": {"matchLabels": {"a": "b"}}}],
+        ),
+        with_field(DEVICE, "spec.suspended", value=True),
+        with_field(DEVICE, "spec.maintenanceWindow", {}),
+    ],
+)
+def test_what_is_not_built_yet_is_refused_by_name(document: object) -> None:
+    problem = refused(document)
+    assert problem.reason == "NotBuiltYet"
+    assert "not built yet" in problem.message
+    assert problem.hint
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "model.joblib", "model.pt", "model.PTH"])
+def test_a_source_that_runs_code_is_refused_with_the_safe_way(name: str) -> None:
+    problem = refused(with_field(MODEL, "spec.source", name))
+    assert problem.reason == "UnsafeFormat"
+    assert problem.hint is not None
+    assert "ONNX" in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        (with_field(DEPLOYMENT, "spec.strategy.maxUnavailable", 0), "spec.strategy.maxUnavailable"),
+        (
+            with_field(DEPLOYMENT, "spec.strategy.maxUnavailable", "0%"),
+            "spec.strategy.maxUnavailable",
+        ),
+        (
+            with_field(DEPLOYMENT, "spec.strategy.progressDeadline", "0s"),
+            "spec.strategy.progressDeadline",
+        ),
+        (
+            with_field(
+                DEPLOYMENT,
+                "spec.strategy.waves",
+                [{"name": "a", "size": "50%"}, {"name": "b", "size": "50%"}],
+            ),
+            "spec.strategy.waves[1].size",
+        ),
+        (
+            with_field(DEPLOYMENT, "spec.strategy.waves", [{"name": "a", "size": 0}]),
+            "spec.strategy.waves[0].size",
+        ),
+        (
+            with_field(
+                DEPLOYMENT,
+                "spec.strategy.waves",
+                [{"name": "a", "size": 1}, {"name": "a", "size": "100%"}],
+            ),
+            "spec.strategy.waves[1].name",
+        ),
+        (
+            with_field(
+                DEPLOYMENT,
+                "spec.strategy.waves",
+                [{"name": "a", "size": "100%", "soak": "1m", "maxSoak": "30s"}],
+            ),
+            "spec.strategy.waves[0].maxSoak",
+        ),
+        (
+            with_field(DEPLOYMENT, "spec.strategy.gates", [{"metric": "accuracy"}]),
+            "spec.strategy.gates[0].maxDrop",
+        ),
+        (
+            with_field(
+                DEPLOYMENT,
+                "spec.strategy.gates",
+                [{"metric": "errorRate", "max": 0.1, "maxDrop": 0.1}],
+            ),
+            "spec.strategy.gates[0].maxDrop",
+        ),
+        (
+            with_field(DEPLOYMENT, "spec.strategy.gates", [{"metric": "errorRate", "max": 2}]),
+            "spec.strategy.gates[0].max",
+        ),
+        (with_field(PROFILE, "spec.budget.artifact", "0B"), "spec.budget.artifact"),
+        (with_field(PROFILE, "spec.budget.artifact", "24kb"), "spec.budget.artifact"),
+        (with_field(PROFILE, "spec.budget.latency", {"p95": "0ms"}), "spec.budget.latency.p95"),
+        (
+            with_field(PROFILE, "spec.selector.matchExpressions", [{"key": "a", "operator": "In"}]),
+            "spec.selector.matchExpressions[0].values",
+        ),
+        (
+            with_field(PROFILE, "spec.selector.matchLabels", {"tier": 1}),
+            "spec.selector.matchLabels.tier",
+        ),
+        (with_field(MODEL, "spec.quality", {"maxDrop": None}), "spec.quality.maxDrop"),
+        (with_field(MODEL, "spec.data.evaluation", "c.npz"), "spec.data.evaluation"),
+        (with_field(MODEL, "spec.data.golden", "many"), "spec.data.golden"),
+        (with_field(MODEL, "metadata.name", "Digits"), "metadata.name"),
+        (with_field(DEPLOYMENT, "spec.model", "digits@0"), "spec.model"),
+        ({**MODEL, "apiVersion": "shoal/v2"}, "apiVersion"),
+    ],
+)
+def test_a_value_that_cannot_be_meant_is_refused_at_its_field(document: object, field: str) -> None:
+    problem = refused(document)
+    assert (problem.reason, problem.field) == ("Invalid", field)
+
+
+@pytest.mark.parametrize("document", [None, [], "text", {}, {"kind": "Model"}])
+def test_what_is_no_resource_at_all_is_refused(document: object) -> None:
+    with pytest.raises(ManifestError):
+        parse(document)
+
+
+def test_what_shoal_wrote_may_be_applied_again() -> None:
+    written = with_field(DEPLOYMENT, "status", {"revision": 3})
+    for field, value in {
+        "uid": "u",
+        "generation": 2,
+        "resourceVersion": "17",
+        "creationTime": "2026-01-02T03:04:05.678Z",
+    }.items():
+        written = with_field(written, f"metadata.{field}", value)
+    assert parse(written).spec == parse(DEPLOYMENT).spec
+
+
+def test_braces_in_a_value_do_not_break_its_refusal() -> None:
+    assert "{x}" in refused(with_field(MODEL, "spec.quality.metric", "{x}")).message
+
+
+def test_what_is_allowed_but_seldom_meant_is_warned_about() -> None:
+    (zero,) = parse(with_field(MODEL, "spec.quality.maxDrop", 0)).warnings
+    assert "maxDrop 0" in zero
+    gates = [{"metric": "accuracy", "maxDrop": 0}]
+    (never,) = parse(with_field(DEPLOYMENT, "spec.strategy.gates", gates)).warnings
+    assert "never pass" in never
+    waves = [{"name": "some", "size": "50%"}]
+    (rest,) = parse(with_field(DEPLOYMENT, "spec.strategy.waves", waves)).warnings
+    assert "50%" in rest
