@@ -4,7 +4,7 @@ ECDSA on P-256 throughout. A signing request proves that the device holds its ke
 ignored, since the controller alone names devices.
 """
 
-import datetime
+import datetime as dt
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason
 
-_AUTHORITY_LIFE = datetime.timedelta(days=3650)
-_DEVICE_LIFE = datetime.timedelta(days=365)
-_SKEW = datetime.timedelta(minutes=5)  # a device's clock may be a little behind ours
+_AUTHORITY_LIFE = dt.timedelta(days=3650)
+_DEVICE_LIFE = dt.timedelta(days=365)
+_SKEW = dt.timedelta(minutes=5)  # a device's clock may be a little behind ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Authority:
             InvalidError: not a signing request, not signed by its own key, or another kind of key.
         """
         key = _requested_key(csr_pem)
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         certificate = (
             x509.CertificateBuilder()
             .subject_name(_name(device))
@@ -117,7 +117,7 @@ def _invalid(message: str) -> InvalidError:
 
 
 def _self_signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(_name("Shoal authority"))

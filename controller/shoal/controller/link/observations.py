@@ -1,0 +1,45 @@
+"""What one more report makes of what is known of a device: late and repeated ones make nothing.
+
+Reports of one boot are ordered by their sequence. A boot id never seen before is a newer boot; one
+that was replaced stays in `past_boots`, so that its late reports are recognised.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from shoal.contract import jsonform
+from shoal.contract.report import DeploymentReport, DeviceReport
+
+KIND = "Observation"
+_PAST_BOOTS = 16
+
+
+def merge(known: dict[str, Any] | None, report: DeviceReport, now_ms: int) -> dict[str, Any] | None:
+    """The observation after `report`, or None where it is late or repeated."""
+    past: list[str] = []
+    if known is not None:
+        last = jsonform.from_json(DeviceReport, known["report"])
+        past = known["past_boots"]
+        if report.boot_id in past:
+            return None
+        if report.boot_id != last.boot_id:
+            past = [*past, last.boot_id][-_PAST_BOOTS:]
+        elif report.sequence <= last.sequence:
+            return None
+        report = _with_known_answers(report, last)
+    return {"report": jsonform.to_json(report), "last_seen_ms": now_ms, "past_boots": past}
+
+
+def _with_known_answers(report: DeviceReport, last: DeviceReport) -> DeviceReport:
+    """Keep golden answers for as long as their generation lasts: devices send them only once."""
+    kept = {
+        (one.deployment, one.generation): one.golden
+        for one in last.deployments
+        if one.golden is not None
+    }
+
+    def filled(one: DeploymentReport) -> DeploymentReport:
+        golden = kept.get((one.deployment, one.generation))
+        return one if one.golden or golden is None else replace(one, golden=golden)
+
+    return replace(report, deployments=tuple(filled(one) for one in report.deployments))
