@@ -1,8 +1,8 @@
 """The JSON form of contract values: one generic pair for every frozen dataclass.
 
-A dataclass is an object, a tuple an array, an enum its value, None null. Reading is strict about
-types and names the place of what is wrong; keys it does not know are left alone, so that an older
-program reads what a newer one has written, and absent keys take the field's default.
+A dataclass is an object, a tuple an array, an enum its value, a path its text, None null. Reading is
+strict about types and names the place of what is wrong; keys it does not know are left alone, so
+that an older program reads what a newer one has written, and absent keys take the field's default.
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ import functools
 import types
 import typing
 from collections.abc import Mapping
+from pathlib import Path, PurePath
 from typing import Any, TypeVar, Union
 
 T = TypeVar("T")
@@ -30,6 +31,8 @@ def to_json(value: object) -> JSON:
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, PurePath):
+        return str(value)
     if isinstance(value, (tuple, list)):
         return [to_json(one) for one in value]
     if isinstance(value, Mapping):
@@ -71,6 +74,8 @@ def _read_scalar(kind: Any, data: JSON, place: str) -> Any:
             return kind(data)
         except ValueError:
             raise _wrong(place, f"one of {', '.join(str(m.value) for m in kind)}", data) from None
+    if kind is Path:
+        return Path(_read_scalar(str, data, place))
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
         return float(data)
     if kind not in {str, int, float, bool}:

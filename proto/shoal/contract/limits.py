@@ -31,7 +31,7 @@ INFER_HELD_BYTES = 256 * MIB  # bodies of all requests that wait or run
 INFER_IN_FLIGHT = 256  # requests inside the engine; more are answered 503
 INFER_ID_CHARS = 256
 FEEDBACK_IDS = 4_096  # requests whose predictions wait for labels
-FEEDBACK_ROWS = 1_024  # a larger batch is not remembered
+FEEDBACK_ROWS = 256  # of one request; a larger batch is not remembered
 
 # Operator plane
 MODEL_BYTES = 4 * 1024 * MIB
