@@ -34,9 +34,9 @@ class Reason(enum.StrEnum):
     NO_FEASIBLE_VARIANT = "NoFeasibleVariant"
 
     # enrolment
-    TOKEN_UNKNOWN = "TokenUnknown"
-    TOKEN_EXPIRED = "TokenExpired"
-    TOKEN_USED = "TokenUsed"
+    TOKEN_UNKNOWN = "TokenUnknown"  # noqa: S105 - a reason code
+    TOKEN_EXPIRED = "TokenExpired"  # noqa: S105 - a reason code
+    TOKEN_USED = "TokenUsed"  # noqa: S105 - a reason code
     NAME_TAKEN = "NameTaken"
 
     # on the device
@@ -66,3 +66,17 @@ class Reason(enum.StrEnum):
     ROLLED_BACK = "RolledBack"
     SUPERSEDED = "Superseded"
     COMPLETE = "Complete"
+    APPROVAL_MISSING = "ApprovalMissing"
+    NOTHING_TO_RETURN_TO = "NothingToReturnTo"
+    NOT_IN_PROGRESS = "NotInProgress"
+    QUARANTINED = "Quarantined"
+    LOCAL_ROLLBACK = "LocalRollback"
+    REOPENED = "Reopened"
+    PINNED = "Pinned"
+    DELETED = "Deleted"
+    STARTED = "Started"
+    WAVE_STARTED = "WaveStarted"
+    WAVE_COMPLETE = "WaveComplete"
+    WAVE_SKIPPED = "WaveSkipped"
+    VARIANT_FELL = "VariantFell"
+    COHORT_REVERTED = "CohortReverted"

@@ -10,6 +10,7 @@ from shoal.contract.profile import ProfileClass
 from shoal.controller.domain.evidence import GateVerdict
 from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.outcomes import Count
+from shoal.controller.domain.strategy import Strategy
 
 
 class Origin(enum.StrEnum):
@@ -66,8 +67,10 @@ class CohortContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What a revision asks for: model revision and, per cohort, the ordered digests."""
+    """What a revision asks for: spec, model revision and, per cohort, the ordered digests."""
 
+    generation: int
+    strategy: Strategy
     model: str
     model_revision: int
     cohorts: tuple[CohortContent, ...]
@@ -77,8 +80,19 @@ class Content:
         return next((one for one in self.cohorts if one.cohort == cohort), None)
 
     @property
+    def names(self) -> dict[CohortId, str]:
+        """A name for each cohort: its profile's, with the class where two share a profile."""
+        profiles = [one.profile for one in self.cohorts]
+        return {
+            one.cohort: one.profile
+            if profiles.count(one.profile) == 1
+            else f"{one.profile}/{one.cohort[:6]}-{one.cohort[-4:]}"
+            for one in self.cohorts
+        }
+
+    @property
     def sameness(self) -> tuple[object, ...]:
-        """Two contents with equal sameness put the same bytes on every cohort."""
+        """Two contents with equal sameness put the same bytes on every cohort, however they go."""
         choices = sorted((one.cohort, one.variants) for one in self.cohorts if one.variants)
         return (self.model, self.model_revision, tuple(choices))
 

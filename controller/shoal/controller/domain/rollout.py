@@ -112,9 +112,10 @@ class CohortProgress:
     """How far one cohort is in the current revision.
 
     `step` counts falls in its frozen list, `wave` is the wave it is in (-1 before the first),
-    `finished_at` when all its reachable devices there had finished. `done` means past the last
+    `finished_at` when all its reachable devices in it had finished. `done` means past the last
     wave; `reverted` that a failure took this cohort alone back; `waived` the wave whose judgement
-    a promote skips.
+    a promote skips. `returning` cohorts get content that was complete before: no waves, no gates.
+    `alpha_share` is the number of cohorts that shared alpha when this one joined.
     """
 
     cohort: CohortId
@@ -123,6 +124,7 @@ class CohortProgress:
     finished_at: float | None = None
     done: bool = False
     reverted: bool = False
+    returning: bool = False
     waived: int | None = None
     alpha_share: int = 1
     ballots: tuple[Ballot, ...] = ()

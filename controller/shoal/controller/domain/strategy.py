@@ -6,11 +6,9 @@ record written by hand makes the planner ignore a wish.
 """
 
 import enum
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any
+from typing import Any, NewType
 
 from shoal.contract import units
 from shoal.contract.problem import InvalidError, Problem
@@ -63,23 +61,31 @@ class Approval(enum.StrEnum):
     MANUAL = "manual"
 
 
+Ppm = NewType("Ppm", int)  # a share in parts of a million: exact arithmetic, and it has a JSON form
+
+WHOLE = Ppm(1_000_000)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amount:
     """A share of something, or a count of it; exactly one of the two is set."""
 
-    share: Fraction | None = None
+    share_ppm: Ppm | None = None
     count: int | None = None
 
-    def up(self, whole: int) -> int:
-        """Rounded up, for wave sizes: 10 % of 3 is 1, 50 % of 3 is 2."""
-        if self.share is not None:
-            return math.ceil(self.share * whole)
-        return min(self.count or 0, whole)
+    def up(self, part: int, whole: int) -> int:
+        """What this amount of `whole` is within `part` of it, rounded up: for wave sizes.
+
+        10 % within 3 of 9 is 1, 50 % is 2; a count of 4 within 3 of 9 is ceil(4 * 3 / 9) = 2.
+        """
+        if self.share_ppm is not None:
+            return _ceil_div(self.share_ppm * part, WHOLE)
+        return min(_ceil_div((self.count or 0) * part, max(whole, 1)), part)
 
     def down(self, whole: int) -> int:
         """Rounded down, for limits: 10 % of 9 is 0, 25 % of 9 is 2."""
-        if self.share is not None:
-            return math.floor(self.share * whole)
+        if self.share_ppm is not None:
+            return self.share_ppm * whole // WHOLE
         return min(self.count or 0, whole)
 
 
@@ -122,12 +128,12 @@ _DECIDING = frozenset({Metric.ACCURACY, Metric.AGREEMENT, Metric.RESTARTS})
 class Strategy:
     """Everything the planner obeys; seconds and shares."""
 
-    waves: tuple[WaveSpec, ...]
+    waves: tuple[WaveSpec, ...] = ()
     gates: tuple[GateSpec, ...] = ()
-    success_threshold: Fraction = Fraction(9, 10)
-    max_failures: Amount = Amount(share=Fraction(1, 10))
-    quorum: Fraction = Fraction(1, 2)
-    max_unavailable: Amount = Amount(share=Fraction(1, 4))
+    success_threshold_ppm: Ppm = Ppm(900_000)
+    max_failures: Amount = Amount(share_ppm=Ppm(100_000))
+    quorum_ppm: Ppm = Ppm(500_000)
+    max_unavailable: Amount = Amount(share_ppm=Ppm(250_000))
     device_timeout_s: float = 600.0
     on_failure: Action = Action.ROLLBACK
     scope: Scope = Scope.DEPLOYMENT
@@ -149,9 +155,9 @@ def strategy_from_json(spec: Mapping[str, Any]) -> Strategy:
         return Strategy(
             waves=tuple(_wave(one, i) for i, one in enumerate(strategy["waves"])),
             gates=tuple(_gate(one) for one in strategy["gates"]),
-            success_threshold=share_from_text(strategy["successThreshold"]),
+            success_threshold_ppm=ppm_from_text(strategy["successThreshold"]),
             max_failures=amount_from_json(strategy["maxFailures"]),
-            quorum=share_from_text(strategy["quorum"]),
+            quorum_ppm=ppm_from_text(strategy["quorum"]),
             max_unavailable=amount_from_json(strategy["maxUnavailable"]),
             device_timeout_s=units.parse_duration_s(strategy["deviceTimeout"]),
             on_failure=Action(failure["action"]),
@@ -170,14 +176,13 @@ def strategy_from_json(spec: Mapping[str, Any]) -> Strategy:
         ) from error
 
 
-def share_from_text(text: str) -> Fraction:
-    """`90%` as an exact share, so that 90 % of 10 is 9 and never 9.000000000000001.
+def ppm_from_text(text: str) -> Ppm:
+    """`90%` as parts of a million, so that 90 % of 10 is 9 and never 9.000000000000001.
 
     Raises:
         ValueError: not a percent.
     """
-    units.parse_percent(text)
-    return Fraction(text.strip().removesuffix("%").strip()) / 100
+    return Ppm(round(units.parse_percent(text) * WHOLE))
 
 
 def amount_from_json(value: str | int) -> Amount:
@@ -190,7 +195,11 @@ def amount_from_json(value: str | int) -> Amount:
         return Amount(count=value)
     if value.strip().isdigit():
         return Amount(count=int(value))
-    return Amount(share=share_from_text(value))
+    return Amount(share_ppm=ppm_from_text(value))
+
+
+def _ceil_div(part: int, whole: int) -> int:
+    return -(-part // whole)
 
 
 def _wave(wave: Mapping[str, Any], index: int) -> WaveSpec:
