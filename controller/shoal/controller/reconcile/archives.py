@@ -1,0 +1,100 @@
+"""From a finished search to what the controller keeps: blobs, archive and Variant resources."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shoal.contract import digest as digests
+from shoal.contract.digest import Digest
+from shoal.controller.reconcile.jobs import JobResult
+from shoal.controller.store.port import BlobStore
+
+
+async def take_in(result: JobResult, blobs: BlobStore) -> dict[str, Any]:
+    """Store every file of the report as a blob and return the archive of its profile class.
+
+    The archive is JSON: `points` as `shoal.contract.choice.Point` with `recipe` and `reference`,
+    `golden`, `output`, `source_score`, `min_score`, and `nearest` where nothing was feasible.
+
+    Raises:
+        ValueError: a file's digest is not the one that the report names.
+    """
+    report = result.report
+    points = []
+    for row in report["pareto"]:
+        await _store(blobs, result.folder / row["file"], row["digest"])
+        reference = row.get("reference")
+        if reference:
+            await _store(blobs, result.folder / reference["file"], reference["digest"])
+        points.append(_point(row))
+    golden = report.get("golden")
+    if golden:
+        await _store(blobs, result.folder / golden["file"], golden["digest"])
+    return {
+        "points": points,
+        "golden": golden and {key: value for key, value in golden.items() if key != "file"},
+        "output": report.get("output", ""),
+        "source_score": report["source"]["score"],
+        "source_bytes": report["source"]["bytes"],
+        "min_score": report["constraints"]["min_score"],
+        "nearest": (report.get("error") or {}).get("nearest"),
+    }
+
+
+def variant_name(point: Mapping[str, Any], profile_class: str) -> str:
+    """The name of the Variant resource of an archive's point."""
+    return f"{digests.short(Digest(point['digest']))}-{profile_class[:6]}"
+
+
+def variant_document(
+    point: Mapping[str, Any], model: str, revision: int, profile_class: str
+) -> dict[str, Any]:
+    """The Variant resource of an archive's point, without its metadata."""
+    figures = (
+        "digest",
+        "bytes",
+        "score",
+        "score_interval",
+        "latency_ms",
+        "latency_ratio",
+        "peak_memory_bytes",
+        "agreement",
+    )
+    return {
+        "apiVersion": "shoal/v1",
+        "kind": "Variant",
+        "spec": {
+            "model": model,
+            "modelRevision": revision,
+            "profileClass": profile_class,
+            "recipe": point["recipe"],
+        },
+        "status": {name: point[name] for name in figures},
+    }
+
+
+def _point(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "digest": row["digest"],
+        "bytes": row["bytes"],
+        "score": row["score"],
+        "score_interval": row["score_interval"],
+        "validation_score": row["validation_score"],
+        "validation_interval": row["validation_interval"],
+        "agreement": row["parity"]["agreement"],
+        "latency_ms": row["latency_ms"],
+        "latency_p95_ms": row["latency_ms"]["p95"],
+        "latency_ratio": row["latency_ratio"],
+        "peak_memory_bytes": row["peak_memory_bytes"],
+        "is_source": row["is_source"],
+        "recipe": row["recipe"],
+        "runtime": row["runtime"],
+        "reference": row.get("reference")
+        and {key: value for key, value in row["reference"].items() if key != "file"},
+    }
+
+
+async def _store(blobs: BlobStore, path: Path, expected: str) -> None:
+    stored = await blobs.put_file(path)
+    if stored != expected:
+        raise ValueError(f"{path.name} has digest {stored}, but the report says {expected}")

@@ -1,0 +1,55 @@
+"""What the store holds, kept in memory from its own changes: passes read here, write there.
+
+A pass may see a state that is a moment old; compare-and-swap on the record's version then refuses
+its write, and the pass runs again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from shoal.controller.store.port import Change, Record
+
+KINDS = (
+    "Device",
+    "DeviceProfile",
+    "Model",
+    "Deployment",
+    "Variant",
+    "Event",
+    "ModelRevision",
+    "Rollout",
+    "Assignment",
+    "Observation",
+)
+
+
+@dataclass(slots=True)
+class Cache:
+    """Records by kind, then by (namespace, name)."""
+
+    _records: dict[str, dict[tuple[str, str], Record]] = field(default_factory=dict)
+
+    def put(self, record: Record) -> Record | None:
+        """Take in `record` unless a newer one is known; returns what it replaced."""
+        kind = self._records.setdefault(record.kind, {})
+        known = kind.get((record.namespace, record.name))
+        if known is None or known.resource_version < record.resource_version:
+            kind[record.namespace, record.name] = record
+        return known
+
+    def apply(self, change: Change) -> Record | None:
+        """Take in one change of the store; returns what was there before."""
+        if change.type == "put":
+            return self.put(change.record)
+        return self._records.get(change.record.kind, {}).pop(
+            (change.record.namespace, change.record.name), None
+        )
+
+    def get(self, kind: str, namespace: str, name: str) -> Record | None:
+        """The record, or None."""
+        return self._records.get(kind, {}).get((namespace, name))
+
+    def all(self, kind: str, namespace: str | None = None) -> Iterable[Record]:
+        """Every record of a kind, in order of name."""
+        found = self._records.get(kind, {})
+        return [found[key] for key in sorted(found) if namespace is None or key[0] == namespace]

@@ -1,0 +1,116 @@
+"""The pass of a Deployment: take a snapshot, ask the planner, write its plan in one commit."""
+
+from collections.abc import Iterator
+
+from shoal.controller.domain.plan import Plan, PlanEvent, Severity
+from shoal.controller.domain.rollout import RolloutRecord, record_from_json, record_to_json
+from shoal.controller.domain.snapshot import Conflict, Snapshot
+from shoal.controller.domain.strategy import strategy_from_json
+from shoal.controller.planning import planner
+from shoal.controller.reconcile import deployment_status, desired, fleet, revisions
+from shoal.controller.reconcile.fleet import Member
+from shoal.controller.reconcile.journal import Happening, event_write, expired_events
+from shoal.controller.reconcile.queue import Key
+from shoal.controller.reconcile.world import World, delete_of, put_over
+from shoal.controller.store.port import Record, Write
+
+
+async def reconcile(world: World, key: Key) -> float | None:
+    """Lead one Deployment a step further; returns when to look again though nothing changed."""
+    deployment = world.cache.get("Deployment", key.namespace, key.name)
+    if deployment is None:
+        return None
+    everyone = fleet.members(world.cache, key.namespace)
+    now = world.now()
+    snapshot = _snapshot(world, deployment, everyone, now)
+    plan = planner.plan(snapshot)
+    await world.commit([*_writes(world, deployment, everyone, (snapshot, plan))])
+    moments = [one.reach_changes_at(world.cadence, now) for one in everyone]
+    return min((m for m in (plan.wake_at, *moments) if m is not None), default=None)
+
+
+def _snapshot(world: World, deployment: Record, everyone: list[Member], now: float) -> Snapshot:
+    key = f"{deployment.namespace}/{deployment.name}"
+    spec, metadata = deployment.data["spec"], deployment.data["metadata"]
+    ref = revisions.parse_ref(spec["model"])
+    record = read_record(world.cache.get("Rollout", deployment.namespace, deployment.name), key)
+    picked = {one.name for one in fleet.selected(everyone, deployment)}
+    known = {one.device for one in record.devices}
+    return Snapshot(
+        now=now,
+        deployment=key,
+        generation=int(metadata.get("generation", 1)),
+        deleted=bool(metadata.get("deletionTime")),
+        model=ref.name,
+        pinned=ref.pinned,
+        strategy=strategy_from_json(spec),
+        models=tuple(
+            revisions.model_view(one)
+            for one in revisions.of_model(world.cache, deployment.namespace, ref.name)
+        ),
+        devices=tuple(
+            fleet.view(one, key, one.reach(world.cadence, now), picked=one.name in picked)
+            for one in everyone
+            if one.name in picked or one.name in known
+        ),
+        record=record,
+        conflict=_conflict(world, deployment, everyone, picked),
+    )
+
+
+def read_record(stored: Record | None, key: str) -> RolloutRecord:
+    """The planner's memory of a deployment, new where there is none."""
+    return record_from_json(stored.data) if stored else RolloutRecord(deployment=key)
+
+
+def _conflict(
+    world: World, deployment: Record, everyone: list[Member], picked: set[str]
+) -> Conflict | None:
+    """The oldest deployment before this one that gives the same model to some of its devices."""
+    name = revisions.parse_ref(deployment.data["spec"]["model"]).name
+    for other in sorted(world.cache.all("Deployment", deployment.namespace), key=_age):
+        if _age(other) >= _age(deployment):
+            return None
+        if revisions.parse_ref(other.data["spec"]["model"]).name != name:
+            continue
+        shared = picked & {one.name for one in fleet.selected(everyone, other)}
+        if shared and not other.data["metadata"].get("deletionTime"):
+            return Conflict(
+                deployment=f"{other.namespace}/{other.name}", devices=tuple(sorted(shared))
+            )
+    return None
+
+
+def _age(deployment: Record) -> tuple[str, str]:
+    return str(deployment.data["metadata"].get("creationTime", "")), deployment.name
+
+
+def _writes(
+    world: World, deployment: Record, everyone: list[Member], decided: tuple[Snapshot, Plan]
+) -> Iterator[Write]:
+    snapshot, plan = decided
+    place = (deployment.namespace, deployment.name)
+    stored = world.cache.get("Rollout", *place)
+    if plan.removed:
+        yield delete_of(deployment)
+        if stored is not None:
+            yield delete_of(stored)
+    elif stored is None or plan.record != snapshot.record:
+        yield put_over(stored, "Rollout", place, record_to_json(plan.record))
+    yield from desired.writes(world, everyone, snapshot.deployment, plan.desired)
+    for event in plan.events:
+        yield event_write(world.cache, _happening(deployment, event), world.now())
+    yield from expired_events(world.cache)
+    if not plan.removed:
+        status = deployment_status.build(deployment, plan.status, world.now())
+        if status != deployment.data.get("status"):
+            yield put_over(deployment, "Deployment", place, {**deployment.data, "status": status})
+
+
+def _happening(deployment: Record, event: PlanEvent) -> Happening:
+    return Happening(
+        regarding=f"Deployment/{deployment.namespace}/{deployment.name}",
+        type="Warning" if event.severity is Severity.WARNING else "Normal",
+        reason=event.reason,
+        message=event.message,
+    )

@@ -1,0 +1,227 @@
+"""Compression jobs: `shoal-compress` as a child process, one at a time, keyed by what goes in.
+
+The controller never parses a model: it hands files to a child of lower priority and reads the
+report. A finished job's folder is its cache; an unfinished one is run again, and the compressor's
+own journal resumes it.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from shoal.contract.digest import Digest
+from shoal.contract.problem import FailedError, Problem
+from shoal.contract.profile import ClassProfile
+from shoal.contract.reason import Reason
+
+_NICE = 5
+_STDERR_KEPT = 4_000
+_FORM = 1  # raised when what a job writes changes, so that old folders are not reused
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequest:
+    """Everything that decides the outcome of one search; equal requests are one job.
+
+    `files` maps option names (`model`, `calibration`, `evaluation`, `train`) to blobs. `floor` is
+    the Model's quality spec, `compression` its compression spec.
+    """
+
+    files: tuple[tuple[str, Digest], ...]
+    quality: tuple[tuple[str, str | float | None], ...]
+    compression: tuple[tuple[str, str | int | tuple[str, ...]], ...]
+    golden: int
+    profile: ClassProfile
+
+    @property
+    def key(self) -> str:
+        """32 hexadecimal digits of the SHA-256 of the request."""
+        text = json.dumps([_FORM, asdict(self)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """A finished job: its report, and the folder that the report's file names are relative to."""
+
+    report: Mapping[str, Any]
+    folder: Path
+
+
+class Jobs(Protocol):
+    """Runs searches."""
+
+    async def run(self, request: JobRequest) -> JobResult:
+        """The result of `request`, at once if it was run before.
+
+        Raises:
+            FailedError: the compressor refused the input, is not installed, or crashed.
+        """
+        ...
+
+
+class ProcessJobs:
+    """Jobs as child processes of this one, under `root`, with blobs from `blob_path`."""
+
+    def __init__(self, root: Path, blob_path: "BlobPath") -> None:
+        self._root = root
+        self._blob_path = blob_path
+        self._one_at_a_time = asyncio.Semaphore(1)
+
+    async def run(self, request: JobRequest) -> JobResult:
+        """See `Jobs.run`."""
+        folder = self._root / request.key
+        report = folder / "out" / "report.json"
+        async with self._one_at_a_time:
+            if not (folder / "done").exists():
+                command = await asyncio.to_thread(self._prepare, folder, request)
+                await _run_child(command)
+                await asyncio.to_thread((folder / "done").touch)
+            text = await asyncio.to_thread(report.read_text, "utf-8")
+        return JobResult(report=json.loads(text), folder=report.parent)
+
+    def _prepare(self, folder: Path, request: JobRequest) -> list[str]:
+        inputs = folder / "in"
+        inputs.mkdir(parents=True, exist_ok=True)
+        paths = {}
+        for name, digest in request.files:
+            paths[name] = inputs / (f"{name}.onnx" if name == "model" else f"{name}.npz")
+            _place(self._blob_path(digest), paths[name])
+        profile = inputs / "profile.json"
+        profile.write_text(json.dumps(_manifest(request.profile)), "utf-8")
+        return [_program(), *_arguments(request, paths, profile, folder / "out")]
+
+
+class BlobPath(Protocol):
+    """Finds a blob's file."""
+
+    def __call__(self, digest: Digest) -> Path:
+        """The path of the blob; it must not be written to."""
+        ...
+
+
+def _arguments(
+    request: JobRequest, paths: Mapping[str, Path], profile: Path, out: Path
+) -> list[str]:
+    quality, compression = dict(request.quality), dict(request.compression)
+    methods = compression["methods"]
+    assert isinstance(methods, tuple)
+    arguments = [str(paths["model"])]
+    for name in ("calibration", "evaluation", "train"):
+        if name in paths:
+            arguments += [f"--{name}", str(paths[name])]
+    arguments += ["--metric", str(quality["metric"]), "--floor", str(quality["floor"])]
+    # A Model may state both floors; the stricter one is applied to the archive by the controller.
+    if quality["maxDrop"] is not None:
+        arguments += ["--max-drop", str(quality["maxDrop"])]
+    elif quality["minScore"] is not None:
+        arguments += ["--min-score", str(quality["minScore"])]
+    arguments += ["--profile", str(profile), "--methods", ",".join(methods)]
+    for name in ("objective", "effort", "seed"):
+        arguments += [f"--{name}", str(compression[name])]
+    return [*arguments, "--golden", str(request.golden), "--out", str(out), "-o", "json"]
+
+
+def _manifest(profile: ClassProfile) -> dict[str, Any]:
+    return {
+        "apiVersion": "shoal/v1",
+        "kind": "DeviceProfile",
+        "metadata": {"name": profile.name},
+        "spec": {
+            "runtime": {
+                "engines": [profile.engine],
+                "providers": list(profile.providers),
+                "threads": profile.threads,
+                "precisions": list(profile.precisions),
+            }
+        },
+    }
+
+
+async def _run_child(command: list[str]) -> None:
+    """Run the compressor to its end; a cancelled caller ends it too."""
+    child = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        preexec_fn=_as_background_child,
+    )
+    try:
+        stdout, stderr = await child.communicate()
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    if child.returncode != 0 and not _is_infeasible(stdout):
+        raise FailedError(_problem(child.returncode or 0, stdout, stderr))
+
+
+def _is_infeasible(stdout: bytes) -> bool:
+    """A search that found nothing feasible has still written its whole report."""
+    return _error(stdout).get("reason") == Reason.NO_FEASIBLE_VARIANT
+
+
+def _problem(code: int, stdout: bytes, stderr: bytes) -> Problem:
+    error = _error(stdout)
+    if error:
+        return Problem(
+            reason=str(error.get("reason", Reason.INTERNAL)),
+            message=str(error.get("message", "")),
+            field=error.get("field"),
+            location=error.get("location"),
+            hint=error.get("hint"),
+        )
+    tail = stderr.decode(errors="replace")[-_STDERR_KEPT:].strip()
+    return Problem(
+        reason=Reason.CRASHED,
+        message=f"shoal-compress ended with exit code {code}: {tail or 'it said nothing'}",
+        hint="run the same command by hand in the job's folder to see more",
+    )
+
+
+def _error(stdout: bytes) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        document = json.loads(stdout)
+        if isinstance(document, dict) and isinstance(document.get("error"), dict):
+            return dict(document["error"])
+    return {}
+
+
+def _program() -> str:
+    beside = Path(sys.executable).parent / "shoal-compress"
+    found = str(beside) if beside.exists() else shutil.which("shoal-compress")
+    if found is None:
+        raise FailedError(
+            Problem(
+                reason=Reason.MISSING_EXTRA,
+                message="the compressor is not installed beside the controller",
+                hint="pip install 'shoal[compressor]'",
+            )
+        )
+    return found
+
+
+def _place(blob: Path, target: Path) -> None:
+    """Give a blob a name with a suffix; a hard link where the file system has them."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(blob, target)
+    except OSError:
+        shutil.copyfile(blob, target)
+
+
+def _as_background_child() -> None:  # pragma: no cover - runs between fork and exec
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    os.nice(_NICE)

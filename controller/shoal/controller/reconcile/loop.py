@@ -1,0 +1,85 @@
+"""The reconcile loop: follows the store's changes, keeps the queue, runs one pass at a time."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from shoal.contract.problem import ConflictError
+from shoal.controller.reconcile import deployments, devices, models, routing
+from shoal.controller.reconcile.queue import Key, WorkQueue
+from shoal.controller.reconcile.world import World
+
+log = logging.getLogger(__name__)
+
+Pass = Callable[[Key], Awaitable[float | None]]
+
+
+class Reconciler:
+    """Keeps the store's status, assignments and revisions true to its specs and observations."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._queue = WorkQueue()
+        self._searches = models.Searches(world, self._queue.add)
+        self._passes: Mapping[str, Pass] = {
+            "Device": lambda key: devices.reconcile(world, key),
+            "Model": lambda key: models.reconcile(world, self._searches, key),
+            "Deployment": lambda key: deployments.reconcile(world, key),
+        }
+
+    async def run(self) -> None:
+        """Reconcile until cancelled."""
+        since = await self._world.load()
+        for kind in self._passes:
+            for record in self._world.cache.all(kind):
+                self._queue.add(Key(kind, record.namespace, record.name))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow(since))
+            tasks.create_task(self._work())
+
+    async def close(self) -> None:
+        """End searches that still run; they go on at the next start."""
+        await self._searches.close()
+
+    async def _follow(self, since: int) -> None:
+        async for change in self._world.store.changes(since):
+            before = self._world.cache.apply(change)
+            for key in routing.affected(self._world.cache, change, before):
+                self._queue.add(key)
+
+    async def _work(self) -> None:
+        while True:
+            now = self._world.now()
+            key = self._queue.take(now)
+            if key is None:
+                due = self._queue.due_at()
+                await self._queue.wait(None if due is None else max(0.0, due - now))
+                continue
+            await self._run(key)
+
+    async def _run(self, key: Key) -> None:
+        try:
+            wake_at = await self._passes[key.kind](key)
+        except ConflictError:
+            # Somebody wrote first. The change that did it is on its way to the cache.
+            self._queue.fail(key, self._world.now())
+        except Exception:
+            delay_s = self._queue.fail(key, self._world.now())
+            log.exception("the pass of %s failed and runs again in %.1f s", key, delay_s)
+        else:
+            self._queue.finish(key)
+            if wake_at is not None:
+                self._queue.add_at(key, wake_at)
+
+
+async def run_until(reconciler: Reconciler, stop: asyncio.Event) -> None:
+    """Reconcile until `stop` is set, then end tidily."""
+    running = asyncio.create_task(reconciler.run())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    await reconciler.close()

@@ -1,0 +1,100 @@
+"""What a Model's status says: its revisions, their searches, and what each profile would get."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shoal.contract import choice, jsonform
+from shoal.contract.choice import Objective, Point
+from shoal.controller.domain.archive import ArchiveState, ClassArchive, ModelView
+from shoal.controller.reconcile import fleet, revisions
+from shoal.controller.reconcile.conditions import condition
+from shoal.controller.reconcile.selection import MatchedProfile
+from shoal.controller.reconcile.world import World
+from shoal.controller.store.port import Record
+
+_SHOWN = 10
+
+
+def build(world: World, model: Record, kept: list[Record]) -> dict[str, Any]:
+    """The whole status, from the revisions alone."""
+    profiles = _profiles(world, model.namespace)
+    rows = [_revision(record, profiles) for record in kept[-_SHOWN:]]
+    newest = rows[-1] if rows else None
+    return {
+        "observedGeneration": model.data["metadata"].get("generation", 1),
+        "revisions": rows,
+        "conditions": [condition(model.data.get("status"), "Ready", _ready(newest), world.now())],
+    }
+
+
+def _ready(newest: Mapping[str, Any] | None) -> tuple[bool | None, str, str]:
+    if newest is None or not newest["classes"]:
+        return None, "NoProfileClass", "no device selected by a Deployment of this model has joined"
+    if newest["ready"]:
+        return True, "Ready", f"revision {newest['number']} has its variants"
+    return False, newest["reason"], newest["message"]
+
+
+def _profiles(world: World, namespace: str) -> dict[str, dict[str, MatchedProfile]]:
+    """Profile class to the profiles whose devices are in it, by name."""
+    found: dict[str, dict[str, MatchedProfile]] = {}
+    for member in fleet.members(world.cache, namespace):
+        if member.profile_class is not None:
+            found.setdefault(member.profile_class.name, {})[member.profile.name] = member.profile
+    return found
+
+
+def _revision(
+    record: Record, profiles: Mapping[str, Mapping[str, MatchedProfile]]
+) -> dict[str, Any]:
+    view = revisions.model_view(record)
+    failed = next((one for one in view.archives if one.state is ArchiveState.FAILED), None)
+    stored = record.data["classes"]
+    reason = "Searching"
+    if failed is not None:
+        reason = stored[failed.profile_class].get("reason", "")
+    scores = [one["archive"]["source_score"] for one in stored.values() if one.get("archive")]
+    return {
+        "number": view.number,
+        "digest": view.digest,
+        "score": scores[0] if scores else None,
+        "ready": view.ready,
+        "reason": "Ready" if view.ready else reason,
+        "message": failed.message if failed else "",
+        "classes": {
+            one.profile_class: _class(view, one, profiles.get(one.profile_class, {}))
+            for one in view.archives
+        },
+    }
+
+
+def _class(
+    view: ModelView, archive: ClassArchive, profiles: Mapping[str, MatchedProfile]
+) -> dict[str, Any]:
+    return {
+        "state": archive.state.value,
+        "variants": len(archive.points),
+        "chosen": {
+            name: _chosen(archive, profile, view.objective)
+            for name, profile in sorted(profiles.items())
+        }
+        if archive.state is ArchiveState.READY
+        else {},
+    }
+
+
+def _chosen(archive: ClassArchive, profile: MatchedProfile, objective: Objective) -> dict[str, Any]:
+    ranked = choice.ranked(archive.points, profile.budget, archive.min_score, objective)
+    if ranked:
+        return _figures(ranked[0])
+    misses = choice.nearest(archive.points, profile.budget, archive.min_score)
+    return {"noFeasibleVariant": {"nearest": [jsonform.to_json(one) for one in misses]}}
+
+
+def _figures(point: Point) -> dict[str, Any]:
+    return {
+        "digest": point.digest,
+        "bytes": point.bytes,
+        "score": point.score,
+        "latency_ms_p95": point.latency_p95_ms,
+    }

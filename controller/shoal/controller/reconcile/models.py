@@ -1,0 +1,197 @@
+"""The pass of a Model: a revision for each new content, a search for each class that needs one."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from shoal.contract import digest as digests
+from shoal.contract.digest import Digest
+from shoal.contract.problem import ProblemError
+from shoal.contract.profile import ClassProfile
+from shoal.contract.reason import Reason
+from shoal.controller.domain.archive import ArchiveState
+from shoal.controller.reconcile import archives, fleet, model_status, revisions
+from shoal.controller.reconcile.journal import Happening, event_write, iso
+from shoal.controller.reconcile.queue import Key
+from shoal.controller.reconcile.world import World, delete_of, put_over
+from shoal.controller.store.port import Put, Record, Write
+
+log = logging.getLogger(__name__)
+
+_Search = tuple[str, str, str]  # namespace, name of the ModelRevision record, profile class
+
+
+class Searches:
+    """Searches that run beside the passes; a finished one wakes its Model's pass to take it."""
+
+    def __init__(self, world: World, wake: Callable[[Key], None]) -> None:
+        self._world = world
+        self._wake = wake
+        self._running: dict[_Search, asyncio.Task[None]] = {}
+        self._found: dict[_Search, dict[str, Any]] = {}
+
+    def start(self, record: Record, profile: ClassProfile) -> None:
+        """Begin a search unless it runs or waits to be taken."""
+        search = (record.namespace, record.name, profile.name)
+        if search not in self._running and search not in self._found:
+            self._running[search] = asyncio.create_task(self._run(search, record, profile))
+
+    def take(self, record: Record) -> dict[str, dict[str, Any]]:
+        """What finished searches of one revision found, by profile class."""
+        mine = [s for s in self._found if s[:2] == (record.namespace, record.name)]
+        return {search[2]: self._found[search] for search in mine}
+
+    def taken(self, record: Record, profile_class: str) -> None:
+        """The pass has stored what this search found."""
+        self._found.pop((record.namespace, record.name, profile_class), None)
+
+    async def close(self) -> None:
+        """End what still runs."""
+        for task in self._running.values():
+            task.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def _run(self, search: _Search, record: Record, profile: ClassProfile) -> None:
+        try:
+            self._found[search] = await self._search(record, profile)
+        finally:
+            del self._running[search]
+        self._wake(Key("Model", record.namespace, str(record.data["model"])))
+
+    async def _search(self, record: Record, profile: ClassProfile) -> dict[str, Any]:
+        try:
+            result = await self._world.jobs.run(revisions.job_request(record.data, profile))
+            archive = await archives.take_in(result, self._world.blobs)
+        except ProblemError as error:
+            return {"state": ArchiveState.FAILED, **error.problem.to_json()}
+        except (OSError, ValueError, LookupError) as error:
+            log.exception("the search of %s for %s failed", record.name, profile.name)
+            return {
+                "state": ArchiveState.FAILED,
+                "reason": Reason.INTERNAL,
+                "message": f"the result of the search could not be read: {error}",
+            }
+        return {"state": ArchiveState.READY, "archive": archive}
+
+
+async def reconcile(world: World, searches: Searches, key: Key) -> float | None:
+    """Bring the revisions, archives, Variants and status of one Model up to date."""
+    model = world.cache.get("Model", key.namespace, key.name)
+    kept = revisions.of_model(world.cache, key.namespace, key.name)
+    if model is None:
+        await world.commit([delete_of(record) for record in kept])
+        return None
+    if not kept or kept[-1].data["key"] != revisions.content_key(model.data["spec"]):
+        number = int(kept[-1].data["number"]) + 1 if kept else 1
+        kept += await world.commit([_first_write(model, number)])
+    for record in _in_use(world, model, kept):
+        await _search(world, searches, record)
+    kept = revisions.of_model(world.cache, key.namespace, key.name)
+    await world.commit(_status_writes(world, model, kept))
+    return None
+
+
+def _first_write(model: Record, number: int) -> Put:
+    return Put(
+        kind="ModelRevision",
+        namespace=model.namespace,
+        name=f"{model.name}.{number}",
+        data=revisions.new_revision(model.name, number, model.data["spec"]),
+        expected=None,
+    )
+
+
+def _in_use(world: World, model: Record, kept: list[Record]) -> list[Record]:
+    """The newest revision, and every one that a Deployment is pinned to."""
+    pinned = {
+        ref.pinned
+        for one in world.cache.all("Deployment", model.namespace)
+        if (ref := revisions.parse_ref(one.data["spec"]["model"])).name == model.name
+    }
+    return [r for r in kept if r is kept[-1] or r.data["number"] in pinned]
+
+
+async def _search(world: World, searches: Searches, record: Record) -> None:
+    """Store what was found for one revision, and start what is missing."""
+    found = searches.take(record)
+    classes = dict(record.data["classes"])
+    needed = _needed(world, record)
+    for name, profile in needed.items():
+        if classes.get(name, {}).get("state") not in {ArchiveState.READY, ArchiveState.FAILED}:
+            classes[name] = found.get(name) or {"state": ArchiveState.SEARCHING}
+            if name not in found:
+                searches.start(record, profile)
+    if classes == record.data["classes"]:
+        return
+    changed = {**record.data, "classes": classes}
+    writes: list[Write] = [
+        put_over(record, "ModelRevision", (record.namespace, record.name), changed)
+    ]
+    for name, one in found.items():
+        writes += _variant_writes(world, record, name, one)
+        writes.append(event_write(world.cache, _happening(record, one), world.now()))
+    await world.commit(writes)
+    for name in found:
+        searches.taken(record, name)
+
+
+def _needed(world: World, record: Record) -> dict[str, ClassProfile]:
+    """The classes of every device that a Deployment of this model selects."""
+    everyone = fleet.members(world.cache, record.namespace)
+    classes: dict[str, ClassProfile] = {}
+    for deployment in world.cache.all("Deployment", record.namespace):
+        if revisions.parse_ref(deployment.data["spec"]["model"]).name == record.data["model"]:
+            for member in fleet.selected(everyone, deployment):
+                if member.profile_class is not None:
+                    classes[member.profile_class.name] = member.profile_class
+    return classes
+
+
+def _variant_writes(
+    world: World, record: Record, profile_class: str, found: dict[str, Any]
+) -> list[Put]:
+    writes = []
+    for point in (found.get("archive") or {}).get("points", ()):
+        name = archives.variant_name(point, profile_class)
+        known = world.cache.get("Variant", record.namespace, name)
+        if known is None:
+            document = archives.variant_document(
+                point, record.data["model"], record.data["number"], profile_class
+            )
+            document["metadata"] = {
+                "name": name,
+                "namespace": record.namespace,
+                "labels": {"model": record.data["model"]},
+                "creationTime": iso(world.now()),
+                "generation": 1,
+            }
+            writes.append(put_over(None, "Variant", (record.namespace, name), document))
+    return writes
+
+
+def _happening(record: Record, found: dict[str, Any]) -> Happening:
+    regarding = f"Model/{record.namespace}/{record.data['model']}"
+    which = f"revision {record.data['number']} ({digests.short(Digest(record.data['source']))})"
+    if found["state"] == ArchiveState.FAILED:
+        return Happening(
+            regarding=regarding,
+            type="Warning",
+            reason=found["reason"],
+            message=f"{which}: {found['message']}",
+        )
+    count = len(found["archive"]["points"])
+    return Happening(
+        regarding=regarding,
+        type="Normal",
+        reason="Searched",
+        message=f"{which}: {count} variants on the front",
+    )
+
+
+def _status_writes(world: World, model: Record, kept: list[Record]) -> list[Put]:
+    status = model_status.build(world, model, kept)
+    if status == model.data.get("status"):
+        return []
+    data = {**model.data, "status": status}
+    return [put_over(model, "Model", (model.namespace, model.name), data)]

@@ -1,0 +1,119 @@
+"""Model revisions: one source with its data and quality spec, and the archive of each class."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shoal.contract import jsonform
+from shoal.contract.choice import Objective, Point
+from shoal.contract.digest import Digest
+from shoal.contract.profile import ClassProfile, ProfileClass
+from shoal.controller.domain.archive import ArchiveState, ClassArchive, GoldenSet, ModelView
+from shoal.controller.reconcile.cache import Cache
+from shoal.controller.reconcile.jobs import JobRequest
+from shoal.controller.store.port import Record
+
+_DATA_FILES = ("calibration", "evaluation", "train")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRef:
+    """What a Deployment's `model` names: `digits` follows, `digits@3` is pinned."""
+
+    name: str
+    pinned: int | None
+
+
+def parse_ref(text: str) -> ModelRef:
+    """Read a Deployment's `model`; admission has checked its form."""
+    name, _, number = text.partition("@")
+    return ModelRef(name=name, pinned=int(number) if number else None)
+
+
+def of_model(cache: Cache, namespace: str, model: str) -> list[Record]:
+    """Every kept revision of a model, oldest first."""
+    found = [r for r in cache.all("ModelRevision", namespace) if r.data["model"] == model]
+    return sorted(found, key=lambda record: int(record.data["number"]))
+
+
+def content_key(spec: Mapping[str, Any]) -> str:
+    """What makes two specs the same revision: everything but how it is written."""
+    text = json.dumps(spec, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def new_revision(model: str, number: int, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a revision of which nothing is known yet."""
+    return {
+        "model": model,
+        "number": number,
+        "key": content_key(spec),
+        "source": spec["source"],
+        "spec": dict(spec),
+        "classes": {},
+    }
+
+
+def job_request(revision: Mapping[str, Any], profile: ClassProfile) -> JobRequest:
+    """The search that one class needs of a revision."""
+    spec = revision["spec"]
+    files = [("model", Digest(revision["source"]))]
+    files += [(name, Digest(spec["data"][name])) for name in _DATA_FILES if spec["data"].get(name)]
+    compression = spec["compression"]
+    return JobRequest(
+        files=tuple(files),
+        quality=tuple(sorted((key, spec["quality"].get(key)) for key in _QUALITY)),
+        compression=(
+            ("effort", compression["effort"]),
+            ("methods", tuple(compression["methods"])),
+            ("objective", compression["objective"]),
+            ("seed", compression["seed"]),
+        ),
+        golden=int(spec["data"].get("golden") or 0),
+        profile=profile,
+    )
+
+
+_QUALITY = ("metric", "maxDrop", "minScore", "floor")
+
+
+def model_view(record: Record) -> ModelView:
+    """A stored revision as the planner sees it; ready once a search has accepted its source."""
+    archives = tuple(
+        _archive(ProfileClass(name), one, record.data["spec"])
+        for name, one in sorted(record.data["classes"].items())
+    )
+    return ModelView(
+        number=int(record.data["number"]),
+        digest=Digest(record.data["source"]),
+        ready=any(one.state is ArchiveState.READY for one in archives),
+        objective=Objective(record.data["spec"]["compression"]["objective"]),
+        archives=archives,
+    )
+
+
+def _archive(
+    name: ProfileClass, stored: Mapping[str, Any], spec: Mapping[str, Any]
+) -> ClassArchive:
+    state = ArchiveState(stored["state"])
+    found = stored.get("archive")
+    if found is None:
+        return ClassArchive(profile_class=name, state=state, message=stored.get("message", ""))
+    golden = found["golden"]
+    # A Model may ask for both floors; the search applied one, so the stricter is taken here.
+    floors = [found["min_score"], spec["quality"].get("minScore")]
+    return ClassArchive(
+        profile_class=name,
+        state=state,
+        min_score=max(float(one) for one in floors if one is not None),
+        points=tuple(jsonform.from_json(Point, one) for one in found["points"]),
+        golden=golden
+        and GoldenSet(
+            digest=Digest(golden["digest"]),
+            labels=None if golden["labels"] is None else tuple(golden["labels"]),
+            source_answers=tuple(golden["source_answers"]),
+        ),
+        message=stored.get("message", ""),
+    )

@@ -1,0 +1,99 @@
+"""Which passes a change calls for. A change of status alone calls for none: status is an output."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from shoal.controller.reconcile.cache import Cache
+from shoal.controller.reconcile.queue import Key
+from shoal.controller.store.port import Change, Record
+
+# What changes in an observation with every heartbeat and decides nothing.
+_HEARTBEAT_ONLY = ("sequence", "spool_windows", "good_inferences", "disk_free_bytes")
+
+
+def affected(cache: Cache, change: Change, before: Record | None) -> Iterator[Key]:
+    """The keys to reconcile after `change`, which replaced `before`."""
+    route = _ROUTES.get(change.record.kind)
+    if route is None:
+        return
+    asked = change.type == "delete" or _asked_differently(change.record, before)
+    if asked or change.record.kind in _INTERNAL:
+        yield from route(cache, change.record, before)
+
+
+def _device(cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
+    yield Key("Device", record.namespace, record.name)
+    yield from _keys(cache, record.namespace, "Model", "Deployment")
+
+
+def _device_profile(cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
+    yield from _keys(cache, record.namespace, "Device", "Model", "Deployment")
+
+
+def _observation(cache: Cache, record: Record, before: Record | None) -> Iterator[Key]:
+    yield Key("Device", record.namespace, record.name)
+    if before is None or _essence(before.data) != _essence(record.data):
+        yield from _keys(cache, record.namespace, "Deployment")
+    if before is None or _class_of(before.data) != _class_of(record.data):
+        yield from _keys(cache, record.namespace, "Model")
+
+
+def _model(cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
+    yield Key("Model", record.namespace, record.name)
+    yield from _keys(cache, record.namespace, "Deployment")
+
+
+def _model_revision(cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
+    yield Key("Model", record.namespace, str(record.data["model"]))
+    yield from _keys(cache, record.namespace, "Deployment")
+
+
+def _deployment(cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
+    # Deployments of one model see each other's devices, and a Model searches for their classes.
+    yield from _keys(cache, record.namespace, "Model", "Deployment")
+
+
+def _rollout(_cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
+    yield Key("Deployment", record.namespace, record.name)
+
+
+_ROUTES = {
+    "Device": _device,
+    "DeviceProfile": _device_profile,
+    "Observation": _observation,
+    "Model": _model,
+    "ModelRevision": _model_revision,
+    "Deployment": _deployment,
+    "Rollout": _rollout,
+}
+_INTERNAL = frozenset({"Observation", "ModelRevision", "Rollout"})
+
+
+def _keys(cache: Cache, namespace: str, *kinds: str) -> Iterable[Key]:
+    return [Key(kind, r.namespace, r.name) for kind in kinds for r in cache.all(kind, namespace)]
+
+
+def _asked_differently(record: Record, before: Record | None) -> bool:
+    return before is None or any(
+        record.data.get("spec") != before.data.get("spec")
+        or record.data.get("metadata", {}).get(key) != before.data.get("metadata", {}).get(key)
+        for key in ("labels", "generation", "deletionTime")
+    )
+
+
+def _essence(value: Any) -> Any:
+    """The observation without what moves at every heartbeat."""
+    if isinstance(value, dict):
+        return {
+            key: _essence(one)
+            for key, one in value.items()
+            if key not in _HEARTBEAT_ONLY and key != "last_seen_ms"
+        }
+    if isinstance(value, list):
+        return [_essence(one) for one in value]
+    return value
+
+
+def _class_of(observation: dict[str, Any]) -> Any:
+    hardware = (observation.get("report") or {}).get("hardware") or {}
+    return [hardware.get(key) for key in ("arch", "isa", "engines", "providers", "speed_tier")]

@@ -1,0 +1,86 @@
+"""What every pass works with: the cache to read, the store to write, and the other ports."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from shoal.controller.reconcile.cache import KINDS, Cache
+from shoal.controller.reconcile.jobs import Jobs
+from shoal.controller.store.port import BlobStore, Delete, Put, Record, Store, Write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cadence:
+    """How often devices speak, in seconds, and after how much silence they count as lost."""
+
+    heartbeat_s: float = 30.0
+    telemetry_window_s: float = 10.0
+
+    @property
+    def late_after_s(self) -> float:
+        """Two missed heartbeats, and some slack for a busy device."""
+        return 2 * self.heartbeat_s + 5
+
+    @property
+    def lost_after_s(self) -> float:
+        """Long enough that a reboot is not a loss."""
+        return 6 * self.heartbeat_s + 15
+
+
+@dataclass(slots=True)
+class World:
+    """Ports of one controller; `now` is seconds since the epoch."""
+
+    store: Store
+    blobs: BlobStore
+    jobs: Jobs
+    now: Callable[[], float]
+    cadence: Cadence
+    cache: Cache = field(default_factory=Cache)
+
+    async def load(self) -> int:
+        """Fill the cache; returns the version from which changes are to be followed."""
+        version: int | None = None
+        for kind in KINDS:
+            listing = await self.store.list(kind)
+            # The first listing is the oldest: following from there repeats changes but skips none.
+            version = listing.resource_version if version is None else version
+            for record in listing.records:
+                self.cache.put(record)
+        return version or 0
+
+    async def commit(self, writes: Sequence[Write]) -> tuple[Record, ...]:
+        """Write all or nothing, and see it in the cache at once.
+
+        Raises:
+            ConflictError: the cache was behind; the pass is to run again.
+        """
+        if not writes:
+            return ()
+        records = await self.store.commit(writes)
+        for write, record in zip(writes, records, strict=True):
+            if isinstance(write, Put):
+                self.cache.put(record)
+        return records
+
+
+def put_over(
+    known: Record | None, kind: str, place: tuple[str, str], data: dict[str, object]
+) -> Put:
+    """The write of `data` over `known`, or the creation of (namespace, name) where it is None."""
+    return Put(
+        kind=kind,
+        namespace=place[0],
+        name=place[1],
+        data=data,
+        expected=known.resource_version if known else None,
+    )
+
+
+def delete_of(record: Record) -> Delete:
+    """The deletion of exactly this version."""
+    return Delete(
+        kind=record.kind,
+        namespace=record.namespace,
+        name=record.name,
+        expected=record.resource_version,
+    )
