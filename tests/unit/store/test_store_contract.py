@@ -241,6 +241,29 @@ def test_history_that_is_no_longer_kept_is_gone(opened: Opener) -> None:
     on(opened, story)
 
 
+def test_what_can_be_followed_is_told_beforehand(opened: Opener) -> None:
+    async def story(store: Store) -> None:
+        assert await store.kept() == range(1)
+        await store.commit([a_put(f"n{i}") for i in range(25)])
+        assert await store.kept() == range(5, 26)
+
+    on(opened, story)
+
+
+def test_a_change_tells_a_creation_from_an_update(opened: Opener) -> None:
+    async def story(store: Store) -> None:
+        await store.commit([a_put(), a_put(expected=1), a_delete(), a_put()])
+        changes = await take(store.changes(0), 4)
+        assert [(c.type, c.created) for c in changes] == [
+            ("put", True),
+            ("put", False),
+            ("delete", False),
+            ("put", True),
+        ]
+
+    on(opened, story)
+
+
 def test_a_version_that_this_store_never_had_is_gone(opened: Opener) -> None:
     async def story(store: Store) -> None:
         with pytest.raises(GoneError):

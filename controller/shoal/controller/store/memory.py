@@ -44,6 +44,7 @@ class _Row:
     version: int
     text: str
     type: Literal["put", "delete"] = "put"
+    created: bool = False
 
     def record(self) -> Record:
         kind, namespace, name = self.key
@@ -123,25 +124,31 @@ class MemoryStore:
         Raises:
             GoneError: they are no longer kept, or `since` is a version this store never had.
         """
-        oldest = self._version - len(self._history)
-        if not oldest <= since <= self._version:
+        if since not in self._kept():
             raise GoneError(since)
         return tuple(
-            Change(type=row.type, record=row.record())
+            Change(type=row.type, record=row.record(), created=row.created)
             for row in self._history
             if row.version > since
         )
 
+    async def kept(self) -> range:
+        """See `Store.kept`."""
+        return self._kept()
+
+    def _kept(self) -> range:
+        return range(self._version - len(self._history), self._version + 1)
+
     def _write(self, write: Write, found: _Row | None, step: int) -> _Row:
         current = found if found is not None and found.type == "put" else None
         check(write, None if current is None else current.version)
-        put = isinstance(write, Put)
         return _Row(
             key=(write.kind, write.namespace, write.name),
             uid=self._new_uid() if current is None else current.uid,
             version=self._version + step,
             text=_text(write) if isinstance(write, Put) else current.text if current else "{}",
-            type="put" if put else "delete",
+            type="put" if isinstance(write, Put) else "delete",
+            created=current is None,
         )
 
 

@@ -63,10 +63,14 @@ Write = Put | Delete
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One write that happened. A delete carries the last data under the delete's own version."""
+    """One write that happened. A delete carries the last data under the delete's own version.
+
+    `created` tells the first put of a record from later ones.
+    """
 
     type: Literal["put", "delete"]
     record: Record
+    created: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +109,9 @@ class Store(Protocol):
         Raises:
             GoneError: on iteration, when changes after `since` are no longer kept.
         """
+
+    async def kept(self) -> range:
+        """Every version that `changes` can follow from; the last is that of the newest write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Literal
 
 import sqlalchemy as sa
 from shoal.contract.limits import HISTORY_OF_CHANGES
@@ -59,11 +58,15 @@ class SqliteStore:
             ticket = self._database.bell.ticket()
             rows = await self._database.read(lambda c, after=since: _after(c, after))  # type: ignore[misc]
             for row in rows:
-                yield Change(type=row.type, record=_record(row))
+                yield _change(row)
             if rows:
                 since = rows[-1].version
             else:
                 await ticket.wait()
+
+    async def kept(self) -> range:
+        """See `Store.kept`."""
+        return await self._database.read(_kept)
 
     def _apply(
         self, connection: Connection, writes: Sequence[Write], texts: Sequence[str | None]
@@ -81,7 +84,6 @@ class SqliteStore:
     ) -> Record:
         row = _find(connection, write.kind, write.namespace, write.name)
         check(write, None if row is None else row.version)
-        type_: Literal["put", "delete"] = "delete" if isinstance(write, Delete) else "put"
         values = {
             "kind": write.kind,
             "namespace": write.namespace,
@@ -90,7 +92,7 @@ class SqliteStore:
             "version": version,
             "data": row.data if text is None and row is not None else text,
         }
-        if type_ == "put":
+        if isinstance(write, Put):
             connection.execute(
                 insert(_RECORDS)
                 .values(values)
@@ -101,7 +103,7 @@ class SqliteStore:
             )
         else:
             connection.execute(sa.delete(_RECORDS).where(_same(write)))
-        connection.execute(sa.insert(_CHANGES).values(type=type_, **values))
+        connection.execute(sa.insert(_CHANGES).values(type=_type(write, row is None), **values))
         return Record(
             kind=write.kind,
             namespace=write.namespace,
@@ -130,9 +132,7 @@ def _list(
 
 
 def _after(connection: Connection, since: int) -> Sequence[sa.Row[tuple[object, ...]]]:
-    newest = _version(connection)
-    oldest = connection.scalar(sa.select(sa.func.min(_CHANGES.c.version))) or 1
-    if not oldest - 1 <= since <= newest:
+    if since not in _kept(connection):
         raise GoneError(since)
     return connection.execute(
         sa.select(_CHANGES)
@@ -140,6 +140,11 @@ def _after(connection: Connection, since: int) -> Sequence[sa.Row[tuple[object, 
         .order_by(_CHANGES.c.version)
         .limit(_CHANGES_AT_ONCE)
     ).all()
+
+
+def _kept(connection: Connection) -> range:
+    oldest = connection.scalar(sa.select(sa.func.min(_CHANGES.c.version))) or 1
+    return range(oldest - 1, _version(connection) + 1)
 
 
 def _version(connection: Connection) -> int:
@@ -158,6 +163,20 @@ def _text(write: Write) -> str | None:
     if isinstance(write, Put):
         return json.dumps(write.data, separators=(",", ":"), allow_nan=False)
     return None
+
+
+def _type(write: Write, absent: bool) -> str:  # noqa: FBT001 - what the table tells apart
+    if isinstance(write, Delete):
+        return "delete"
+    return "create" if absent else "put"
+
+
+def _change(row: sa.Row[tuple[object, ...]]) -> Change:
+    return Change(
+        type="delete" if row.type == "delete" else "put",
+        record=_record(row),
+        created=row.type == "create",
+    )
 
 
 def _record(row: sa.Row[tuple[object, ...]]) -> Record:

@@ -32,7 +32,10 @@ class RecordRow(SQLModel, table=True):
 
 
 class ChangeRow(SQLModel, table=True):
-    """One write of the bounded history; the newest is never dropped, it holds the counter."""
+    """One write of the bounded history; the newest is never dropped, it holds the counter.
+
+    `type` is create, put or delete.
+    """
 
     __tablename__ = "changes"
 
