@@ -1,7 +1,7 @@
 """The JSON form of contract values: one generic pair for every frozen dataclass.
 
-A dataclass is an object, a tuple an array, an enum its value, a path its text, None null. Reading is
-strict about types and names the place of what is wrong; keys it does not know are left alone, so
+A dataclass is an object, a tuple an array, an enum its value, a path its text, None null. Reading
+is strict about types and names the place of what is wrong; keys it does not know are left alone, so
 that an older program reads what a newer one has written, and absent keys take the field's default.
 """
 
