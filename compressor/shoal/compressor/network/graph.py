@@ -55,11 +55,12 @@ class Network(nn.Module):
 
     def forward(self, *rows: Tensor) -> tuple[Tensor, ...]:
         """The graph's outputs for its inputs, each with the row axis first."""
-        return self.values([port.value for port in self.outputs], *rows)
+        named = {port.name: value for port, value in zip(self.inputs, rows, strict=True)}
+        return self.values([port.value for port in self.outputs], named)
 
-    def values(self, wanted: Iterable[str], *rows: Tensor) -> tuple[Tensor, ...]:
-        """Any values inside the graph, by name."""
-        known = {port.value: value for port, value in zip(self.inputs, rows, strict=True)}
+    def values(self, wanted: Iterable[str], rows: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+        """Any values inside the graph, by name, for rows by the name of their input."""
+        known = {port.value: rows[port.name] for port in self.inputs}
         for step in self.steps:
             layer = self.layers[step.layer]
             known[step.output] = layer(*(known[name] for name in step.inputs))

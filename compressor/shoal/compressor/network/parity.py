@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
+from shoal.compressor.evaluate import session
 from shoal.compressor.network import exporting, importing
 from shoal.compressor.network.graph import Network
 from shoal.compressor.network.node import Array
@@ -47,8 +47,7 @@ def import_checked(model: onnx.ModelProto, rows: Rows) -> Imported:
         PassError: UnsupportedOperator, or BuildFailed where inputs or answers do not agree.
     """
     _check_inputs(model, rows)
-    first = {name: torch.from_numpy(np.array(array[:1])) for name, array in rows.items()}
-    network = importing.read(model, first)
+    network = importing.read(model, tensors({name: array[:1] for name, array in rows.items()}))
     return Imported(network=network, max_abs_error=_compare(network, model, rows, "import"))
 
 
@@ -62,9 +61,9 @@ def export_checked(network: Network, rows: Rows) -> Exported:
     return Exported(model=model, max_abs_error=_compare(network, model, rows, "export"))
 
 
-def tensors(network: Network, rows: Rows) -> tuple[Tensor, ...]:
-    """The network's inputs in its own order."""
-    return tuple(torch.from_numpy(np.array(rows[port.name])) for port in network.inputs)
+def tensors(rows: Rows) -> dict[str, Tensor]:
+    """Copies of the rows that torch may keep."""
+    return {name: torch.from_numpy(np.array(array)) for name, array in rows.items()}
 
 
 def _check_inputs(model: onnx.ModelProto, rows: Rows) -> None:
@@ -88,7 +87,7 @@ def _compare(network: Network, model: onnx.ModelProto, rows: Rows, what: str) ->
     """The largest absolute error; it may be at most TOLERANCE of the largest answer."""
     few = {name: array[:CHECKED_ROWS] for name, array in rows.items()}
     with torch.no_grad():
-        answers = network.eval()(*tensors(network, few))
+        answers = network.eval().values([port.value for port in network.outputs], tensors(few))
     error = 0.0
     for mine, theirs in zip(answers, graph_answers(model, few), strict=True):
         got = mine.numpy()
@@ -105,16 +104,11 @@ def _compare(network: Network, model: onnx.ModelProto, rows: Rows, what: str) ->
 
 def graph_answers(model: onnx.ModelProto, rows: Rows) -> list[Array]:
     """Every output of the graph on every row, one run a row."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    names = [port.name for port in session.get_inputs()]
+    opened = session.open_session(model.SerializeToString(), threads=1)
+    names = [port.name for port in opened.get_inputs()]
     count = len(next(iter(rows.values())))
     runs = [
-        session.run(None, {name: rows[name][index : index + 1] for name in names})
+        opened.run(None, {name: rows[name][index : index + 1] for name in names})
         for index in range(count)
     ]
     return [np.concatenate(outputs) for outputs in zip(*runs, strict=True)]
