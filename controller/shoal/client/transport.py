@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import json
+import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -112,7 +113,7 @@ class Transport:
         except httpx.TimeoutException as error:
             raise errors.timed_out(self.server, patience_s or self.timeout_s) from error
         except httpx.HTTPError as error:
-            raise errors.unreachable(self.server, str(error) or type(error).__name__) from error
+            raise errors.unreachable(self.server, _why(error)) from error
 
 
 def _content(request: Request) -> bytes | None:
@@ -133,6 +134,11 @@ def _object(text: bytes, status: int, asked: str) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise errors.from_answer(status, text, asked)
     return answer
+
+
+def _why(error: httpx.HTTPError) -> str:
+    """`Connection refused` for `[Errno 111] Connection refused`."""
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
 
 
 def _address(server: str) -> str:

@@ -1,0 +1,71 @@
+"""Waves, gates, cohorts and troubled devices of a rollout, as lines of text."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from shoal.cli import facts, printing
+
+Part = Mapping[str, Any]
+
+
+def choice(chosen: Part) -> str:
+    """The variant chosen for a profile, or by how much the nearest one misses."""
+    nothing = chosen.get("noFeasibleVariant")
+    if nothing is not None:
+        return f"no feasible variant; nearest: {_misses(nothing)}"
+    size, score = facts.size(chosen.get("bytes")), facts.score(chosen.get("score"))
+    return f"{facts.short_digest(chosen.get('digest'))}  {size}  score {score}"
+
+
+def _misses(nothing: Part) -> str:
+    nearest = nothing.get("nearest")
+    return facts.plain(nearest) if nearest else "none was measured"
+
+
+def cohort(one: Part) -> Iterator[str]:
+    """One cohort and what runs in it."""
+    what = f"variant {facts.short_digest(one.get('variant'))}"
+    if one.get("noFeasibleVariant"):
+        what = choice(one)
+    yield f"  {one.get('name')}: {count(one.get('devices'), 'device')}, {what}"
+
+
+def wave(one: Part) -> Iterator[str]:
+    """One wave: its result, its counts, its gates."""
+    counts = facts.plain(one.get("counts"))
+    result = printing.status(str(one.get("result")))
+    said = "" if counts == facts.NONE else f"  {counts}"
+    yield f"  {one.get('name')}: {count(one.get('devices'), 'device')}, {result}{said}"
+    for each in one.get("gates") or []:
+        yield f"    {gate(each)}"
+
+
+def gate(one: Part) -> str:
+    """One gate with its numbers: value, what it is compared with, limit, samples."""
+    parts = [f"{one.get('metric')} {printing.status(str(one.get('verdict')))}"]
+    parts += [
+        f"{name} {facts.plain(one[name])}"
+        for name in ("value", "baseline", "limit", "samples")
+        if one.get(name) is not None
+    ]
+    if one.get("interval"):
+        parts.append("interval {} to {}".format(*(facts.plain(end) for end in one["interval"])))
+    if one.get("cohort"):
+        parts.append(f"cohort {one['cohort']}")
+    advisory = " (advisory)" if one.get("advisory") else ""
+    message = f": {one['message']}" if one.get("message") else ""
+    return ", ".join(parts) + advisory + message
+
+
+def blocked(devices: Sequence[Part]) -> Iterator[str]:
+    """Each device that something went wrong on, with the reason and what it said."""
+    for one in devices:
+        reason = f" [{one['reason']}]" if one.get("reason") else ""
+        yield f"  {one.get('device')}: {one.get('outcome')}{reason}"
+        for text in str(one.get("message") or "").splitlines():
+            yield f"      {text}"
+
+
+def count(number: object, what: str) -> str:
+    """`1 device`, `3 devices`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,75 @@
+"""`shoal get`: list resources of a kind, or show some by name."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from shoal.cli import columns, printing, showing, targets
+from shoal.cli.invocation import Output
+from shoal.cli.session import ANSWER_S, Session
+
+if TYPE_CHECKING:
+    from shoal.client.resources import Change, Scope
+
+
+def command(
+    context: typer.Context,
+    what: Annotated[list[str], typer.Argument(metavar="KIND [NAME]...")],
+    selector: Annotated[
+        str | None, typer.Option("-l", "--selector", help="labels: a=b,c!=d")
+    ] = None,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="go on with every change")] = False,
+) -> None:
+    """List resources of a kind, or show some by name.
+
+    Example: shoal get devices -l tier=small -o wide
+    """
+    from shoal.client.resources import Scope
+
+    session: Session = context.obj
+    target = targets.parse(what)
+    scope = Scope(namespace=session.invocation.namespace, selector=selector)
+    if watch:
+        _watch(session, target, scope)
+    elif target.names:
+        namespace = session.invocation.one_namespace
+        found = [session.client.resources.get(target.kind, namespace, one) for one in target.names]
+        if len(found) == 1:
+            showing.one(session, found[0])
+        else:
+            showing.many(session, found)
+    else:
+        showing.many(session, session.client.resources.list(target.kind, scope).items)
+
+
+def _watch(session: Session, target: targets.Target, scope: "Scope") -> None:
+    from shoal.client import following
+
+    stream = following.changes(
+        session.client.resources,
+        target.kind,
+        scope,
+        patience_s=session.invocation.timeout_s or ANSWER_S,
+    )
+    shown = columns.chosen(
+        target.kind.name,
+        wide=session.output is Output.WIDE,
+        all_namespaces=session.invocation.namespace is None,
+    )
+    table = printing.Stream(["CHANGE", *(column.title for column in shown)])
+    for change in stream:
+        if target.names and change.resource["metadata"]["name"] not in target.names:
+            continue
+        if session.output in {Output.TABLE, Output.WIDE}:
+            table.add([change.kind, *(column.read(change.resource) for column in shown)])
+        else:
+            _show(session.output, change)
+
+
+def _show(output: Output, change: "Change") -> None:
+    if output is Output.JSON:
+        printing.record({"type": change.kind, "object": change.resource})
+    elif output is Output.YAML:
+        printing.line("---")
+        printing.document(change.resource, output)
+    else:
+        printing.line(showing.name(change.resource))

@@ -1,0 +1,153 @@
+"""Global options, taken from anywhere in a command line before its verb is looked at.
+
+Reading them first is what lets `-o json` shape the error of a line that cannot be parsed, and lets
+`shoal get devices -n lab` mean the same as `shoal -n lab get devices`.
+"""
+
+import enum
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shoal.contract import units
+from shoal.contract.problem import InvalidError, Problem
+from shoal.contract.reason import Reason
+
+# The same as shoal.client.client.DEFAULT_SERVER, which costs an import of httpx; a test compares.
+DEFAULT_SERVER = "http://127.0.0.1:8470"
+DEFAULT_NAMESPACE = "default"
+
+
+class Output(enum.StrEnum):
+    """How data is printed."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    JSON = "json"
+    YAML = "yaml"
+    NAME = "name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """A command line: its global options and, in `rest`, the verb with what belongs to it.
+
+    `namespace` is None for all namespaces; `timeout_s` is None where `--timeout` is absent.
+    """
+
+    server: str
+    namespace: str | None
+    timeout_s: float | None
+    verbose: bool
+    output: Output
+    rest: tuple[str, ...]
+
+    @property
+    def one_namespace(self) -> str:
+        """The namespace of a command that needs exactly one.
+
+        Raises:
+            InvalidError: -A was given.
+        """
+        if self.namespace is None:
+            raise _invalid("this command works in one namespace", "replace -A by -n NAMESPACE")
+        return self.namespace
+
+
+_VALUED = {
+    "--server": "server",
+    "-n": "namespace",
+    "--namespace": "namespace",
+    "--timeout": "timeout",
+    "-o": "output",
+    "--output": "output",
+}
+_FLAGS = {"-A": "all", "--all-namespaces": "all", "-v": "verbose", "--verbose": "verbose"}
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether the line asks for JSON, however broken the rest of it is."""
+    line = list(arguments)
+    return any(
+        argument in {"-ojson", "-o=json", "--output=json"}
+        or (argument in {"-o", "--output"} and line[index + 1 : index + 2] == ["json"])
+        for index, argument in enumerate(line)
+    )
+
+
+def parse(arguments: Sequence[str], foreign: frozenset[str] = frozenset()) -> Invocation:
+    """The invocation that `arguments` describe; what follows a `foreign` verb or `--` is its own.
+
+    Raises:
+        InvalidError: a global option without its value, or with a wrong one.
+    """
+    found: dict[str, str] = {}
+    rest: list[str] = []
+    queue = list(arguments)
+    while queue:
+        argument = queue.pop(0)
+        name, value = _split(argument)
+        if argument == "--" or (not rest and argument in foreign):
+            rest += [argument, *queue]
+            break
+        if argument in _FLAGS:
+            found[_FLAGS[argument]] = argument
+        elif name in _VALUED:
+            if value is None and not queue:
+                raise _invalid(f"{name} needs a value", f"for example {_EXAMPLES[_VALUED[name]]}")
+            found[_VALUED[name]] = queue.pop(0) if value is None else value
+        else:
+            rest.append(argument)
+    return _invocation(found, tuple(rest))
+
+
+_EXAMPLES = {
+    "server": f"--server {DEFAULT_SERVER}",
+    "namespace": "-n default",
+    "timeout": "--timeout 30s",
+    "output": "-o json",
+}
+
+
+def _split(argument: str) -> tuple[str, str | None]:
+    """Name and value of `--name=value`, `-nvalue` or `-n=value`; a lone name has no value."""
+    if argument.startswith("--"):
+        name, equals, value = argument.partition("=")
+        return name, value if equals else None
+    if argument.startswith("-") and argument[:2] in _VALUED and len(argument) > 2:
+        return argument[:2], argument[2:].removeprefix("=")
+    return argument, None
+
+
+def _invocation(found: dict[str, str], rest: tuple[str, ...]) -> Invocation:
+    if "all" in found and "namespace" in found:
+        raise _invalid("-A and -n exclude each other", "give one of them")
+    namespace = None if "all" in found else found.get("namespace", DEFAULT_NAMESPACE)
+    return Invocation(
+        server=found.get("server") or os.environ.get("SHOAL_SERVER") or DEFAULT_SERVER,
+        namespace=namespace,
+        timeout_s=_timeout_s(found.get("timeout")),
+        verbose="verbose" in found,
+        output=_output(found.get("output", Output.TABLE.value)),
+        rest=rest,
+    )
+
+
+def _timeout_s(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return units.parse_duration_s(text)
+    except ValueError as error:
+        raise _invalid(f"--timeout: {error}", "for example --timeout 30s") from error
+
+
+def _output(text: str) -> Output:
+    try:
+        return Output(text)
+    except ValueError as error:
+        raise _invalid(f"there is no output {text!r}", f"one of {', '.join(Output)}") from error
+
+
+def _invalid(message: str, hint: str) -> InvalidError:
+    return InvalidError(Problem(reason=Reason.INVALID, message=message, hint=hint))

@@ -1,0 +1,189 @@
+"""`shoal rollout`: watch a rollout and steer it."""
+
+from typing import Annotated, Any
+
+import typer
+from shoal.cli import facts, printing, rollouts, showing
+from shoal.cli.invocation import Output
+from shoal.cli.session import Session
+from shoal.contract.problem import ExitCode
+
+app = typer.Typer(
+    name="rollout",
+    help="Watch a rollout and steer it.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+_Name = Annotated[str, typer.Argument(metavar="DEPLOYMENT")]
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    name: _Name,
+    watch: Annotated[bool, typer.Option("-w", "--watch", help="draw every change")] = False,
+) -> None:
+    """Wait until the rollout is decided: exit 0 complete, 1 anything else, 5 --timeout passed.
+
+    Example: shoal rollout status digits -w --timeout 10m
+    """
+    from shoal.client import following, kinds
+
+    session: Session = context.obj
+    key = (session.invocation.one_namespace, _plain_name(name))
+    deadline = following.Deadline.after(session.invocation.timeout_s)
+    drawing = rollouts.Drawing(session.output, watch=watch)
+    for deployment in following.versions(session.client.resources, kinds.DEPLOYMENT, key, deadline):
+        result = rollouts.decision(deployment)
+        if result is None:
+            drawing.update(deployment)
+            continue
+        drawing.end(deployment)
+        raise typer.Exit(ExitCode.DONE if result == rollouts.COMPLETE else ExitCode.FAILED)
+
+
+@app.command()
+def history(context: typer.Context, name: _Name) -> None:
+    """List the revisions of a deployment, the newest last, with what became of them.
+
+    Example: shoal rollout history digits
+    """
+    session: Session = context.obj
+    namespace = session.invocation.one_namespace
+    revisions = session.client.rollouts.revisions(namespace, _plain_name(name))
+    if session.output in {Output.JSON, Output.YAML}:
+        printing.document({"items": revisions, "continue": None}, session.output)
+    elif session.output is Output.NAME:
+        for one in revisions:
+            printing.line(str(one["number"]))
+    else:
+        _table(revisions, wide=session.output is Output.WIDE)
+
+
+def _table(revisions: list[dict[str, Any]], *, wide: bool) -> None:
+    titles = ["REVISION", "MODEL", "ORIGIN", "RESULT", "STARTED", "MESSAGE"]
+    rows = [
+        [
+            str(one["number"]),
+            f"{one.get('model')}@{one.get('modelRevision')}",
+            _origin(one),
+            facts.plain(one.get("result")),
+            facts.age(one.get("startTime")),
+            facts.plain(one.get("message")),
+        ]
+        for one in revisions
+    ]
+    printing.table(titles, rows, wide=wide)
+
+
+def _origin(revision: dict[str, Any]) -> str:
+    """`undo of 1`: where the content of a revision comes from."""
+    source = revision.get("source")
+    origin = facts.plain(revision.get("origin"))
+    return origin if source is None else f"{origin} to {source}"
+
+
+@app.command()
+def pause(context: typer.Context, name: _Name) -> None:
+    """Start nothing new; devices in the middle finish.
+
+    Example: shoal rollout pause digits
+    """
+    _act(context.obj, name, "pause")
+
+
+@app.command()
+def resume(
+    context: typer.Context,
+    name: _Name,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="follow new Model revisions again after an undo")
+    ] = False,
+) -> None:
+    """Go on after a pause; --follow follows new Model revisions again.
+
+    Example: shoal rollout resume digits
+    """
+    _act(context.obj, name, "resume", follow=follow)
+
+
+@app.command()
+def abort(context: typer.Context, name: _Name) -> None:
+    """Give the revision up: its devices return to what was complete before.
+
+    Example: shoal rollout abort digits
+    """
+    _act(context.obj, name, "abort")
+
+
+@app.command()
+def promote(context: typer.Context, name: _Name) -> None:
+    """Approve the next wave, or end a hold in favour of the revision.
+
+    Example: shoal rollout promote digits
+    """
+    _act(context.obj, name, "promote")
+
+
+@app.command()
+def retry(context: typer.Context, name: _Name) -> None:
+    """Try again what failed; lifts the quarantine of the revision.
+
+    Example: shoal rollout retry digits
+    """
+    _act(context.obj, name, "retry")
+
+
+@app.command()
+def undo(
+    context: typer.Context,
+    name: _Name,
+    to_revision: Annotated[
+        int | None,
+        typer.Option("--to-revision", min=1, help="default: the last other complete one"),
+    ] = None,
+) -> None:
+    """Return to the content of an earlier revision, and stay there.
+
+    Example: shoal rollout undo digits --to-revision 1
+    """
+    _act(context.obj, name, "undo", to_revision=to_revision)
+
+
+def _act(
+    session: Session,
+    name: str,
+    word: str,
+    *,
+    to_revision: int | None = None,
+    follow: bool = False,
+) -> None:
+    from shoal.client.rollouts import Verb
+
+    deployment = session.client.rollouts.act(
+        session.invocation.one_namespace,
+        _plain_name(name),
+        Verb(word),
+        to_revision=to_revision,
+        follow=follow,
+    )
+    if session.output in {Output.TABLE, Output.WIDE}:
+        printing.line(f"{showing.name(deployment)} {_SAID[word]}")
+    else:
+        showing.one(session, deployment)
+
+
+_SAID = {
+    "pause": "paused",
+    "resume": "resumed",
+    "abort": "aborted",
+    "promote": "promoted",
+    "retry": "retried",
+    "undo": "goes back",
+}
+
+
+def _plain_name(name: str) -> str:
+    """`digits`, also where `deployment/digits` was written."""
+    return name.rpartition("/")[2]

@@ -1,0 +1,150 @@
+"""Files that a Model names: found beside the manifest, folded, uploaded, replaced by digests."""
+
+import contextlib
+import copy
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shoal.cli.manifests import Manifest
+from shoal.contract import limits
+from shoal.contract.problem import FailedError, InvalidError, NotFoundError, Problem
+from shoal.contract.reason import Reason
+
+if TYPE_CHECKING:
+    from shoal.cli.progress import Progress
+    from shoal.client.client import Client
+
+_DIGEST_PREFIX = "sha256:"
+_DATA = ("calibration", "evaluation", "train")
+_FETCH_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One file that a manifest names: the field, and what stands there."""
+
+    field: str
+    text: str
+
+
+class Uploader:
+    """Replaces the files of Models by digests, sending what the controller does not have."""
+
+    def __init__(self, client: "Client", progress: "Progress") -> None:
+        self._client = client
+        self._progress = progress
+
+    def resolved(self, manifest: Manifest) -> dict[str, Any]:
+        """The document with a digest in place of every path and URL.
+
+        Raises:
+            ProblemError: a file is missing, unreadable or no ONNX model; says where it is named.
+        """
+        document: dict[str, Any] = copy.deepcopy(manifest.document)
+        if document.get("kind") != "Model":
+            return document
+        for file in _files(document):
+            try:
+                digest = self._digest(file, manifest.folder)
+            except (InvalidError, NotFoundError, FailedError) as error:
+                located = manifest.locate(_at(error.problem, file.field))
+                raise type(error)(located) from error
+            _replace(document, file, digest)
+        return document
+
+    def _digest(self, file: File, folder: Path) -> str:
+        with (
+            tempfile.TemporaryDirectory(prefix="shoal-") as scratch,
+            contextlib.ExitStack() as rest,
+        ):
+            path = self._local(file, folder, Path(scratch))
+            if file.field == "spec.source":
+                from shoal.client import onnxfile
+
+                path = onnxfile.as_one_file(path, Path(scratch))
+            report = rest.enter_context(self._progress.of(Path(file.text).name))
+            return self._client.blobs.upload(path, progress=report)
+
+    def _local(self, file: File, folder: Path, scratch: Path) -> Path:
+        if _is_url(file.text):
+            return _fetched(file.text, scratch)
+        path = folder / file.text
+        if not path.is_file():
+            raise NotFoundError(
+                Problem(
+                    reason=Reason.NOT_FOUND,
+                    message=f"there is no file {path}",
+                    hint="paths are relative to the manifest's folder",
+                )
+            )
+        return path
+
+
+def urls(manifest: Manifest) -> list[str]:
+    """The URLs that a checked manifest names."""
+    if manifest.document.get("kind") != "Model":
+        return []
+    return [file.text for file in _files(manifest.document) if _is_url(file.text)]
+
+
+def _is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
+
+
+def _files(document: dict[str, Any]) -> Iterator[File]:
+    """The files of a checked Model that are not digests yet."""
+    spec = document["spec"]
+    named = [("spec.source", spec["source"])]
+    named += [(f"spec.data.{name}", spec["data"].get(name)) for name in _DATA]
+    named += [(f"spec.assets[{i}]", text) for i, text in enumerate(spec.get("assets") or [])]
+    for field, text in named:
+        if text is not None and _DIGEST_PREFIX not in text:
+            yield File(field=field, text=text)
+
+
+def _replace(document: dict[str, Any], file: File, digest: str) -> None:
+    spec = document["spec"]
+    _, group, *rest = file.field.split(".")
+    if group == "source":
+        spec["source"] = digest
+    elif group == "data":
+        spec["data"][rest[0]] = digest
+    else:
+        index = int(group.removeprefix("assets[").rstrip("]"))
+        spec["assets"][index] = f"{Path(file.text).name}={digest}"
+
+
+def _at(problem: Problem, field: str) -> Problem:
+    return Problem(reason=problem.reason, message=problem.message, field=field, hint=problem.hint)
+
+
+def _fetched(url: str, scratch: Path) -> Path:
+    """What `url` answers with, in a file of the same name in `scratch`."""
+    import httpx
+
+    target = scratch / (Path(httpx.URL(url).path).name or "download")
+    size = 0
+    try:
+        with (
+            httpx.stream("GET", url, follow_redirects=True, timeout=_FETCH_S) as answer,
+            target.open("wb") as file,
+        ):
+            answer.raise_for_status()
+            for block in answer.iter_bytes():
+                size += len(block)
+                if size > limits.MODEL_BYTES:
+                    raise InvalidError(
+                        Problem(
+                            reason=Reason.INVALID,
+                            message=f"{url} is larger than {limits.MODEL_BYTES} bytes",
+                        )
+                    )
+                file.write(block)
+    except httpx.HTTPError as error:
+        raise FailedError(
+            Problem(reason=Reason.FETCH_FAILED, message=f"{url} could not be fetched: {error}")
+        ) from error
+    return target
