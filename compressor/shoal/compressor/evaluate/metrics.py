@@ -54,7 +54,7 @@ def max_abs(answers: Array, source: Array) -> float:
 
 def _share_equal(found: Array, wanted: Array) -> npt.NDArray[np.float64]:
     equal = (found == wanted.reshape(found.shape)).reshape(len(found), -1)
-    return equal.mean(axis=1, dtype=np.float64)
+    return np.asarray(equal.mean(axis=1), np.float64)
 
 
 def _cosine(answers: Array, source: Array) -> npt.NDArray[np.float64]:

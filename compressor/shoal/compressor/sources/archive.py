@@ -106,7 +106,7 @@ def _check_dtype(array: Array, tensor: Tensor, path: Path, option: str) -> None:
 
 
 def _check_shape(array: Array, tensor: Tensor, path: Path, option: str) -> None:
-    """Rows take the place of a first dimension of 1 or symbolic, or stand before the whole shape."""
+    """Rows take the place of a first dimension of 1 or symbolic, or stand before the shape."""
     shape, rank = tensor.shape, len(tensor.shape)
     if array.ndim == rank and shape[0] in {1, None}:
         expected, found = shape[1:], array.shape[1:]

@@ -1,0 +1,1 @@
+"""Analysis of a source: which layers suffer when their numbers become coarse."""

@@ -1,0 +1,113 @@
+"""Turns recipes into models, pass by pass, reusing every prefix that was ever built."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import onnx
+from shoal.compressor.evaluate.environment import Machine
+from shoal.compressor.passes.compact import compact
+from shoal.compressor.passes.protocol import PassContext, PassError
+from shoal.compressor.recipe import Recipe
+from shoal.compressor.rejections import Rejection
+from shoal.compressor.search import gates
+from shoal.compressor.search.cache import Cache
+from shoal.contract.digest import Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A model that loads: its digest names its file in the cache."""
+
+    digest: Digest
+    bytes: int
+    notes: tuple[dict[str, Any], ...]
+
+
+class Builder:
+    """Builds recipes for one source and one set of rows.
+
+    `context` is asked for only when a pass has to run: a fully cached run never parses the source.
+    """
+
+    def __init__(
+        self, cache: Cache, causes: dict[str, Any], context: Callable[[], PassContext]
+    ) -> None:
+        self._cache = cache
+        self._causes = causes
+        self._context = context
+
+    def build(self, recipe: Recipe) -> Built:
+        """The model of `recipe`, gated.
+
+        Raises:
+            PassError: a pass or a gate refuses it.
+        """
+        built = self._prefix(recipe)
+        verdict = self._cache.entry(
+            {"gate": built.digest, **self._causes["runtime"]}, lambda: self._gate(built)
+        )
+        _raise_refusal(verdict)
+        return built
+
+    def model(self, built: Built) -> onnx.ModelProto:
+        """The parsed model."""
+        return onnx.load(self._cache.model_path(built.digest))
+
+    def _prefix(self, recipe: Recipe) -> Built:
+        causes = {"build": recipe.to_json(), **self._causes["build"]}
+        entry = self._cache.entry(causes, lambda: self._make(recipe))
+        _raise_refusal(entry)
+        if not self._cache.has_model(entry["digest"]):
+            entry = self._make(recipe)
+            _raise_refusal(entry)
+        return Built(
+            digest=Digest(entry["digest"]), bytes=entry["bytes"], notes=tuple(entry["notes"])
+        )
+
+    def _make(self, recipe: Recipe) -> dict[str, Any]:
+        """Runs the last pass on the prefix before it; a refusal is a result worth keeping too."""
+        context = self._context()
+        *before, last = recipe.passes
+        try:
+            if before:
+                prefix = self._prefix(Recipe(tuple(before)))
+                model, notes = self.model(prefix), list(prefix.notes)
+            else:
+                model, notes = context.source, []
+            result = last.apply(model, context)
+        except PassError as error:
+            return _refusal(error)
+        data = compact(result.model).SerializeToString(deterministic=True)
+        notes.append({"method": last.method, **result.notes})
+        return {"digest": self._cache.keep_model(data), "bytes": len(data), "notes": notes}
+
+    def _gate(self, built: Built) -> dict[str, Any]:
+        try:
+            gates.check(self._cache.model_path(built.digest).read_bytes())
+        except PassError as error:
+            return _refusal(error)
+        return {}
+
+
+def causes(machine: Machine, build: dict[str, Any], threads: int) -> dict[str, dict[str, Any]]:
+    """What decides a model's bytes (`build`) and how it runs (`runtime`), for cache keys."""
+    runtime = {
+        "isa": list(machine.isa),
+        "arch": machine.arch,
+        "onnxruntime": dict(machine.versions)["onnxruntime"],
+        "threads": threads,
+    }
+    return {
+        "build": {**build, **runtime, "versions": [list(pair) for pair in machine.versions]},
+        "runtime": runtime,
+    }
+
+
+def _refusal(error: PassError) -> dict[str, Any]:
+    return {"refused": error.reason.value, "detail": error.message}
+
+
+def _raise_refusal(entry: dict[str, Any]) -> None:
+    if "refused" in entry:
+        raise PassError(Rejection(entry["refused"]), entry["detail"])
