@@ -1,0 +1,1 @@
+"""How a device reaches its controller: enrolment, and the Link port over gRPC, MQTT or both."""
