@@ -24,9 +24,9 @@ class Distill:
     method: Literal["distill"] = field(default="distill", init=False)
     width: float = 0.5
     multiple: int = 4
-    epochs: int = 12
+    steps: int = 400
     batch_rows: int = 32
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     temperature: float | None = 4.0
     mixed_share: float = 1.0
 
@@ -39,7 +39,7 @@ class Distill:
         from shoal.compressor.passes import finetune, shrinking  # noqa: PLC0415 - imports torch
 
         schedule = finetune.Schedule(
-            epochs=self.epochs,
+            steps=self.steps,
             batch_rows=self.batch_rows,
             learning_rate=self.learning_rate,
             temperature=self.temperature,

@@ -23,13 +23,13 @@ _TEACHING_ROWS = 256  # rows the teacher answers at once
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How to train: Adam from `learning_rate` down a cosine.
+    """How to train: Adam, from `learning_rate` down a cosine, for a number of optimizer steps.
 
     `temperature` softens the answers (None: match them as they are); `label_weight` is the share of
     the loss that labels have where there are any.
     """
 
-    epochs: int
+    steps: int
     batch_rows: int
     learning_rate: float
     temperature: float | None
@@ -106,17 +106,18 @@ def fine_tune(student: Network, output: str, lesson: Lesson, schedule: Schedule,
     # A short last batch would upset batch norm, so each epoch leaves the rows after it out.
     batches = lesson.count // rows
     optimizer = torch.optim.Adam(student.parameters(), schedule.learning_rate, fused=True)
-    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.epochs * batches)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.steps)
     student.train()
-    for _ in range(schedule.epochs):
-        order = torch.randperm(lesson.count, generator=generator)[: batches * rows]
-        for batch in order.reshape(batches, rows):
-            part = lesson.take(batch)
-            loss = _loss(student.values(values, part.inputs), part, schedule)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
-            optimizer.step()
-            cosine.step()
+    for step in range(schedule.steps):
+        if step % batches == 0:
+            order = torch.randperm(lesson.count, generator=generator)
+        start = step % batches * rows
+        part = lesson.take(order[start : start + rows])
+        loss = _loss(student.values(values, part.inputs), part, schedule)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+        optimizer.step()
+        cosine.step()
     student.eval()
 
 

@@ -25,9 +25,9 @@ class Prune:
     ratio: float = 0.5
     scope: Scope = Scope.LAYER
     multiple: int = 4
-    epochs: int = 12
+    steps: int = 400
     batch_rows: int = 32
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     temperature: float | None = 4.0
     label_weight: float = 0.5
 
@@ -40,7 +40,7 @@ class Prune:
         from shoal.compressor.passes import finetune, shrinking  # noqa: PLC0415 - imports torch
 
         schedule = finetune.Schedule(
-            epochs=self.epochs,
+            steps=self.steps,
             batch_rows=self.batch_rows,
             learning_rate=self.learning_rate,
             temperature=self.temperature,
