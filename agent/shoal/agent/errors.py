@@ -3,14 +3,19 @@
 ProblemError (shoal.contract.problem)
 ├── UnreachableError
 │   └── LinkError      the controller did not answer; the caller retries
-└── FailedError
-    ├── EngineError    the engine could not load, switch or answer
-    └── ProbeError     the candidate did not pass the check on this device
+├── FailedError
+│   ├── EngineError    the engine could not load, switch or answer
+│   ├── ProbeError     the candidate did not pass the check on this device
+│   └── StageError     bytes on this device are not what they should be
+└── ConflictError
+    └── StateInUseError  another agent runs on this state folder
 
 Each carries its reason, a sentence and, through its problem, the shape that programs print.
 """
 
-from shoal.contract.problem import FailedError, Problem, UnreachableError
+from pathlib import Path
+
+from shoal.contract.problem import ConflictError, FailedError, Problem, UnreachableError
 from shoal.contract.reason import Reason
 from shoal.contract.report import PreflightResult
 
@@ -48,3 +53,28 @@ class ProbeError(FailedError):
         self.reason = reason
         self.message = message
         self.result = result
+
+
+class StageError(FailedError):
+    """An artifact did not become a complete blob, or no longer is one.
+
+    DIGEST_MISMATCH, NOT_FOUND, DISK_FULL or FETCH_FAILED.
+    """
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(Problem(reason=reason, message=message))
+        self.reason = reason
+        self.message = message
+
+
+class StateInUseError(ConflictError):
+    """Two agents on one state folder would undo each other's work."""
+
+    def __init__(self, state: Path) -> None:
+        super().__init__(
+            Problem(
+                reason=Reason.CONFLICT,
+                message=f"another shoal-agent runs on {state}",
+                hint="stop it first, or give this one a folder of its own with --state",
+            )
+        )
