@@ -45,6 +45,7 @@ class Reason(enum.StrEnum):
     DISK_FULL = "DiskFull"
     LOAD_FAILED = "LoadFailed"
     PARITY_FAILED = "ParityFailed"
+    ARTIFACT_EXCEEDED = "ArtifactExceeded"
     LATENCY_EXCEEDED = "LatencyExceeded"
     MEMORY_EXCEEDED = "MemoryExceeded"
     CRASHED = "Crashed"
