@@ -118,7 +118,8 @@ def _build(spec: SlotSpec) -> tuple[Session, float]:
 
 def _golden_answers(session: Session, path: Path) -> tuple[int, ...]:
     try:
-        return golden.answer_all(session, golden.Golden(path, session))
+        rows = golden.Golden(golden.read(path), session)
+        return golden.classes(golden.outputs(session, rows))
     except EngineError:
         raise
     except Exception as error:

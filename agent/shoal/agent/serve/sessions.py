@@ -93,6 +93,21 @@ class Session:
         result: list[Array] = self._session.run(names, feeds)
         return result
 
+    def attempt(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """One inference of a model that is not proven yet.
+
+        Raises:
+            LoadError: it does not run.
+        """
+        try:
+            return self.run(feeds)
+        except Exception as error:
+            raise LoadError(f"the model does not run: {error}") from error
+
+    def example(self) -> dict[str, Array]:
+        """Zeros of every input's shape, 1 where a dimension may have any size."""
+        return {one.name: np.zeros([abs(n) for n in one.shape], one.dtype) for one in self.inputs}
+
     def warm_up(self) -> float:
         """Run on zeros until runs are ordinary; seconds of the last run, 0.0 where it cannot run.
 
@@ -102,15 +117,15 @@ class Session:
         Raises:
             LoadError: a model of fixed shapes does not run.
         """
-        feeds = {one.name: np.zeros([abs(n) for n in one.shape], one.dtype) for one in self.inputs}
+        feeds = self.example()
         try:
             for _ in range(WARM_RUNS):
                 started = time.perf_counter()
-                self.run(feeds)
-        except Exception as error:
+                self.attempt(feeds)
+        except LoadError:
             if any(-1 in one.shape[1:] for one in self.inputs):
                 return 0.0
-            raise LoadError(f"the model does not run: {error}") from error
+            raise
         return time.perf_counter() - started
 
 
