@@ -32,8 +32,8 @@ class Node:
 
     @property
     def label(self) -> str:
-        """The node's name, or that of its first output where it has none."""
-        return self.proto.name or self.proto.output[0]
+        """The node's name; where it has none, the operator and its first output."""
+        return self.proto.name or f"{self.proto.op_type} {self.proto.output[0]}"
 
     def refuse(self, detail: str) -> NoReturn:
         """Say which operator and node cannot be read.
@@ -67,12 +67,12 @@ class Node:
             self.refuse(f"input {index} is not a constant")
         return value
 
-    def numbers(self, name: str, index: int, default: list[int] | None = None) -> list[int] | None:
+    def numbers(self, name: str, index: int) -> list[int] | None:
         """Integers from the attribute `name` or from the constant input `index`."""
         value = self.constant(index)
         if value is not None:
             return [int(number) for number in value.reshape(-1)]
-        found = self.attribute(name, default)
+        found = self.attribute(name)
         return None if found is None else [int(number) for number in found]
 
     def scalar(self, name: str, index: int, default: float) -> float:

@@ -101,9 +101,11 @@ def write_reduce_mean(layer: nn.Module, writer: Writer, inputs: list[str], outpu
 
 
 def read_squeeze(node: Node) -> nn.Module:
-    """Squeeze of named axes; without names, of all that have length one but the rows'."""
-    ones = [axis for axis, size in enumerate(node.shapes[0]) if size == 1 and axis]
-    return Squeeze(node.rows_stay(node.numbers("axes", 1, ones) or ones))
+    """Squeeze of named axes; without names it would drop the row axis of a single row."""
+    axes = node.numbers("axes", 1)
+    if axes is None:
+        node.refuse("it moves the row axis")
+    return Squeeze(node.rows_stay(axes))
 
 
 def write_squeeze(layer: nn.Module, writer: Writer, inputs: list[str], output: str) -> None:
