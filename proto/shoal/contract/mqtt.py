@@ -9,6 +9,7 @@ broker's memory: sessions are clean, and every (re)connect is announced so that 
 import asyncio
 import logging
 import random
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -140,6 +141,7 @@ class Bus:
         )
         client.username_pw_set(self._settings.user, self._settings.password)
         client.max_queued_messages_set(_OUTGOING_MESSAGES)
+        client.on_socket_open = _send_at_once
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_disconnect = self._disconnected
@@ -211,3 +213,8 @@ class Bus:
 
 def _ignore(_up: bool) -> None:  # noqa: FBT001 - the value itself
     """Nobody listens yet, or any more."""
+
+
+def _send_at_once(_client: paho.Client, _data: Any, sock: Any) -> None:
+    """No Nagle: a small packet behind another would wait for a delayed acknowledgement, 40 ms."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

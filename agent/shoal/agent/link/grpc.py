@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
@@ -25,8 +25,9 @@ _LOG = logging.getLogger(__name__)
 _ANSWER_S = 10.0
 _CHUNK_S = 30.0
 
-T = TypeVar("T")
-_Watch = grpc.aio.UnaryStreamCall[device_plane_pb2.Hello, desired_pb2.DesiredState]
+if TYPE_CHECKING:
+    # Generic for type checkers only.
+    _Watch = grpc.aio.UnaryStreamCall[device_plane_pb2.Hello, desired_pb2.DesiredState]
 
 
 class GrpcLink:
@@ -131,7 +132,7 @@ class GrpcLink:
         except grpc.aio.AioRpcError as error:
             raise link_error(error, self._identity.server) from None
 
-    async def _next(self, call: _Watch) -> DesiredState | None:
+    async def _next(self, call: "_Watch") -> DesiredState | None:
         """The next state; None when the stream ended, or is to be opened again.
 
         Raises:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import grpc
 import grpc.aio
@@ -58,7 +58,10 @@ _STATUS: tuple[tuple[type[ProblemError], grpc.StatusCode], ...] = (
 )
 
 T = TypeVar("T")
-_Context = grpc.aio.ServicerContext[Any, Any]
+if TYPE_CHECKING:
+    # Generic for type checkers only.
+    _Context = grpc.aio.ServicerContext[Any, Any]
+    _Handler = grpc.RpcMethodHandler[Any, Any]
 
 
 class GrpcServer:
@@ -99,11 +102,9 @@ class _Authentication(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[
-            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]
-        ],
+        continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]]",
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+    ) -> "_Handler | None":
         if handler_call_details.method != _ENROL:
             metadata = dict(handler_call_details.invocation_metadata)
             device, secret = metadata.get(headers.DEVICE, ""), metadata.get(headers.SECRET, "")
@@ -122,14 +123,14 @@ class _Service(device_plane_pb2_grpc.DevicePlaneServicer):
         self.closing = asyncio.Event()
 
     async def Enrol(  # noqa: N802 - named by the protocol
-        self, request: device_plane_pb2.EnrolRequest, context: _Context
+        self, request: device_plane_pb2.EnrolRequest, context: "_Context"
     ) -> device_plane_pb2.EnrolResponse:
         async with _answering(context):
             response = await self._plane.enrol(codec.decode_enrol_request(request))
             return codec.encode_enrol_response(response)
 
     async def WatchDesired(  # noqa: N802 - named by the protocol
-        self, _request: device_plane_pb2.Hello, context: _Context
+        self, _request: device_plane_pb2.Hello, context: "_Context"
     ) -> AsyncIterator[desired_pb2.DesiredState]:
         async with _answering(context):
             states = self._plane.watch_desired(_caller(context))
@@ -137,7 +138,7 @@ class _Service(device_plane_pb2_grpc.DevicePlaneServicer):
                 yield codec.encode_desired(await self._unless_closing(anext(states)))
 
     async def Fetch(  # noqa: N802 - named by the protocol
-        self, request: artifact_pb2.FetchRequest, context: _Context
+        self, request: artifact_pb2.FetchRequest, context: "_Context"
     ) -> AsyncIterator[artifact_pb2.ArtifactChunk]:
         async with _answering(context):
             wanted = FetchRange(
@@ -155,14 +156,14 @@ class _Service(device_plane_pb2_grpc.DevicePlaneServicer):
                 )
 
     async def Report(  # noqa: N802 - named by the protocol
-        self, request: report_pb2.DeviceReport, context: _Context
+        self, request: report_pb2.DeviceReport, context: "_Context"
     ) -> report_pb2.ReportAck:
         async with _answering(context):
             await self._plane.report(_caller(context), codec.decode_report(request))
             return report_pb2.ReportAck(boot_id=request.boot_id, sequence=request.sequence)
 
     async def SendTelemetry(  # noqa: N802 - named by the protocol
-        self, request: telemetry_pb2.TelemetryBatch, context: _Context
+        self, request: telemetry_pb2.TelemetryBatch, context: "_Context"
     ) -> telemetry_pb2.TelemetryAck:
         async with _answering(context):
             await self._plane.telemetry(_caller(context), codec.decode_telemetry(request))
@@ -188,7 +189,7 @@ class _Service(device_plane_pb2_grpc.DevicePlaneServicer):
 
 
 @contextlib.asynccontextmanager
-async def _answering(context: _Context) -> AsyncIterator[None]:
+async def _answering(context: "_Context") -> AsyncIterator[None]:
     """Turns our errors into a status, with the whole problem in the trailers."""
     try:
         yield
@@ -199,7 +200,7 @@ async def _answering(context: _Context) -> AsyncIterator[None]:
         await _abort(context, InvalidError(problem))
 
 
-async def _abort(context: _Context, error: ProblemError) -> NoReturn:
+async def _abort(context: "_Context", error: ProblemError) -> NoReturn:
     code = next(code for kind, code in _STATUS if isinstance(error, kind))
     trailers: list[tuple[str, str | bytes]] = [
         (headers.PROBLEM, json.dumps(error.problem.to_json()).encode())
@@ -209,14 +210,14 @@ async def _abort(context: _Context, error: ProblemError) -> NoReturn:
     await context.abort(code, error.problem.message, tuple(trailers))
 
 
-def _refusal(error: ForbiddenError) -> grpc.RpcMethodHandler[Any, Any]:
-    async def refuse(_request: Any, context: _Context) -> NoReturn:
+def _refusal(error: ForbiddenError) -> "_Handler":
+    async def refuse(_request: Any, context: "_Context") -> NoReturn:
         await _abort(context, error)
 
     return grpc.unary_unary_rpc_method_handler(refuse)
 
 
-def _caller(context: _Context) -> str:
+def _caller(context: "_Context") -> str:
     """The device that the interceptor has proven."""
     metadata = dict(context.invocation_metadata() or ())
     return str(metadata[headers.DEVICE])
