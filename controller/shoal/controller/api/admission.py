@@ -1,0 +1,142 @@
+"""What the API checks beyond the schema: who may write a kind, and that what it names exists."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from shoal.contract import digest as digests
+from shoal.contract.problem import ForbiddenError, InvalidError, NotFoundError, Problem
+from shoal.contract.reason import Reason
+from shoal.controller.api import documents
+from shoal.controller.reconcile import selection
+from shoal.controller.store.blobs import Blobs
+from shoal.controller.store.port import Record, Store
+from shoal.resources import checks
+from shoal.resources.deployment import Deployment
+from shoal.resources.errors import ManifestError
+from shoal.resources.kinds import WRITTEN_BY_PEOPLE
+from shoal.resources.model import Model
+from shoal.resources.parsing import Parsed, parse
+from shoal.resources.profile import DeviceProfile
+
+
+def writable(kind: str) -> None:
+    """Return if people write this kind.
+
+    Raises:
+        ForbiddenError: Shoal writes it.
+    """
+    if kind not in WRITTEN_BY_PEOPLE:
+        raise ForbiddenError(
+            Problem(reason=Reason.FORBIDDEN, message=f"{kind} is written by Shoal alone")
+        )
+
+
+def creatable(kind: str, name: str) -> None:
+    """Return if people create this kind.
+
+    Raises:
+        InvalidError: devices come by enrolment.
+    """
+    if kind == "Device":
+        raise InvalidError(
+            Problem(
+                reason=Reason.INVALID,
+                message=f"device {name} is not enrolled, and only enrolment creates devices",
+                field="metadata.name",
+                hint="on the device: shoal-agent enroll --server HOST:PORT --token TOKEN",
+            )
+        )
+
+
+def files(parsed: Parsed, blobs: Blobs, *, present: bool) -> None:
+    """Return if every file that a Model names is a digest, and (`present`) its blob is here.
+
+    Raises:
+        ManifestError: a path, or a blob that was not uploaded.
+    """
+    if isinstance(parsed.resource, Model):
+        problems = [
+            problem
+            for field, text in _files(parsed.spec)
+            if (problem := _file_problem(field, text, blobs, present=present)) is not None
+        ]
+        if problems:
+            raise ManifestError(problems)
+
+
+async def warnings(parsed: Parsed, store: Store) -> list[str]:
+    """What the writer should know about `parsed` beside what else the store holds."""
+    resource = parsed.resource
+    found = list(parsed.warnings)
+    namespace = resource.metadata.namespace
+    if isinstance(resource, Deployment):
+        found += await _deployment(resource, store, namespace)
+    if isinstance(resource, DeviceProfile) and not await _any_device(
+        store, namespace, parsed.spec["selector"]
+    ):
+        found.append("the selector matches no device now")
+    if isinstance(resource, Model):
+        for record in (await store.list("Deployment", namespace)).records:
+            if str(record.data["spec"]["model"]).partition("@")[0] == resource.metadata.name:
+                deployment = _stored_deployment(record)
+                found += [
+                    f"deployment {record.name}: {text}"
+                    for text in checks.golden_warnings(deployment, resource)
+                ]
+    return found
+
+
+async def _deployment(deployment: Deployment, store: Store, namespace: str) -> list[str]:
+    found = []
+    selector = deployment.spec.selector.model_dump(mode="json", by_alias=True)
+    if not await _any_device(store, namespace, selector):
+        found.append("the selector matches no device now; the rollout waits for one")
+    name = deployment.spec.model.partition("@")[0]
+    try:
+        record = await store.get("Model", namespace, name)
+    except NotFoundError:
+        return [*found, f"model {name} does not exist now; the rollout waits for it"]
+    model = parse(documents.resource(record)).resource
+    assert isinstance(model, Model)
+    return [*found, *checks.golden_warnings(deployment, model)]
+
+
+async def _any_device(store: Store, namespace: str, selector: dict[str, Any]) -> bool:
+    devices = (await store.list("Device", namespace)).records
+    return any(selection.matches(selector, documents.labels(record)) for record in devices)
+
+
+def _stored_deployment(record: Record) -> Deployment:
+    deployment = parse(documents.resource(record)).resource
+    assert isinstance(deployment, Deployment)
+    return deployment
+
+
+def _files(spec: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(field, text) of every file that a Model's spec names."""
+    yield "spec.source", spec["source"]
+    for name in ("calibration", "evaluation", "train"):
+        if spec["data"][name] is not None:
+            yield f"spec.data.{name}", spec["data"][name]
+    for i, asset in enumerate(spec["assets"]):
+        yield f"spec.assets[{i}]", asset.rpartition("=")[2]
+
+
+def _file_problem(field: str, text: str, blobs: Blobs, *, present: bool) -> Problem | None:
+    try:
+        digest = digests.parse(text)
+    except ValueError:
+        return Problem(
+            reason=Reason.INVALID,
+            message=f"{text!r} is a path, and the controller reads no paths",
+            field=field,
+            hint="`shoal apply` uploads files and sends their digests",
+        )
+    if present and not blobs.has(digest):
+        return Problem(
+            reason=Reason.NOT_FOUND,
+            message=f"blob {digest} was not uploaded",
+            field=field,
+            hint="send it first: PATCH /api/v1/blobs/{digest}",
+        )
+    return None

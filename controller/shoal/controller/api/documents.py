@@ -1,0 +1,49 @@
+"""Records of the store as resources of the API, and back."""
+
+import datetime as dt
+from typing import Any
+
+from shoal.controller.store.port import Record
+from shoal.resources.base import API_VERSION
+
+PLURALS = {
+    "Device": "devices",
+    "DeviceProfile": "deviceprofiles",
+    "Model": "models",
+    "Variant": "variants",
+    "Deployment": "deployments",
+    "Event": "events",
+}
+
+
+def resource(record: Record) -> dict[str, Any]:
+    """The resource in `record`, with the metadata that only the store knows."""
+    data = record.data
+    metadata = {
+        "labels": {},
+        "annotations": {},
+        "generation": 1,
+        **data.get("metadata", {}),
+        "name": record.name,
+        "namespace": record.namespace,
+        "uid": record.uid,
+        "resourceVersion": str(record.resource_version),
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": record.kind,
+        "metadata": metadata,
+        "spec": data.get("spec") or {},
+        "status": data.get("status") or {},
+    }
+
+
+def labels(record: Record) -> dict[str, str]:
+    """The labels of the resource in `record`."""
+    return dict(record.data.get("metadata", {}).get("labels") or {})
+
+
+def iso(now_s: float) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    at = dt.datetime.fromtimestamp(now_s, dt.UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,88 @@
+"""The OpenAPI document: the resources' own schema, beside the routes that FastAPI knows."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+from shoal.resources.kinds import KINDS
+
+_PREFIX = "#/components/schemas/"
+_ERROR: dict[str, Any] = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["reason", "message"],
+            "properties": {
+                name: {"type": "string"}
+                for name in ("reason", "message", "field", "location", "hint")
+            },
+        }
+    },
+}
+
+
+def answers(kind: str) -> dict[str, Any]:
+    """Arguments of a route that answers one resource."""
+    return {"responses": {200: _content({"$ref": f"{_PREFIX}{kind}"}), "default": _FAILURE}}
+
+
+def answers_list(kind: str) -> dict[str, Any]:
+    """Arguments of a route that answers a list."""
+    schema = {
+        "type": "object",
+        "properties": {
+            "items": {"type": "array", "items": {"$ref": f"{_PREFIX}{kind}"}},
+            "continue": {"type": ["string", "null"]},
+            "metadata": {
+                "type": "object",
+                "properties": {"resourceVersion": {"type": "string"}},
+            },
+        },
+    }
+    return {"responses": {200: _content(schema), "default": _FAILURE}}
+
+
+def takes_and_answers(kind: str) -> dict[str, Any]:
+    """Arguments of a route that takes a resource and answers it as stored."""
+    return {**answers(kind), **takes({"$ref": f"{_PREFIX}{kind}"})}
+
+
+def takes(schema: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of a route that reads a JSON body by itself."""
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return {"openapi_extra": {"requestBody": body}}
+
+
+def fields(**types: str) -> dict[str, Any]:
+    """The schema of a plain object with these fields."""
+    return {"type": "object", "properties": {name: {"type": of} for name, of in types.items()}}
+
+
+def install(app: FastAPI) -> None:
+    """Let `app` describe its resources in full."""
+    _, schemas = models_json_schema(
+        [(model, "validation") for model in KINDS.values()], ref_template=_PREFIX + "{model}"
+    )
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            built = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            parts = built.setdefault("components", {}).setdefault("schemas", {})
+            parts.update(schemas["$defs"], Error=_ERROR)
+            app.openapi_schema = built
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _content(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": "Done", "content": {"application/json": {"schema": schema}}}
+
+
+_FAILURE = {
+    "description": "Why not",
+    "content": {"application/json": {"schema": {"$ref": f"{_PREFIX}Error"}}},
+}

@@ -1,0 +1,51 @@
+"""What the API stands on; `shoal.controller.app` puts it together."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from shoal.controller.store.blobs import Blobs
+from shoal.controller.store.port import Store, TelemetryStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutRequest:
+    """What an operator asks of the rollout of `deployment` (`namespace/name`)."""
+
+    deployment: str
+    verb: str
+    to_revision: int | None = None
+    follow: bool = False
+
+
+class Rollouts(Protocol):
+    """Rollouts as operators see them; reconcile implements it."""
+
+    async def request(self, request: RolloutRequest) -> None:
+        """Carry out a verb, or leave it for the next pass.
+
+        Raises:
+            ConflictError: the rollout is not in a state in which this can be done.
+            NotFoundError: no such deployment or revision.
+        """
+
+    async def revisions(self, deployment: str) -> Sequence[dict[str, Any]]:
+        """The deployment's revisions, oldest first, in the API's form."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiPorts:
+    """Ports of one controller; `now` is seconds since the epoch.
+
+    `stopping` is set when the controller ends, so that endless answers end too. `loopback_only`
+    says that the API listens where only this machine reaches it.
+    """
+
+    store: Store
+    telemetry: TelemetryStore
+    blobs: Blobs
+    rollouts: Rollouts
+    now: Callable[[], float]
+    loopback_only: bool = True
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -1,0 +1,93 @@
+"""A whole API over a store in memory, asked without a network."""
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from shoal.contract.problem import ConflictError, Problem
+from shoal.controller.api.app import create_app
+from shoal.controller.api.ports import ApiPorts, RolloutRequest
+from shoal.controller.store.blobs import Blobs
+from shoal.controller.store.memory import MemoryStore, MemoryTelemetry
+
+NOW_S = 1_767_323_045.678
+
+
+@dataclasses.dataclass
+class RecordedRollouts:
+    """The `Rollouts` port over a list; a verb in `refused` is a conflict."""
+
+    requests: list[RolloutRequest] = dataclasses.field(default_factory=list)
+    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    refused: set[str] = dataclasses.field(default_factory=set)
+
+    async def request(self, request: RolloutRequest) -> None:
+        if request.verb in self.refused:
+            message = f"there is nothing to {request.verb}"
+            raise ConflictError(Problem(reason="Conflict", message=message))
+        self.requests.append(request)
+
+    async def revisions(self, deployment: str) -> Sequence[dict[str, Any]]:
+        return [one for one in self.history if one["deployment"] == deployment]
+
+
+@dataclasses.dataclass
+class Api:
+    """The ports of an API, and a client of it."""
+
+    store: MemoryStore
+    telemetry: MemoryTelemetry
+    blobs: Blobs
+    rollouts: RecordedRollouts
+    http: httpx.AsyncClient
+    stopping: asyncio.Event
+
+    async def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return await self.http.request(method, f"/api/v1{path}", **more)
+
+    async def apply(self, document: dict[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
+        answer = await self.ask("POST", "/apply", json=document, params={"dryRun": int(dry_run)})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+@contextlib.asynccontextmanager
+async def open_api(data: Path, *, loopback_only: bool = True) -> AsyncIterator[Api]:
+    ports = ApiPorts(
+        store=MemoryStore(history=50),
+        telemetry=MemoryTelemetry(),
+        blobs=Blobs(data),
+        rollouts=RecordedRollouts(),
+        now=lambda: NOW_S,
+        loopback_only=loopback_only,
+    )
+    transport = httpx.ASGITransport(create_app(ports), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8470") as http:
+        store, telemetry, rollouts = ports.store, ports.telemetry, ports.rollouts
+        assert isinstance(store, MemoryStore)
+        assert isinstance(telemetry, MemoryTelemetry)
+        assert isinstance(rollouts, RecordedRollouts)
+        yield Api(store, telemetry, ports.blobs, rollouts, http, ports.stopping)
+
+
+Story = Callable[[Api], Awaitable[None]]
+
+
+@pytest.fixture
+def on_api(tmp_path: Path) -> Callable[[Story], None]:
+    """Runs a story against a fresh API."""
+
+    def run(story: Story, *, loopback_only: bool = True) -> None:
+        async def whole() -> None:
+            async with open_api(tmp_path, loopback_only=loopback_only) as api:
+                await story(api)
+
+        asyncio.run(whole())
+
+    return run

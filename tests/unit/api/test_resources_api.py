@@ -1,0 +1,337 @@
+from collections.abc import Callable
+from typing import Any
+
+from shoal.contract import digest as digests
+from shoal.controller.store.port import Put
+
+OnApi = Callable[..., None]
+PROFILES = "/namespaces/default/deviceprofiles"
+
+
+def a_profile(name: str = "small", **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "shoal/v1",
+        "kind": "DeviceProfile",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+def a_deployment(**spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "shoal/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "digits"},
+        "spec": {"model": "digits", "selector": {"matchLabels": {"app": "reader"}}, **spec},
+    }
+
+
+def a_device(name: str, **labels: str) -> Put:
+    data = {"metadata": {"name": name, "namespace": "default", "labels": labels}, "spec": {}}
+    return Put(kind="Device", namespace="default", name=name, data=data, expected=None)
+
+
+def test_apply_creates_then_says_unchanged_then_configures(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        first = await api.apply(a_profile())
+        assert first["result"] == "created"
+        metadata = first["object"]["metadata"]
+        assert (metadata["generation"], metadata["resourceVersion"]) == (1, "1")
+        assert metadata["creationTime"] == "2026-01-02T03:04:05.678Z"
+        assert first["object"]["spec"]["runtime"]["threads"] == 1
+
+        again = await api.apply(a_profile())
+        assert (again["result"], again["object"]) == ("unchanged", first["object"])
+
+        third = await api.apply(a_profile(priority=3))
+        assert third["result"] == "configured"
+        assert third["object"]["metadata"]["generation"] == 2
+        assert third["object"]["metadata"]["uid"] == metadata["uid"]
+
+        relabelled = a_profile(priority=3)
+        relabelled["metadata"]["labels"] = {"a": "b"}
+        fourth = await api.apply(relabelled)
+        assert fourth["result"] == "configured"
+        assert fourth["object"]["metadata"]["generation"] == 2
+
+    on_api(story)
+
+
+def test_applying_again_keeps_a_status_written_meanwhile(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        await api.apply(a_profile())
+        record = await api.store.get("DeviceProfile", "default", "small")
+        data = {**record.data, "status": {"members": 3}}
+        await api.store.commit(
+            [
+                Put(
+                    kind="DeviceProfile",
+                    namespace="default",
+                    name="small",
+                    data=data,
+                    expected=record.resource_version,
+                )
+            ]
+        )
+        assert (await api.apply(a_profile()))["result"] == "unchanged"
+        assert (await api.apply(a_profile(priority=1)))["object"]["status"] == {"members": 3}
+
+    on_api(story)
+
+
+def test_a_dry_run_writes_nothing(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        assert (await api.apply(a_profile(), dry_run=True))["result"] == "created"
+        assert (await api.store.list("DeviceProfile")).resource_version == 0
+
+    on_api(story)
+
+
+def test_a_wrong_manifest_is_refused_with_every_problem(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        wrong = a_profile(prioritty=1, budget={"artifact": 3})
+        answer = await api.ask("POST", "/apply", json=wrong)
+        assert answer.status_code == 422
+        assert answer.json()["error"] == {
+            "reason": "UnknownField",
+            "message": "spec has no field prioritty",
+            "field": "spec.prioritty",
+            "hint": "did you mean priority?",
+        }
+        assert len(answer.json()["problems"]) == 2
+
+    on_api(story)
+
+
+def test_put_with_a_stale_version_is_a_conflict(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        stale = (await api.apply(a_profile()))["object"]
+        await api.apply(a_profile(priority=1))
+        answer = await api.ask("PUT", f"{PROFILES}/small", json=stale)
+        assert answer.status_code == 409
+        assert answer.json()["error"]["reason"] == "Conflict"
+        fresh = (await api.ask("GET", f"{PROFILES}/small")).json()
+        fresh["metadata"]["labels"] = {"x": "y"}
+        assert (await api.ask("PUT", f"{PROFILES}/small", json=fresh)).status_code == 200
+        missing = await api.ask("PUT", f"{PROFILES}/other", json=a_profile("other"))
+        assert missing.status_code == 404
+
+    on_api(story)
+
+
+def test_post_creates_once(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        assert (await api.ask("POST", PROFILES, json=a_profile())).status_code == 201
+        answer = await api.ask("POST", PROFILES, json=a_profile())
+        assert answer.status_code == 409
+        assert answer.json()["error"]["reason"] == "AlreadyExists"
+
+    on_api(story)
+
+
+def test_an_address_and_a_document_that_disagree_are_refused(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        elsewhere = a_profile()
+        elsewhere["metadata"]["namespace"] = "other"
+        for method, path, body in (
+            ("POST", PROFILES, elsewhere),
+            ("POST", PROFILES, a_deployment()),
+            ("PUT", f"{PROFILES}/large", a_profile()),
+            ("POST", PROFILES, {"kind": "DeviceProfile"}),
+        ):
+            answer = await api.ask(method, path, json=body)
+            assert answer.status_code == 422, answer.text
+
+    on_api(story)
+
+
+def test_a_list_is_cut_into_pages_that_can_be_watched_from_the_first(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        for i in range(5):
+            await api.apply(a_profile(f"p{i}"))
+        names: list[str] = []
+        token, versions = "", set()
+        while True:
+            query = {"limit": 2, "continue": token}
+            body = (await api.ask("GET", "/deviceprofiles", params=query)).json()
+            names += [one["metadata"]["name"] for one in body["items"]]
+            versions.add(body["metadata"]["resourceVersion"])
+            token = body["continue"]
+            if not token:
+                break
+            await api.apply(a_profile("zz", priority=len(names)))
+        assert names == ["p0", "p1", "p2", "p3", "p4", "zz"]
+        assert versions == {"5"}
+        bad = await api.ask("GET", "/deviceprofiles", params={"continue": "nonsense"})
+        assert bad.status_code == 422
+
+    on_api(story)
+
+
+def test_devices_are_chosen_by_their_labels(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        await api.store.commit(
+            [
+                a_device("a", tier="small", app="reader"),
+                a_device("b", tier="large", app="reader"),
+                a_device("c", tier="small"),
+            ]
+        )
+        for selector, expected in {
+            "tier=small": "ac",
+            "tier==small,app": "a",
+            "tier!=small": "b",
+            "app!=other": "abc",
+            "tier in (small, large),!app": "c",
+            "tier notin (small)": "b",
+            "app": "ab",
+            "": "abc",
+        }.items():
+            answer = await api.ask("GET", "/devices", params={"labelSelector": selector})
+            names = "".join(one["metadata"]["name"] for one in answer.json()["items"])
+            assert names == expected, selector
+        for selector in ("tier=", "a=b=c", "in (a)", "k in", ",", "k in (a"):
+            answer = await api.ask("GET", "/devices", params={"labelSelector": selector})
+            assert (answer.status_code == 422) == (selector != "tier="), selector
+
+    on_api(story)
+
+
+def test_a_watch_of_lost_history_is_gone(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        for version in (0, 999):
+            if version == 0:
+                for i in range(60):
+                    await api.apply(a_profile(priority=i))
+            answer = await api.ask(
+                "GET", "/deviceprofiles", params={"watch": 1, "resourceVersion": version}
+            )
+            assert answer.status_code == 410
+            assert answer.json()["error"]["reason"] == "Gone"
+
+    on_api(story)
+
+
+def test_deleting_marks_a_deployment_and_removes_the_rest(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        await api.apply(a_profile())
+        await api.apply(a_deployment())
+        assert (await api.ask("DELETE", f"{PROFILES}/small")).status_code == 200
+        assert (await api.ask("DELETE", f"{PROFILES}/small")).status_code == 404
+
+        path = "/namespaces/default/deployments/digits"
+        marked = (await api.ask("DELETE", path)).json()
+        assert marked["metadata"]["deletionTime"]
+        assert (await api.ask("DELETE", path)).json() == marked
+        answer = await api.ask("POST", "/apply", json=a_deployment())
+        assert answer.status_code == 409
+        assert "being deleted" in answer.json()["error"]["message"]
+
+    on_api(story)
+
+
+def test_what_shoal_writes_nobody_else_writes(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        event = {
+            "apiVersion": "shoal/v1",
+            "kind": "Event",
+            "metadata": {"name": "e"},
+            "spec": {
+                "regarding": "Device/default/a",
+                "type": "Normal",
+                "reason": "X",
+                "message": "x",
+                "count": 1,
+                "firstTime": "t",
+                "lastTime": "t",
+            },
+        }
+        assert (await api.ask("POST", "/apply", json=event)).status_code == 403
+        assert (await api.ask("DELETE", "/namespaces/default/events/e")).status_code == 405
+
+    on_api(story)
+
+
+def test_a_device_is_labelled_but_never_created_by_hand(on_api: OnApi) -> None:
+    device = {"apiVersion": "shoal/v1", "kind": "Device", "metadata": {"name": "cam"}}
+
+    async def story(api: Any) -> None:
+        answer = await api.ask("POST", "/apply", json=device)
+        assert answer.status_code == 422
+        assert "enrol" in answer.json()["error"]["hint"]
+        await api.store.commit([a_device("cam", tier="small")])
+        labelled = {**device, "metadata": {"name": "cam", "labels": {"room": "3"}}}
+        done = await api.apply(labelled)
+        assert done["object"]["metadata"]["labels"] == {"tier": "small", "room": "3"}
+        assert (await api.apply(labelled))["result"] == "unchanged"
+
+    on_api(story)
+
+
+def a_model(**data: Any) -> dict[str, Any]:
+    def digest(text: str) -> str:
+        return digests.of_bytes(text.encode())
+
+    return {
+        "apiVersion": "shoal/v1",
+        "kind": "Model",
+        "metadata": {"name": "digits"},
+        "spec": {
+            "source": digest("source"),
+            "assets": [f"labels.txt={digest('labels')}"],
+            "data": {"calibration": digest("c"), "evaluation": digest("e"), **data},
+        },
+    }
+
+
+async def upload(api: Any, *texts: str) -> None:
+    for text in texts:
+        data = text.encode()
+        await api.blobs.upload(digests.of_bytes(data), 0, data, len(data))
+
+
+def test_a_model_needs_its_files_uploaded_first(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        path = a_model()
+        path["spec"]["source"] = "teacher.onnx"
+        answer = await api.ask("POST", "/apply", json=path)
+        assert answer.json()["error"]["field"] == "spec.source"
+        assert "shoal apply" in answer.json()["error"]["hint"]
+
+        answer = await api.ask("POST", "/apply", json=a_model())
+        assert answer.status_code == 422
+        fields = [one["field"] for one in answer.json()["problems"]]
+        assert fields == [
+            "spec.source",
+            "spec.data.calibration",
+            "spec.data.evaluation",
+            "spec.assets[0]",
+        ]
+        assert (await api.apply(a_model(), dry_run=True))["result"] == "created"
+        await upload(api, "source", "labels", "c", "e")
+        assert (await api.apply(a_model()))["result"] == "created"
+
+    on_api(story)
+
+
+def test_apply_warns_of_what_will_wait_or_never_be_decided(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        gates = [{"metric": "accuracy", "maxDrop": 0.02}]
+        wanted = a_deployment(strategy={"gates": gates})
+        waits = (await api.apply(wanted))["warnings"]
+        assert len(waits) == 2
+        assert "matches no device" in waits[0]
+        assert "model digits does not exist" in waits[1]
+
+        await upload(api, "source", "labels", "c", "e")
+        (too_small,) = (await api.apply(a_model(golden=100)))["warnings"]
+        assert "298" in too_small
+        await api.store.commit([a_device("a", app="reader")])
+        (same,) = (await api.apply(wanted))["warnings"]
+        assert "298" in same
+        assert (await api.apply(a_model(golden=298)))["warnings"] == []
+        assert (await api.apply(wanted))["warnings"] == []
+        (nobody,) = (await api.apply(a_profile(selector={"matchLabels": {"x": "y"}})))["warnings"]
+        assert "matches no device" in nobody
+
+    on_api(story)
