@@ -93,7 +93,7 @@ def parse(arguments: Sequence[str], foreign: frozenset[str] = frozenset()) -> In
         if argument in _FLAGS:
             found[_FLAGS[argument]] = argument
         elif name in _VALUED:
-            if value is None and not queue:
+            if value is None and (not queue or queue[0].startswith("-")):
                 raise _invalid(f"{name} needs a value", f"for example {_EXAMPLES[_VALUED[name]]}")
             found[_VALUED[name]] = queue.pop(0) if value is None else value
         else:

@@ -37,7 +37,7 @@ def named(text: str) -> Kind:
     kind = _BY_NAME.get(text.lower())
     if kind is not None:
         return kind
-    near = get_close_matches(text.lower(), _BY_NAME, n=1)
+    near = get_close_matches(text.lower(), _BY_NAME, n=1, cutoff=0.7)
     hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(k.plural for k in KINDS)}"
     raise InvalidError(
         Problem(reason=Reason.UNKNOWN_KIND, message=f"there is no kind {text!r}", hint=hint)

@@ -1,0 +1,313 @@
+"""apply, delete, label, token, wait, rollout: what they ask of the controller and how they end."""
+
+import io
+import json
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from shoal.contract import digest
+
+from tests.unit.cli import fleet
+from tests.unit.cli.conftest import Shoal
+from tests.unit.client.api_server import ApiServer
+
+MODEL = """
+apiVersion: shoal/v1
+kind: Model
+metadata: {name: digits}
+spec:
+  source: teacher.onnx
+  assets: [labels.txt]
+  data: {calibration: calibration.npz, evaluation: evaluation.npz, golden: 360}
+"""
+DEPLOYMENT = """
+apiVersion: shoal/v1
+kind: Deployment
+metadata: {name: digits}
+spec: {model: digits, selector: {matchLabels: {app: reader}}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    out = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [value], [out])
+    onnx.save_model(helper.make_model(graph), str(tmp_path / "teacher.onnx"))
+    for name in ("calibration.npz", "evaluation.npz", "labels.txt"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "b-model.yaml").write_text(MODEL)
+    (tmp_path / "a-deployment.yaml").write_text(DEPLOYMENT)
+    return tmp_path
+
+
+def test_apply_uploads_files_and_sends_digests(api: ApiServer, shoal: Shoal, folder: Path) -> None:
+    ran = shoal("apply", "-f", str(folder))
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == "model/digits created\ndeployment/digits created\n"
+    spec = api.resources["Model", "default", "digits"]["spec"]
+    source = digest.of_file(folder / "teacher.onnx")
+    assert spec["source"] == source
+    assert api.blobs[source] == (folder / "teacher.onnx").read_bytes()
+    assert spec["data"]["calibration"] == digest.of_bytes(b"calibration.npz")
+    assert spec["assets"] == [f"labels.txt={digest.of_bytes(b'labels.txt')}"]
+
+
+def test_the_unchanged_file_changes_nothing(shoal: Shoal, folder: Path) -> None:
+    shoal("apply", "-f", str(folder))
+    again = shoal("apply", "-f", str(folder), "-o", "json").json
+    assert [item["result"] for item in again["items"]] == ["unchanged", "unchanged"]
+
+
+def test_a_dry_run_says_so_and_stores_nothing(api: ApiServer, shoal: Shoal, folder: Path) -> None:
+    ran = shoal("apply", "-f", str(folder / "a-deployment.yaml"), "--dry-run", "server")
+    assert ran.out == "deployment/digits created (dry run)\n"
+    assert not api.resources
+
+
+def test_a_warning_is_told_beside_the_data(api: ApiServer, shoal: Shoal, folder: Path) -> None:
+    api.warnings = ["the selector matches no device yet"]
+    ran = shoal("apply", "-f", str(folder / "a-deployment.yaml"), "-o", "json")
+    assert ran.code == 0
+    assert ran.json["items"][0]["warnings"] == api.warnings
+    assert "warning: deployment/digits: the selector matches no device yet" in ran.err
+
+
+def test_a_namespace_of_the_line_is_the_default(api: ApiServer, shoal: Shoal, folder: Path) -> None:
+    shoal("apply", "-n", "lab", "-f", str(folder / "a-deployment.yaml"))
+    assert ("Deployment", "lab", "digits") in api.resources
+
+
+def test_apply_reads_standard_input(
+    api: ApiServer, shoal: Shoal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdin = SimpleNamespace(buffer=io.BytesIO(DEPLOYMENT.encode()), isatty=lambda: False)
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert shoal("apply", "-f", "-").code == 0
+    assert ("Deployment", "default", "digits") in api.resources
+
+
+def test_a_misspelling_is_answered_with_place_and_name(shoal: Shoal, folder: Path) -> None:
+    path = folder / "bad.yaml"
+    path.write_text(DEPLOYMENT.replace("model:", "modle:"))
+    error = shoal("apply", "-f", str(path), "-o", "json").json["error"]
+    assert error["reason"] == "UnknownField"
+    assert error["location"] == f"{path}:5:8"
+    assert error["hint"] == "did you mean model?"
+
+
+def test_every_problem_is_told_before_anything_is_sent(
+    api: ApiServer, shoal: Shoal, folder: Path
+) -> None:
+    path = folder / "bad.yaml"
+    path.write_text(f"{MODEL}---{DEPLOYMENT.replace('model:', 'modle:')}---\nkind: Pod\n")
+    ran = shoal("apply", "-f", str(path))
+    assert ran.code == 2
+    assert ran.err.count("error: ") == 4
+    assert not api.requests
+
+
+def test_what_shoal_writes_is_not_applied(shoal: Shoal, folder: Path) -> None:
+    path = folder / "bad.json"
+    path.write_text(json.dumps(fleet.an_event("mine")))
+    ran = shoal("apply", "-f", str(path))
+    assert ran.code == 2
+    assert "written by Shoal" in ran.err
+
+
+def test_a_missing_file_is_named_where_it_is_written(shoal: Shoal, folder: Path) -> None:
+    (folder / "evaluation.npz").unlink()
+    ran = shoal("apply", "-f", str(folder / "b-model.yaml"), "-o", "json")
+    assert ran.code == 3
+    assert ran.json["error"]["location"] == f"{folder / 'b-model.yaml'}:8:52"
+    assert ran.json["error"]["field"] == "spec.data.evaluation"
+
+
+def test_a_truncated_model_is_refused_before_it_is_sent(
+    api: ApiServer, shoal: Shoal, folder: Path
+) -> None:
+    model = folder / "teacher.onnx"
+    model.write_bytes(model.read_bytes()[:-10])
+    error = shoal("apply", "-f", str(folder / "b-model.yaml"), "-o", "json").json["error"]
+    assert error["reason"] == "TruncatedModel"
+    assert not api.requests
+
+
+@pytest.mark.parametrize("line", ["apply -f nowhere.yaml", "apply -f {empty}"])
+def test_manifests_that_are_not_there_exit_3(shoal: Shoal, tmp_path: Path, line: str) -> None:
+    assert shoal(*line.format(empty=tmp_path).split()).code == 3
+
+
+def test_deleted_means_gone(api: ApiServer, shoal: Shoal) -> None:
+    api.store(fleet.a_deployment())
+    assert shoal("delete", "deployment", "digits").out == "deployment/digits deleted\n"
+    assert not api.resources
+    assert shoal("delete", "deployment", "digits").code == 3
+
+
+def test_labels_are_set_and_removed_through_conflicts(api: ApiServer, shoal: Shoal) -> None:
+    api.store(fleet.a_device("cam-1", old="yes"))
+    api.conflicts_to_come = 2
+    ran = shoal("label", "device", "cam-1", "tier=small", "old-")
+    assert ran.out == "device/cam-1 labelled\n"
+    assert api.resources["Device", "default", "cam-1"]["metadata"]["labels"] == {"tier": "small"}
+
+
+def test_a_token_is_alone_on_stdout(api: ApiServer, shoal: Shoal) -> None:
+    ran = shoal("token", "create", "--ttl", "2h", "--uses", "9", "--labels", "tier=small,a=b")
+    assert ran.out == "join-me\n"
+    assert api.bodies == [
+        {"ttl": "2h", "uses": 9, "labels": {"tier": "small", "a": "b"}, "approve": "auto"}
+    ]
+
+
+def test_wait_ends_when_the_condition_holds(api: ApiServer, shoal: Shoal) -> None:
+    api.store(fleet.a_device(ready="False"))
+    later = threading.Timer(0.2, api.store, [fleet.a_device(ready="True")])
+    later.start()
+    ran = shoal("wait", "device", "cam-1", "--for", "condition=Ready", "--timeout", "30s")
+    later.join()
+    assert (ran.code, ran.out) == (0, "device/cam-1 condition=Ready met\n")
+
+
+def test_wait_that_is_in_vain_exits_5_and_says_why(api: ApiServer, shoal: Shoal) -> None:
+    api.store(fleet.a_device(ready="False"))
+    ran = shoal("wait", "device", "cam-1", "--timeout", "200ms", "-o", "json")
+    assert ran.code == 5
+    assert ran.json["error"]["reason"] == "TimedOut"
+    assert "Ready is False (Enrolled: it reports)" in ran.json["error"]["message"]
+
+
+def test_wait_for_delete_ends_when_it_is_gone(shoal: Shoal) -> None:
+    ran = shoal("wait", "device", "cam-1", "--for", "delete", "-o", "json")
+    assert ran.code == 0
+    assert ran.json["deleted"][0]["name"] == "cam-1"
+
+
+@pytest.mark.parametrize(
+    ("result", "code"),
+    [
+        ("complete", 0),
+        ("held", 1),
+        ("failed", 1),
+        ("rolled-back", 1),
+        ("aborted", 1),
+        ("superseded", 1),
+    ],
+)
+def test_a_decided_rollout_ends_status(
+    api: ApiServer, shoal: Shoal, result: str, code: int
+) -> None:
+    api.store(fleet.a_deployment(result))
+    ran = shoal("rollout", "status", "digits", "-o", "json")
+    assert ran.code == code
+    assert ran.json["status"]["result"] == result
+
+
+def test_status_waits_for_the_decision(api: ApiServer, shoal: Shoal) -> None:
+    api.store(fleet.a_deployment("active", message="wave canary soaks"))
+    later = threading.Timer(0.2, api.store, [fleet.a_deployment("complete")])
+    later.start()
+    ran = shoal("rollout", "status", "digits")
+    later.join()
+    assert ran.code == 0
+    first = ran.out.splitlines()[0]
+    assert first == ("digits: revision 2, active, wave canary, 3/9 confirmed, wave canary soaks")
+    assert "cam-7: Failed [LoadFailed]" in ran.out
+
+
+def test_a_spec_that_is_not_yet_observed_is_not_decided(api: ApiServer, shoal: Shoal) -> None:
+    api.store(fleet.a_deployment("complete", observedGeneration=0))
+    ran = shoal("rollout", "status", "deployment/digits", "--timeout", "200ms", "-o", "json")
+    assert ran.code == 5
+    assert ran.json["error"]["reason"] == "TimedOut"
+
+
+def test_watched_status_is_ndjson(api: ApiServer, shoal: Shoal) -> None:
+    api.store(fleet.a_deployment("active"))
+    later = threading.Timer(0.2, api.store, [fleet.a_deployment("held")])
+    later.start()
+    ran = shoal("rollout", "status", "digits", "-w", "-o", "json")
+    later.join()
+    assert ran.code == 1
+    results = [json.loads(line)["status"]["result"] for line in ran.out.splitlines()]
+    assert results == ["active", "held"]
+
+
+@pytest.mark.parametrize(
+    ("line", "body"),
+    [
+        ("pause digits", {"verb": "pause", "toRevision": None, "follow": False}),
+        ("resume digits --follow", {"verb": "resume", "toRevision": None, "follow": True}),
+        ("abort digits", {"verb": "abort", "toRevision": None, "follow": False}),
+        ("promote digits", {"verb": "promote", "toRevision": None, "follow": False}),
+        ("retry digits", {"verb": "retry", "toRevision": None, "follow": False}),
+        ("undo digits --to-revision 1", {"verb": "undo", "toRevision": 1, "follow": False}),
+    ],
+)
+def test_the_verbs_of_a_rollout(
+    api: ApiServer, shoal: Shoal, line: str, body: dict[str, object]
+) -> None:
+    api.store(fleet.a_deployment())
+    ran = shoal("rollout", *line.split(), "-o", "json")
+    assert ran.code == 0
+    assert ran.json["kind"] == "Deployment"
+    assert api.bodies == [body]
+
+
+def test_history_shows_what_became_of_each_revision(api: ApiServer, shoal: Shoal) -> None:
+    api.revisions = [
+        {
+            "number": 2,
+            "model": "digits",
+            "modelRevision": 1,
+            "origin": "undo",
+            "source": 1,
+            "result": "complete",
+        },
+        {
+            "number": 1,
+            "model": "digits",
+            "modelRevision": 1,
+            "origin": "spec",
+            "result": "complete",
+        },
+    ]
+    lines = shoal("rollout", "history", "digits").out.splitlines()
+    assert lines[1].split()[:4] == ["1", "digits@1", "spec", "complete"]
+    assert lines[2].split()[:6] == ["2", "digits@1", "undo", "to", "1", "complete"]
+    listed = shoal("rollout", "history", "digits", "-o", "json").json
+    assert [one["number"] for one in listed["items"]] == [1, 2]
+
+
+def test_a_watched_list_is_ndjson(
+    api: ApiServer, shoal: Shoal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shoal.client.resources.Resources.watch", interrupt)
+    api.store(fleet.a_device())
+    ran = shoal("get", "devices", "-w", "-o", "json")
+    assert ran.code == 130
+    first, last = (json.loads(line) for line in ran.out.splitlines())
+    assert (first["type"], first["object"]["metadata"]["name"]) == ("ADDED", "cam-1")
+    assert last["error"]["reason"] == "Interrupted"
+
+
+def test_a_watched_table_grows(
+    api: ApiServer, shoal: Shoal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shoal.client.resources.Resources.watch", interrupt)
+    api.store(fleet.a_device())
+    titles, row = shoal("get", "devices", "-w").out.splitlines()
+    assert titles.split()[:2] == ["CHANGE", "NAME"]
+    assert row.split()[:2] == ["ADDED", "cam-1"]
+    assert shoal("events", "-w").code == 130
