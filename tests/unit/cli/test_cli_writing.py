@@ -1,4 +1,4 @@
-"""apply, delete, label, token, wait, rollout: what they ask of the controller and how they end."""
+"""apply, delete, label, token, wait: what they ask of the controller and how they end."""
 
 import io
 import json
@@ -186,102 +186,6 @@ def test_wait_for_delete_ends_when_it_is_gone(shoal: Shoal) -> None:
     ran = shoal("wait", "device", "cam-1", "--for", "delete", "-o", "json")
     assert ran.code == 0
     assert ran.json["deleted"][0]["name"] == "cam-1"
-
-
-@pytest.mark.parametrize(
-    ("result", "code"),
-    [
-        ("complete", 0),
-        ("held", 1),
-        ("failed", 1),
-        ("rolled-back", 1),
-        ("aborted", 1),
-        ("superseded", 1),
-    ],
-)
-def test_a_decided_rollout_ends_status(
-    api: ApiServer, shoal: Shoal, result: str, code: int
-) -> None:
-    api.store(fleet.a_deployment(result))
-    ran = shoal("rollout", "status", "digits", "-o", "json")
-    assert ran.code == code
-    assert ran.json["status"]["result"] == result
-
-
-def test_status_waits_for_the_decision(api: ApiServer, shoal: Shoal) -> None:
-    api.store(fleet.a_deployment("active", message="wave canary soaks"))
-    later = threading.Timer(0.2, api.store, [fleet.a_deployment("complete")])
-    later.start()
-    ran = shoal("rollout", "status", "digits")
-    later.join()
-    assert ran.code == 0
-    first = ran.out.splitlines()[0]
-    assert first == ("digits: revision 2, active, wave canary, 3/9 confirmed, wave canary soaks")
-    assert "cam-7: Failed [LoadFailed]" in ran.out
-
-
-def test_a_spec_that_is_not_yet_observed_is_not_decided(api: ApiServer, shoal: Shoal) -> None:
-    api.store(fleet.a_deployment("complete", observedGeneration=0))
-    ran = shoal("rollout", "status", "deployment/digits", "--timeout", "200ms", "-o", "json")
-    assert ran.code == 5
-    assert ran.json["error"]["reason"] == "TimedOut"
-
-
-def test_watched_status_is_ndjson(api: ApiServer, shoal: Shoal) -> None:
-    api.store(fleet.a_deployment("active"))
-    later = threading.Timer(0.2, api.store, [fleet.a_deployment("held")])
-    later.start()
-    ran = shoal("rollout", "status", "digits", "-w", "-o", "json")
-    later.join()
-    assert ran.code == 1
-    results = [json.loads(line)["status"]["result"] for line in ran.out.splitlines()]
-    assert results == ["active", "held"]
-
-
-@pytest.mark.parametrize(
-    ("line", "body"),
-    [
-        ("pause digits", {"verb": "pause", "toRevision": None, "follow": False}),
-        ("resume digits --follow", {"verb": "resume", "toRevision": None, "follow": True}),
-        ("abort digits", {"verb": "abort", "toRevision": None, "follow": False}),
-        ("promote digits", {"verb": "promote", "toRevision": None, "follow": False}),
-        ("retry digits", {"verb": "retry", "toRevision": None, "follow": False}),
-        ("undo digits --to-revision 1", {"verb": "undo", "toRevision": 1, "follow": False}),
-    ],
-)
-def test_the_verbs_of_a_rollout(
-    api: ApiServer, shoal: Shoal, line: str, body: dict[str, object]
-) -> None:
-    api.store(fleet.a_deployment())
-    ran = shoal("rollout", *line.split(), "-o", "json")
-    assert ran.code == 0
-    assert ran.json["kind"] == "Deployment"
-    assert api.bodies == [body]
-
-
-def test_history_shows_what_became_of_each_revision(api: ApiServer, shoal: Shoal) -> None:
-    api.revisions = [
-        {
-            "number": 2,
-            "model": "digits",
-            "modelRevision": 1,
-            "origin": "undo",
-            "source": 1,
-            "result": "complete",
-        },
-        {
-            "number": 1,
-            "model": "digits",
-            "modelRevision": 1,
-            "origin": "spec",
-            "result": "complete",
-        },
-    ]
-    lines = shoal("rollout", "history", "digits").out.splitlines()
-    assert lines[1].split()[:4] == ["1", "digits@1", "spec", "complete"]
-    assert lines[2].split()[:6] == ["2", "digits@1", "undo", "to", "1", "complete"]
-    listed = shoal("rollout", "history", "digits", "-o", "json").json
-    assert [one["number"] for one in listed["items"]] == [1, 2]
 
 
 def test_a_watched_list_is_ndjson(
