@@ -46,11 +46,15 @@ class Searches:
         """The pass has stored what this search found."""
         self._found.pop((record.namespace, record.name, profile_class), None)
 
+    async def idle(self) -> None:
+        """Wait until nothing runs."""
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+
     async def close(self) -> None:
         """End what still runs."""
         for task in self._running.values():
             task.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await self.idle()
 
     async def _run(self, search: _Search, record: Record, profile: ClassProfile) -> None:
         try:
