@@ -65,7 +65,7 @@ class Workers:
 class Executor:
     """The live context and the effects under way.
 
-    `on_change` is called after every step that changed the context.
+    `on_change` is called after every step that changed what is saved.
     """
 
     def __init__(
@@ -106,11 +106,12 @@ class Executor:
 
     def _drain(self) -> None:
         while self._waiting:
-            before = self.context
-            after, effects = machine.step(before, self._waiting[0], self._now())
+            after, effects = machine.step(self.context, self._waiting[0], self._now())
+            fresh = saved.save(after)
+            changed = fresh != saved.save(self.context)
             try:
                 # Durable before any effect: every irreversible step is in the journal first.
-                self._keeping.journal.record(saved.save(after))
+                self._keeping.journal.record(fresh)
             except OSError as error:
                 _log.warning("the journal cannot be written: %s", error)
                 self._blocked = True
@@ -119,7 +120,7 @@ class Executor:
             self._waiting.popleft()
             self.context = after
             self._run_all(effects)
-            if after != before:
+            if changed:
                 self._on_change()
 
     async def _drain_later(self) -> None:
@@ -171,7 +172,7 @@ class Executor:
         while True:
             try:
                 await self._attempt(effect)
-            except Exception as error:  # a defect must not stall a deployment for ever (I6)
+            except Exception as error:  # noqa: BLE001 - a defect must not stall a deployment (I6)
                 _log.exception("%s of %s broke", type(effect).__name__, effect.deployment)
                 if (failed := failure(effect, error)) is not None:
                     self.feed(failed)

@@ -27,31 +27,33 @@ def again_s(failures: int) -> float:
 
 
 class EngineKeeper:
-    """The engine's life beside the core; `exited` is the callback that the process is given."""
+    """The engine's life beside the core."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, engine: EngineProcess, work: EngineWork, executor: Executor) -> None:
+        self._engine = engine
+        self._work = work
+        self._executor = executor
         self._exits: asyncio.Queue[int] = asyncio.Queue()
 
     def exited(self, returncode: int) -> None:
-        """The process ended without being asked to."""
+        """The process ended without being asked to: nobody asks it anything from here on."""
+        _log.warning("the engine ended with %d; it is started again", returncode)
+        self._work.gone()
+        self._executor.feed(ev.EngineExited(returncode=returncode))
         self._exits.put_nowait(returncode)
 
-    async def run(self, engine: EngineProcess, work: EngineWork, executor: Executor) -> None:
+    async def run(self, clock: Clock) -> None:
         """Keep it running until cancelled."""
         failures = 0
         while True:
-            started = self._clock.now()
+            started = clock.now()
             try:
-                await engine.start()
+                await self._engine.start()
             except EngineError as error:
                 _log.error("the engine does not start: %s", error)
             else:
-                work.ready()
-                returncode = await self._exits.get()
-                work.gone()
-                _log.warning("the engine ended with %d; it is started again", returncode)
-                executor.feed(ev.EngineExited(returncode=returncode))
-            steady = self._clock.now() - started >= STEADY_S
+                self._work.ready()
+                await self._exits.get()
+            steady = clock.now() - started >= STEADY_S
             failures = 1 if steady else failures + 1
-            await self._clock.sleep(again_s(failures))
+            await clock.sleep(again_s(failures))

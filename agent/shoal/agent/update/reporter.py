@@ -87,7 +87,7 @@ class Reporter:
             self._acknowledged(report)
 
     async def _count(self) -> None:
-        """Fresh counts of what serves; a deployment that the engine cannot tell of keeps its own."""
+        """Fresh counts of what serves; where the engine cannot tell, the last ones stay."""
         for life in self._executor.context.lives:
             if life.active is None or not life.up:
                 continue

@@ -1,0 +1,69 @@
+"""The agent's state folder: where things are, and that one agent alone uses it."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from shoal.agent.errors import StateInUseError
+from shoal.contract.problem import FailedError, Problem
+from shoal.contract.reason import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateFolder:
+    """Paths under `--state`."""
+
+    root: Path
+
+    @property
+    def blobs(self) -> Path:
+        """Content-addressed files."""
+        return self.root / "blobs"
+
+    @property
+    def slots(self) -> Path:
+        """Links that say what runs."""
+        return self.root / "slots"
+
+    @property
+    def journal(self) -> Path:
+        """What must survive."""
+        return self.root / "journal.jsonl"
+
+    @property
+    def spool(self) -> Path:
+        """Telemetry that waits."""
+        return self.root / "spool"
+
+    @property
+    def status(self) -> Path:
+        """What `shoal-agent status` prints."""
+        return self.root / "status.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Own the folder until the end of the block, or of the process.
+
+        Raises:
+            StateInUseError: another agent does.
+            FailedError: the folder cannot be used.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = (self.root / "lock").open("w")
+        except OSError as error:
+            raise FailedError(
+                Problem(
+                    reason=Reason.INVALID,
+                    message=f"the state folder {self.root} cannot be used: {error}",
+                    hint="choose another one with --state DIR",
+                )
+            ) from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StateInUseError(self.root) from None
+            yield
