@@ -12,7 +12,7 @@ BIN         := $(VENV)/bin
 CONSTRAINTS := requirements/constraints.txt
 INSTALL     := $(BIN)/python -m pip install --disable-pip-version-check -c $(CONSTRAINTS) $(PIP_ARGS)
 PROTOS      := $(sort $(wildcard proto/shoal/v1/*.proto))
-BENCHES     := $(patsubst bench/%.py,%,$(filter-out bench/_%.py,$(wildcard bench/*.py)))
+BENCHES     := $(filter-out __init__ report,$(patsubst bench/%.py,%,$(wildcard bench/*.py)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all check lint types imports proto proto-fresh bench clean

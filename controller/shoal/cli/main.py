@@ -98,3 +98,7 @@ def _interrupted(*, as_json: bool) -> int:
     problem = Problem(reason="Interrupted", message="interrupted")
     printing.problem(problem, as_json=as_json)
     return ExitCode.INTERRUPTED
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m bench.NAME -o json`; ours and a peer, interleaved in one run."""
