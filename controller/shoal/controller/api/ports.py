@@ -5,18 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from shoal.controller.reconcile.rollouts import RolloutRequest
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.port import Store, TelemetryStore
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RolloutRequest:
-    """What an operator asks of the rollout of `deployment` (`namespace/name`)."""
-
-    deployment: str
-    verb: str
-    to_revision: int | None = None
-    follow: bool = False
+__all__ = ["ApiPorts", "RolloutRequest", "Rollouts"]
 
 
 class Rollouts(Protocol):

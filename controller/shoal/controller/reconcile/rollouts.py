@@ -1,0 +1,77 @@
+"""Rollouts as operators see them: verbs under compare-and-swap, and the history of revisions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shoal.contract.problem import ConflictError, NotFoundError
+from shoal.controller.domain.rollout import Verb, record_to_json
+from shoal.controller.planning import verbs
+from shoal.controller.reconcile import deployment_status
+from shoal.controller.reconcile.deployments import read_record
+from shoal.controller.reconcile.world import put_over
+from shoal.controller.store.port import Record, Store
+
+_ATTEMPTS = 20  # the reconcile loop writes the same record; each loss means it made progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutRequest:
+    """What an operator asks of the rollout of `deployment` (`namespace/name`)."""
+
+    deployment: str
+    verb: str
+    to_revision: int | None = None
+    follow: bool = False
+
+
+class StoredRollouts:
+    """Rollouts in the store; `now` is seconds since the epoch."""
+
+    def __init__(self, store: Store, now: Callable[[], float]) -> None:
+        self._store = store
+        self._now = now
+
+    async def request(self, request: RolloutRequest) -> None:
+        """Record what the operator asked for; the next pass carries it out.
+
+        Raises:
+            ConflictError: the rollout is not in a state in which this can be done.
+            NotFoundError: no such revision.
+        """
+        wanted = verbs.Request(
+            verb=Verb(request.verb), to_revision=request.to_revision, follow=request.follow
+        )
+        place = _place(request.deployment)
+        for _ in range(_ATTEMPTS):
+            stored = await self._stored(place)
+            before = read_record(stored, request.deployment)
+            after = verbs.apply(before, wanted, self._now())
+            if after == before:
+                return
+            try:
+                await self._store.commit(
+                    [put_over(stored, "Rollout", place, record_to_json(after))]
+                )
+            except ConflictError:
+                continue
+            return
+        raise RuntimeError(f"the record of {request.deployment} changed {_ATTEMPTS} times in a row")
+
+    async def revisions(self, deployment: str) -> Sequence[dict[str, Any]]:
+        """The deployment's revisions, oldest first, in the API's form."""
+        place = _place(deployment)
+        record = read_record(await self._stored(place), deployment)
+        resource = await self._store.get("Deployment", *place)
+        return deployment_status.history(record, resource.data.get("status") or {})
+
+    async def _stored(self, place: tuple[str, str]) -> Record | None:
+        try:
+            return await self._store.get("Rollout", *place)
+        except NotFoundError:
+            return None
+
+
+def _place(deployment: str) -> tuple[str, str]:
+    namespace, _, name = deployment.partition("/")
+    return namespace, name
