@@ -36,8 +36,20 @@ class Recipe:
 
     @property
     def title(self) -> str:
-        """A short name for people: the methods joined by ` + `."""
-        return " + ".join(config.method for config in self.passes) or "source"
+        """A short name for people, such as `graph + prune(ratio=0.7) + quantize static`."""
+        return " + ".join(_pass_title(config) for config in self.passes) or "source"
+
+
+def _pass_title(config: Pass) -> str:
+    """The method, its scheme where it has several, and what differs from the defaults."""
+    told = {field.name: _value_json(getattr(config, field.name)) for field in fields(config)}
+    changed = ", ".join(
+        f"{field.name}={told[field.name]}"
+        for field in fields(config)
+        if field.init and getattr(config, field.name) != field.default
+    )
+    scheme = f" {told['scheme']}" if "scheme" in told else ""
+    return f"{config.method}{scheme}{f'({changed})' if changed else ''}"
 
 
 def _pass_json(config: Pass) -> dict[str, Any]:

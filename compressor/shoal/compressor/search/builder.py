@@ -35,7 +35,13 @@ class Builder:
     ) -> None:
         self._cache = cache
         self._causes = causes
-        self._context = context
+        self.context = context
+
+    @property
+    def build_causes(self) -> dict[str, Any]:
+        """What decides the bytes of everything built here, for cache keys."""
+        found: dict[str, Any] = self._causes["build"]
+        return found
 
     def build(self, recipe: Recipe) -> Built:
         """The model of `recipe`, gated.
@@ -67,7 +73,7 @@ class Builder:
 
     def _make(self, recipe: Recipe) -> dict[str, Any]:
         """Runs the last pass on the prefix before it; a refusal is a result worth keeping too."""
-        context = self._context()
+        context = self.context()
         *before, last = recipe.passes
         try:
             if before:

@@ -104,6 +104,7 @@ class Judge:
             interval=(low, high),
             agreement=self._agreement(on_evaluation, data.evaluation),
             max_abs=metrics.max_abs(on_evaluation, source),
+            largest=float(np.abs(source).max()),
             validation_score=validation[0],
             validation_interval=validation[1:],
             validation_agreement=self._agreement(on_agreement, data.agreement),

@@ -23,20 +23,17 @@ _WIDTHS: Final = {
     Effort.BALANCED: (0.6, 0.4, 0.25),
     Effort.THOROUGH: (0.8, 0.6, 0.5, 0.4, 0.3, 0.2),
 }
-_ROWS_TRAINED: Final = {Effort.QUICK: 12_000, Effort.BALANCED: 60_000, Effort.THOROUGH: 240_000}
-_EPOCHS: Final = {Effort.QUICK: (3, 16), Effort.BALANCED: (6, 60), Effort.THOROUGH: (12, 120)}
+_STEPS: Final = {Effort.QUICK: 400, Effort.BALANCED: 2_000, Effort.THOROUGH: 8_000}
 _TEMPERATURE: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What the plan depends on: `rows` to train on, whether the source classifies."""
+    """What the plan depends on."""
 
     machine: Machine
     effort: Effort
-    rows: int
     classifies: bool
-    labelled: bool
 
 
 def static_ladder(machine: Machine) -> tuple[StaticInt8, ...]:
@@ -73,7 +70,7 @@ def static_extras(machine: Machine, worked: StaticInt8) -> tuple[StaticInt8, ...
 def prunings(situation: Situation) -> tuple[Pass, ...]:
     """Pruning from a little to a lot, so that the front spans sizes."""
     return tuple(
-        Prune(ratio=ratio, epochs=epochs(situation), temperature=_temperature(situation))
+        Prune(ratio=ratio, steps=_STEPS[situation.effort], temperature=_temperature(situation))
         for ratio in _RATIOS[situation.effort]
     )
 
@@ -84,16 +81,9 @@ def distillings(situation: Situation, *, beside_pruning: bool) -> tuple[Pass, ..
     if not beside_pruning:
         widths = tuple(sorted({1 - r for r in _RATIOS[situation.effort]}, reverse=True))
     return tuple(
-        Distill(width=width, epochs=epochs(situation), temperature=_temperature(situation))
+        Distill(width=width, steps=_STEPS[situation.effort], temperature=_temperature(situation))
         for width in widths
     )
-
-
-def epochs(situation: Situation) -> int:
-    """As many as fit the effort's rows. 1,000 rows at quick: 12,000 / 1,000 = 12 epochs."""
-    least, most = _EPOCHS[situation.effort]
-    wanted = round(_ROWS_TRAINED[situation.effort] / max(situation.rows, 1))
-    return min(max(wanted, least), most)
 
 
 def _temperature(situation: Situation) -> float | None:

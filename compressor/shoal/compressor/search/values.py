@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from shoal.compressor.analyse.sensitivity import Layer
 from shoal.compressor.recipe import Recipe
 from shoal.compressor.rejections import Rejection
 from shoal.contract.digest import Digest
@@ -13,13 +14,15 @@ class Scores:
     """How well a candidate answers. Intervals are paired with the source, in terms of the score.
 
     `score`, `interval`, `agreement` and `max_abs` are on evaluation rows; the three `validation_`
-    figures are on the search's own rows and are all that a choice may look at.
+    figures are on the search's own rows and are all that a choice may look at. `largest` is the
+    largest absolute number among the source's own answers: what `max_abs` is to be seen against.
     """
 
     score: float
     interval: tuple[float, float]
     agreement: float
     max_abs: float
+    largest: float
     validation_score: float
     validation_interval: tuple[float, float]
     validation_agreement: float
@@ -50,11 +53,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """A recipe that led nowhere, and why."""
+    """A recipe that led nowhere, and why; what was already known of it."""
 
     recipe: Recipe
     reason: Rejection
     detail: str
+    digest: Digest | None = None
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +74,14 @@ class SourceFigures:
     p95_ms: float
     peak_memory_bytes: int
     runtime_rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """What a search knows when it ends, in whichever way."""
+
+    source: SourceFigures
+    candidates: tuple[Candidate, ...]
+    rejected: tuple[Rejected, ...]
+    layers: tuple[Layer, ...]
+    interrupted: bool

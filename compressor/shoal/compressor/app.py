@@ -1,0 +1,243 @@
+"""The composition root of shoal-compress: a job in, a report and its files out."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from functools import cache as once
+from pathlib import Path
+from typing import Any
+
+import onnx
+from shoal.compressor import errors
+from shoal.compressor.evaluate import environment, memory
+from shoal.compressor.evaluate.environment import Machine
+from shoal.compressor.evaluate.metrics import Metric
+from shoal.compressor.export import golden, report, writer
+from shoal.compressor.job import Job, Method
+from shoal.compressor.passes.protocol import Effort, PassContext, TrainRows
+from shoal.compressor.progress import Progress
+from shoal.compressor.search import builder, front
+from shoal.compressor.search.bench import Bench
+from shoal.compressor.search.builder import Builder
+from shoal.compressor.search.cache import Cache
+from shoal.compressor.search.floor import Floor
+from shoal.compressor.search.judge import Judge, Terms
+from shoal.compressor.search.memories import Memories
+from shoal.compressor.search.plan import Situation
+from shoal.compressor.search.run import Allowed, Search
+from shoal.compressor.search.values import Archive, SourceFigures
+from shoal.compressor.sources import archive as npz
+from shoal.compressor.sources import formats, model, signature, splits
+from shoal.compressor.sources.model import Source
+from shoal.compressor.sources.rows import Rows
+from shoal.compressor.sources.signature import Tensor
+from shoal.compressor.sources.splits import Data
+from shoal.contract import choice
+from shoal.contract.reason import Reason
+
+
+def run(job: Job, progress: Progress) -> dict[str, Any]:
+    """Does `job`: searches, writes `job.out`, returns the report.
+
+    The report's `chosen` is None, and it has an `error`, where nothing fits; `interrupted` is true
+    where Ctrl-C ended the search early.
+
+    Raises:
+        ProblemError: the input is wrong.
+        KeyboardInterrupt: interrupted before the source itself was measured.
+    """
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="shoal-compress-") as folder:
+        scratch = Path(folder)
+        path = formats.admit(job.model)
+        progress.tell(f"checking {path.name}")
+        source = model.read(path, scratch)
+        output = signature.answering(source.signature, job.model_output)
+        data = _data(job, source)
+        metrics = _metrics(job, data, output)
+        machine = environment.this_machine()
+        bench = _bench(job, source, data, scratch, (output, metrics, machine))
+        archive, floor = _search(job, bench, progress)
+        setting = report.Setting(
+            job=job,
+            floor=floor,
+            metric=metrics[0].value,
+            validation={
+                "rows": data.validation.count,
+                "metric": metrics[1].value,
+                "from": "calibration" if data.train is None else "train",
+            },
+            output=output.name,
+            machine=machine,
+            profile=environment.class_profile(machine, job.runtime.threads, job.runtime.precisions),
+            warnings=data.warnings,
+            seconds=time.monotonic() - started,
+        )
+        chosen_set = None
+        if job.golden is not None:
+            chosen_set = golden.choose(
+                data.evaluation, job.golden, job.seed, job.out / "golden.npz"
+            )
+        return _export(archive, setting, bench, chosen_set)
+
+
+def _data(job: Job, source: Source) -> Data:
+    def rows(path: Path, option: str) -> Rows:
+        return npz.read(path, source.signature, option)
+
+    return splits.divide(
+        rows(job.calibration, "--calibration"),
+        None if job.train is None else rows(job.train, "--train"),
+        rows(job.evaluation, "--evaluation"),
+        job.seed,
+    )
+
+
+def _metrics(job: Job, data: Data, output: Tensor) -> tuple[Metric, Metric]:
+    """The metric of the floor, and that of validation, which may lack the labels."""
+    labels = data.evaluation.labels
+    if job.metric is None:
+        if labels is not None:
+            metric = Metric.TOP1
+        else:
+            classifies = signature.classifies(output)
+            metric = Metric.AGREEMENT if classifies else Metric.COSINE
+    else:
+        metric = Metric(job.metric)
+    if metric is not Metric.TOP1:
+        return metric, metric
+    if labels is None:
+        raise errors.invalid(
+            Reason.BAD_DATA,
+            "top1 needs labels 'y' in the evaluation rows",
+            field="--metric",
+            hint="add an array y, or use --metric agreement",
+        )
+    if labels.dtype.kind not in "iub":
+        raise errors.not_built_yet(
+            f"a score for labels of type {labels.dtype.name}",
+            "give integer classes, or --metric agreement or cosine",
+            field="--metric",
+        )
+    return metric, metric if data.validation.labels is not None else Metric.AGREEMENT
+
+
+def _bench(
+    job: Job,
+    source: Source,
+    data: Data,
+    scratch: Path,
+    terms: tuple[Tensor, tuple[Metric, Metric], Machine],
+) -> Bench:
+    output, (metric, validation_metric), machine = terms
+    cache = Cache(job.cache)
+    effort = Effort(job.effort)
+    build = {
+        "source": source.digest,
+        "calibration": data.calibration.fingerprint(),
+        "train": None if data.train is None else data.train.fingerprint(),
+        "seed": job.seed,
+        "effort": effort.value,
+        "output": output.name,
+    }
+    causes = builder.causes(machine, build, job.runtime.threads)
+    measured = {**causes["runtime"], "cpu": machine.cpu, "source": source.digest}
+    feed_path = scratch / "feed.npz"
+    memory.store_feed(data.validation.feed(0), feed_path)
+    return Bench(
+        source=source,
+        cache=cache,
+        builder=Builder(cache, causes, _context(job, source, data, output)),
+        judge=Judge(
+            cache,
+            source.path,
+            data,
+            Terms(
+                metric=metric,
+                validation_metric=validation_metric,
+                output=output.name,
+                threads=job.runtime.threads,
+                effort=effort,
+                seed=job.seed,
+                causes=measured,
+            ),
+        ),
+        memories=Memories(cache, feed_path, job.runtime.threads, measured),
+        situation=Situation(
+            machine=machine, effort=effort, classifies=signature.classifies(output)
+        ),
+    )
+
+
+def _context(job: Job, source: Source, data: Data, output: Tensor) -> Callable[[], PassContext]:
+    @once
+    def make() -> PassContext:
+        train = None
+        if data.train is not None and data.train.labels is not None:
+            train = TrainRows(inputs=data.train.inputs, y=data.train.labels)
+        return PassContext(
+            calibration=data.calibration.inputs,
+            constants=data.calibration.constants,
+            train=train,
+            source=onnx.load(source.path),
+            output=output.name,
+            seed=job.seed,
+            threads=job.runtime.threads,
+            effort=Effort(job.effort),
+        )
+
+    return make
+
+
+def _search(job: Job, bench: Bench, progress: Progress) -> tuple[Archive, Floor]:
+    """The archive of a whole search, or of what Ctrl-C left of it."""
+    try:
+        progress.tell("measuring the source")
+        source = bench.source_figures()
+        floor = _floor(job, source)
+        search = Search(bench, source, floor, _allowed(job), progress)
+        try:
+            search.run()
+        except KeyboardInterrupt:
+            progress.tell("interrupted: writing what is known")
+            bench.memories.stop()
+            return search.archive(interrupted=True), floor
+        return search.archive(interrupted=False), floor
+    finally:
+        bench.memories.stop()
+
+
+def _floor(job: Job, source: SourceFigures) -> Floor:
+    rule = job.floor
+    least = rule.min_score if rule.min_score is not None else source.score - (rule.max_drop or 0.0)
+    return Floor(min_score=least, proven=rule.proven)
+
+
+def _allowed(job: Job) -> Allowed:
+    precisions = job.runtime.precisions
+    return Allowed(
+        quantize=Method.QUANTIZE in job.methods and "int8" in precisions,
+        prune=Method.PRUNE in job.methods,
+        distill=Method.DISTILL in job.methods,
+        float32="fp32" in precisions,
+    )
+
+
+def _export(
+    archive: Archive, setting: report.Setting, bench: Bench, chosen_set: golden.Golden | None
+) -> dict[str, Any]:
+    job = setting.job
+    points = [front.point(candidate) for candidate in archive.candidates]
+    if setting.floor.proven:
+        proven = {c.digest for c in archive.candidates if setting.floor.is_proven(c.scores)}
+        points = [one for one in points if one.digest in proven or one.is_source]
+    order = choice.ranked(points, job.budget, setting.floor.min_score, job.objective)
+    kept = front.front(archive.candidates)
+    best = next((c for c in archive.candidates if order and c.digest == order[0].digest), None)
+    if best is not None and best not in kept:
+        kept = (*kept, best)
+    on_front = {candidate.digest for candidate in kept}
+    digests = [one.digest for one in order if one.digest in on_front]
+    composed = report.compose(archive, kept, digests, setting)
+    writer.write(composed, bench.cache, job.out, chosen_set, bench.source.path)
+    return composed

@@ -1,0 +1,183 @@
+"""shoal-compress: the command line (contracts: section 3).
+
+Nothing heavy is imported before the line is understood: numpy, onnx and onnxruntime come with
+`shoal.compressor.app`, inside the command.
+"""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from shoal.contract.problem import ExitCode, Problem, ProblemError
+
+# typer carries its own click; this is its base of everything a wrong command line raises.
+_CommandLineError: type[Exception] = typer.BadParameter.__mro__[2]
+
+_EXAMPLE = """
+Example: shoal-compress teacher.onnx --calibration calibration.npz --evaluation evaluation.npz
+--train train.npz --budget artifact=64KiB,latency=5ms --effort quick --out variants
+"""
+
+application = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+
+
+@application.command(
+    help="Find the best form of MODEL for a device, prove it, and write the whole front to --out."
+    f"\n\n{_EXAMPLE}"
+)
+def compress(  # noqa: PLR0917 - one parameter for each option of the contract
+    model: Annotated[str, typer.Argument(help="The ONNX file.", metavar="MODEL")],
+    calibration: Annotated[str, typer.Option(help="Rows for ranges, .npz.")],
+    evaluation: Annotated[str, typer.Option(help="Rows that judge, .npz.")],
+    out: Annotated[str, typer.Option(help="Folder for report.json, report.html and variants.")],
+    train: Annotated[str | None, typer.Option(help="Labelled rows for fine-tuning, .npz.")] = None,
+    metric: Annotated[str | None, typer.Option(help="top1, agreement or cosine.")] = None,
+    max_drop: Annotated[
+        float | None, typer.Option(help="How far below the source a score may be [0.01].")
+    ] = None,
+    min_score: Annotated[float | None, typer.Option(help="The least score, absolute.")] = None,
+    floor: Annotated[str, typer.Option(help="measured or proven.")] = "measured",
+    profile: Annotated[str | None, typer.Option(help="A DeviceProfile manifest.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="artifact=500KiB,memory=64MiB,latency=5ms")
+    ] = None,
+    methods: Annotated[str, typer.Option(help="Families to try.")] = "quantize,prune,distill",
+    engines: Annotated[str, typer.Option(help="Engines to write for.")] = "onnxruntime",
+    objective: Annotated[str, typer.Option(help="latency, bytes, memory or accuracy.")] = "latency",
+    effort: Annotated[str, typer.Option(help="quick, balanced or thorough.")] = "balanced",
+    model_output: Annotated[str | None, typer.Option(help="The output to score.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    golden: Annotated[
+        int | None,
+        typer.Option(help="Also write golden.npz with this many evaluation rows.", min=1),
+    ] = None,
+    state: Annotated[list[str] | None, typer.Option(help="IN=OUT of a recurrent model.")] = None,
+    trust_type: Annotated[list[str] | None, typer.Option(help="A type to trust.")] = None,
+    trust_pickle: Annotated[  # noqa: FBT002 - a flag of the command line
+        bool, typer.Option("--trust-pickle", help="Allow a pickle.")
+    ] = False,
+    output: Annotated[str, typer.Option("-o", "--output", help="text or json.")] = "text",
+) -> None:
+    """Understand the options, then hand over to the application."""
+    from shoal.compressor import options  # noqa: PLC0415 - --help stays fast
+
+    if output not in {"text", "json"}:
+        raise typer.BadParameter(f"{output!r} is not text or json", param_hint="-o")
+    asked = options.Asked(
+        model=model,
+        calibration=calibration,
+        evaluation=evaluation,
+        train=train,
+        metric=metric,
+        max_drop=max_drop,
+        min_score=min_score,
+        floor=floor,
+        profile=profile,
+        budget=budget,
+        methods=methods,
+        engines=engines,
+        objective=objective,
+        effort=effort,
+        state=state or (),
+        trust_type=trust_type or (),
+        trust_pickle=trust_pickle,
+        model_output=model_output,
+        seed=seed,
+        golden=golden,
+        out=out,
+    )
+    _work(asked, as_json=output == "json")
+
+
+def main() -> None:
+    """The program's entry: one place turns every failure into its shape and exit code."""
+    as_json = _wants_json(sys.argv[1:])
+    try:
+        code = application(standalone_mode=False)
+    except ProblemError as error:
+        _fail(error.problem, error.exit_code, as_json=as_json)
+    except _CommandLineError as error:
+        _fail(_usage(error), ExitCode.INVALID, as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail(
+            Problem(reason="Interrupted", message="interrupted before the source was measured"),
+            ExitCode.INTERRUPTED,
+            as_json=as_json,
+        )
+    except OSError as error:
+        named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        _fail(Problem(reason="Failed", message=named), ExitCode.FAILED, as_json=as_json)
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _work(asked: Any, *, as_json: bool) -> None:
+    from shoal.compressor import app, options, progress  # noqa: PLC0415 - --help stays fast
+    from shoal.compressor.export import writer  # noqa: PLC0415
+
+    job = options.resolve(asked)
+    with progress.on_stderr() as shown:
+        report = app.run(job, shown)
+    if as_json:
+        sys.stdout.write(writer.text(report))
+    elif report["chosen"] is not None:
+        sys.stdout.write(_sentence(report, asked.out))
+    if report["interrupted"]:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+    if report["chosen"] is None:
+        if not as_json:
+            error = report["error"]
+            _fail(
+                Problem(reason=error["reason"], message=error["message"], hint=_nearest(error)),
+                ExitCode.FAILED,
+                as_json=False,
+            )
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _sentence(report: dict[str, Any], out: str) -> str:
+    chosen, source = report["chosen"], report["source"]
+    return (
+        f"{chosen['recipe']['title']}: {chosen['bytes']} B (source {source['bytes']} B), "
+        f"{report['metric']} {chosen['score']:.4f} (source {source['score']:.4f}), "
+        f"latency x{chosen['latency_ratio']:.2f}\n{out}/{chosen['file']}\n{out}/report.html\n"
+    )
+
+
+def _nearest(error: dict[str, Any]) -> str:
+    missed = "; ".join(
+        f"{miss['constraint']} {miss['limit']:g}: nearest {miss['nearest']:g}, "
+        f"missed by {miss['missed_by']:g}"
+        for miss in error["nearest"]
+    )
+    return f"{missed}. {error['hint']}" if missed else error["hint"]
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """Whether `-o json` is on the line, even where the rest of it cannot be parsed."""
+    following = [*arguments[1:], ""]
+    return any(
+        word in {"-ojson", "--output=json", "-o=json"}
+        or (word in {"-o", "--output"} and after == "json")
+        for word, after in zip(arguments, following, strict=True)
+    )
+
+
+def _usage(error: Exception) -> Problem:
+    message = getattr(error, "format_message", error.__str__)()
+    return Problem(reason="Usage", message=message, hint="shoal-compress --help shows the options")
+
+
+def _fail(problem: Problem, code: ExitCode, *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps({"error": problem.to_json()}) + "\n")
+    else:
+        sys.stderr.write(f"{problem.to_text()}\n")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

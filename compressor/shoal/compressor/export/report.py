@@ -1,0 +1,205 @@
+"""report.json: the shape of contracts section 3, from values (no file is touched here)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from shoal.compressor.evaluate.environment import Machine
+from shoal.compressor.job import Job
+from shoal.compressor.rejections import Rejection
+from shoal.compressor.search.floor import Floor
+from shoal.compressor.search.front import point
+from shoal.compressor.search.values import Archive, Candidate, Rejected
+from shoal.contract import choice, digest
+from shoal.contract.choice import SLOWER, Miss
+from shoal.contract.profile import ClassProfile
+from shoal.contract.reason import Reason
+
+_DIGITS: Final = 6  # digits kept of scores and milliseconds: more would be noise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What the report tells of the run besides its archive."""
+
+    job: Job
+    floor: Floor
+    metric: str
+    validation: Mapping[str, Any]
+    output: str
+    machine: Machine
+    profile: ClassProfile
+    warnings: tuple[str, ...]
+    seconds: float
+
+
+def compose(
+    archive: Archive, front: Sequence[Candidate], order: Sequence[str], setting: Setting
+) -> dict[str, Any]:
+    """The whole report but golden set and references, which are files and added by the writer.
+
+    `order` holds the digests of the points that meet floor and budget, best first.
+    """
+    rows = [_row(candidate, setting) for candidate in front]
+    chosen = next((row for digest in order[:1] for row in rows if row["digest"] == digest), None)
+    budget = setting.job.budget
+    report: dict[str, Any] = {
+        "source": {
+            "digest": archive.source.digest,
+            "bytes": archive.source.bytes,
+            "score": _number(archive.source.score),
+            "validation_score": _number(archive.source.validation_score),
+            "latency_ms": _latency(archive.source.p50_ms, archive.source.p95_ms),
+            "peak_memory_bytes": archive.source.peak_memory_bytes,
+        },
+        "metric": setting.metric,
+        "objective": setting.job.objective.value,
+        "output": setting.output,
+        "profile": {"class": setting.profile.name, **asdict(setting.profile)},
+        "floor": {
+            "min_score": _number(setting.floor.min_score),
+            "kind": "proven" if setting.floor.proven else "measured",
+        },
+        "constraints": {
+            "min_score": _number(setting.floor.min_score),
+            "artifact_bytes": budget.artifact_bytes,
+            "memory_bytes": budget.memory_bytes,
+            "latency_ms_p95": budget.latency_p95_ms,
+        },
+        "validation": dict(setting.validation),
+        "chosen": chosen,
+        "order": list(order),
+        "pareto": rows,
+        "rejected": [_rejected(one) for one in archive.rejected],
+        "dominated": [],
+        "sensitivity": [asdict(layer) for layer in archive.layers],
+        "warnings": list(setting.warnings),
+        "interrupted": archive.interrupted,
+        "environment": _environment(archive, setting),
+    }
+    _add_beaten(report, archive, front, setting)
+    if chosen is None:
+        report["error"] = no_feasible_variant(archive, setting)
+    return report
+
+
+def no_feasible_variant(archive: Archive, setting: Setting) -> dict[str, Any]:
+    """The error of a run that found nothing to choose: what came nearest to each constraint."""
+    misses = list(
+        choice.nearest(
+            [point(c) for c in archive.candidates], setting.job.budget, setting.floor.min_score
+        )
+    )
+    scored = [r for r in archive.rejected if r.reason is Rejection.SCORE_BELOW_FLOOR and r.digest]
+    best = max(scored, key=lambda r: r.score or 0.0, default=None)
+    unmet = [m for m in misses if m.constraint == "min_score"]
+    if best is not None and best.score is not None and best.digest is not None and unmet:
+        short = setting.floor.min_score - best.score
+        if short < unmet[0].missed_by:
+            misses[misses.index(unmet[0])] = Miss(
+                constraint="min_score",
+                limit=setting.floor.min_score,
+                nearest=best.score,
+                missed_by=short,
+                digest=best.digest,
+            )
+    names = ", ".join(miss.constraint for miss in misses) or "floor and budget together"
+    return {
+        "reason": Reason.NO_FEASIBLE_VARIANT.value,
+        "message": f"no variant meets every constraint: {names}",
+        "hint": "loosen what was missed by least, or allow more --methods or --effort",
+        "nearest": [asdict(miss) for miss in misses],
+    }
+
+
+def _row(candidate: Candidate, setting: Setting) -> dict[str, Any]:
+    scores, costs = candidate.scores, candidate.costs
+    row: dict[str, Any] = {
+        "digest": candidate.digest,
+        "file": f"variants/{digest.hex_of(candidate.digest)}.onnx",
+        "runtime": "onnxruntime",
+        "recipe": {"title": candidate.recipe.title, **candidate.recipe.to_json()},
+        "bytes": candidate.bytes,
+        "score": _number(scores.score),
+        "score_interval": [_number(bound) for bound in scores.interval],
+        "floor_proven": setting.floor.is_proven(scores),
+        "validation_score": _number(scores.validation_score),
+        "validation_interval": [_number(bound) for bound in scores.validation_interval],
+        "validation_agreement": _number(scores.validation_agreement),
+        "latency_ms": _latency(costs.p50_ms, costs.p95_ms),
+        "latency_ratio": _number(costs.latency_ratio),
+        "peak_memory_bytes": costs.peak_memory_bytes,
+        "parity": {"agreement": _number(scores.agreement), "max_abs": scores.max_abs},
+        "is_source": candidate.is_source,
+        "notes": list(candidate.notes),
+    }
+    if costs.latency_ratio > SLOWER and not candidate.is_source:
+        row["slower_than_source"] = True
+    return row
+
+
+def _add_beaten(
+    report: dict[str, Any], archive: Archive, front: Sequence[Candidate], setting: Setting
+) -> None:
+    """Candidates beside the front: what does not fit or is slower says so, the rest is beaten."""
+    kept = {candidate.digest for candidate in front}
+    for candidate in archive.candidates:
+        if candidate.digest in kept:
+            continue
+        recipe = {"title": candidate.recipe.title, **candidate.recipe.to_json()}
+        over = _over_budget(candidate, setting)
+        if over:
+            report["rejected"].append(
+                {"recipe": recipe, "reason": Rejection.DOES_NOT_FIT.value, "detail": over}
+            )
+        elif candidate.costs.latency_ratio > SLOWER:
+            detail = f"latency x{candidate.costs.latency_ratio:.2f}, and another is as small"
+            report["rejected"].append(
+                {"recipe": recipe, "reason": Rejection.SLOWER_THAN_SOURCE.value, "detail": detail}
+            )
+        else:
+            figures = _row(candidate, setting)
+            kept_keys = ("digest", "recipe", "bytes", "score", "latency_ratio")
+            report["dominated"].append({key: figures[key] for key in kept_keys})
+
+
+def _over_budget(candidate: Candidate, setting: Setting) -> str:
+    budget, costs = setting.job.budget, candidate.costs
+    over = [
+        f"{name} {value:g} is over {limit:g}"
+        for name, limit, value in (
+            ("artifact bytes", budget.artifact_bytes, candidate.bytes),
+            ("memory bytes", budget.memory_bytes, costs.peak_memory_bytes),
+            ("latency p95 ms", budget.latency_p95_ms, costs.p95_ms),
+        )
+        if limit is not None and value > limit
+    ]
+    return ", ".join(over)
+
+
+def _rejected(rejected: Rejected) -> dict[str, Any]:
+    return {
+        "recipe": {"title": rejected.recipe.title, **rejected.recipe.to_json()},
+        "reason": rejected.reason.value,
+        "detail": rejected.detail,
+    }
+
+
+def _environment(archive: Archive, setting: Setting) -> dict[str, Any]:
+    return {
+        "cpu": setting.machine.cpu,
+        "isa": list(setting.machine.isa),
+        "threads": setting.job.runtime.threads,
+        "runtime_rss_bytes": archive.source.runtime_rss_bytes,
+        "versions": {name: version for name, version in setting.machine.versions if version},
+        "seed": setting.job.seed,
+        "seconds": round(setting.seconds, 3),
+    }
+
+
+def _latency(p50_ms: float, p95_ms: float) -> dict[str, float]:
+    return {"p50": _number(p50_ms), "p95": _number(p95_ms)}
+
+
+def _number(value: float) -> float:
+    return round(value, _DIGITS)

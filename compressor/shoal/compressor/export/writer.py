@@ -1,0 +1,48 @@
+"""Writes a finished report and everything it names into the output folder."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shoal.compressor.evaluate import session
+from shoal.compressor.export import golden as golden_set
+from shoal.compressor.export import page
+from shoal.compressor.export.golden import Golden
+from shoal.compressor.search.cache import Cache
+from shoal.contract import digest
+
+
+def write(
+    report: dict[str, Any], cache: Cache, out: Path, golden: Golden | None, source: Path
+) -> None:
+    """Fills `out`; the report itself comes last, when every file it names is there."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "variants").mkdir(exist_ok=True)
+    references: dict[str, Any] = {}
+    threads = report["environment"]["threads"]
+    if golden is not None:
+        opened = session.open_session(source.read_bytes(), threads)
+        report["golden"] = golden_set.write(golden, opened, report["output"])
+    for row in report["pareto"]:
+        model = cache.model_path(row["digest"])
+        shutil.copyfile(model, out / row["file"])
+        if golden is not None:
+            path = out / "references" / f"{digest.hex_of(row['digest'])}.npz"
+            opened = session.open_session(model.read_bytes(), threads)
+            references[row["digest"]] = golden_set.write_reference(
+                golden, opened, report["output"], path
+            )
+    for row in (*report["pareto"], report["chosen"]):
+        if row is not None and row["digest"] in references:
+            row["reference"] = references[row["digest"]]
+    (out / "report.html").write_text(page.page(report))
+    part = out / "report.json.part"
+    part.write_text(text(report))
+    part.replace(out / "report.json")
+
+
+def text(report: Mapping[str, Any]) -> str:
+    """The report as JSON, also for stdout."""
+    return json.dumps(report, indent=1, allow_nan=False) + "\n"

@@ -1,0 +1,52 @@
+"""One run's instructions, every option resolved."""
+
+import enum
+from dataclasses import dataclass
+from pathlib import Path
+
+from shoal.contract.budget import Budget
+from shoal.contract.choice import Objective
+from shoal.contract.profile import RuntimeChoice
+
+
+class Method(enum.StrEnum):
+    """Families of passes that a search may use."""
+
+    QUANTIZE = "quantize"
+    PRUNE = "prune"
+    DISTILL = "distill"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloorRule:
+    """How bad a score may be: at most `max_drop` below the source, or at least `min_score`."""
+
+    max_drop: float | None
+    min_score: float | None
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to compress, on which rows, for which device, and where the result goes.
+
+    `metric` and `effort` are words checked against the closed sets; None as metric means the
+    default for the rows and the model.
+    """
+
+    model: str
+    calibration: Path
+    evaluation: Path
+    train: Path | None
+    metric: str | None
+    floor: FloorRule
+    budget: Budget
+    runtime: RuntimeChoice
+    methods: frozenset[Method]
+    objective: Objective
+    effort: str
+    model_output: str | None
+    seed: int
+    golden: int | None
+    out: Path
+    cache: Path

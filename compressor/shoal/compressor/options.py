@@ -1,0 +1,211 @@
+"""From the words of a command line to a job; every wrong word is answered with the right ones."""
+
+import difflib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from shoal.compressor import errors, manifest
+from shoal.compressor.job import FloorRule, Job, Method
+from shoal.contract import units
+from shoal.contract.budget import Budget
+from shoal.contract.choice import Objective
+from shoal.contract.problem import InvalidError
+from shoal.contract.profile import RuntimeChoice
+from shoal.contract.reason import Reason
+
+METRICS: Final = ("top1", "agreement", "cosine")
+EFFORTS: Final = ("quick", "balanced", "thorough")
+_METRICS_LATER: Final = (
+    *("top5", "f1_macro", "auroc", "mse", "mae", "spearman", "sqnr", "max_abs"),
+)
+_DEFAULT_DROP: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The command line as it was typed."""
+
+    model: str
+    calibration: str
+    evaluation: str
+    train: str | None
+    metric: str | None
+    max_drop: float | None
+    min_score: float | None
+    floor: str
+    profile: str | None
+    budget: str | None
+    methods: str
+    engines: str
+    objective: str
+    effort: str
+    state: Sequence[str]
+    trust_type: Sequence[str]
+    trust_pickle: bool
+    model_output: str | None
+    seed: int
+    golden: int | None
+    out: str
+
+
+def resolve(asked: Asked) -> Job:
+    """The job that `asked` describes.
+
+    Raises:
+        InvalidError: a word that is not known, not built yet, or contradicts another.
+        NotFoundError: the profile's file does not exist.
+    """
+    _refuse_later(asked)
+    budget, runtime = _device(asked)
+    return Job(
+        model=asked.model,
+        calibration=Path(asked.calibration),
+        evaluation=Path(asked.evaluation),
+        train=None if asked.train is None else Path(asked.train),
+        metric=None if asked.metric is None else _metric(asked.metric),
+        floor=_floor(asked),
+        budget=budget,
+        runtime=runtime,
+        methods=_methods(asked.methods),
+        objective=Objective(_one_of(asked.objective, tuple(Objective), "--objective")),
+        effort=_one_of(asked.effort, EFFORTS, "--effort"),
+        model_output=asked.model_output,
+        seed=asked.seed,
+        golden=asked.golden,
+        out=Path(asked.out),
+        cache=cache_folder() / "compress",
+    )
+
+
+def cache_folder() -> Path:
+    """`$SHOAL_CACHE_DIR`, else `shoal` in the user's cache folder."""
+    own = os.environ.get("SHOAL_CACHE_DIR")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "shoal"
+
+
+def parse_budget(text: str, field: str) -> Budget:
+    """`artifact=500KiB,memory=64MiB,latency=5ms`, any of the three."""
+    values: dict[str, str] = {}
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        name = _one_of(name.strip(), ("artifact", "memory", "latency"), field)
+        if not equals or name in values:
+            raise errors.invalid(
+                Reason.INVALID,
+                f"{part.strip()!r} is not one limit as name=value",
+                field=field,
+                hint="for example artifact=500KiB,memory=64MiB,latency=5ms",
+            )
+        values[name] = value.strip()
+    try:
+        return Budget(
+            artifact_bytes=_size(values.get("artifact")),
+            memory_bytes=_size(values.get("memory")),
+            latency_p95_ms=_milliseconds(values.get("latency")),
+        )
+    except ValueError as error:
+        raise errors.invalid(Reason.INVALID, str(error), field=field) from None
+
+
+def _size(text: str | None) -> int | None:
+    return None if text is None else units.parse_size_bytes(text)
+
+
+def _milliseconds(text: str | None) -> float | None:
+    return None if text is None else units.parse_duration_s(text) * 1000
+
+
+def _refuse_later(asked: Asked) -> None:
+    if asked.state:
+        raise errors.not_built_yet(
+            "a recurrent model's state (--state)",
+            "give rows that hold whole sequences, with the state as an ordinary input",
+            field="--state",
+        )
+    if asked.trust_pickle or asked.trust_type:
+        field = "--trust-pickle" if asked.trust_pickle else "--trust-type"
+        raise errors.not_built_yet(
+            f"reading other formats than ONNX ({field})",
+            "export the model to ONNX where it was trained",
+            field=field,
+        )
+    for engine in asked.engines.split(","):
+        if engine.strip() == "litert":
+            raise errors.not_built_yet("engine litert", "use onnxruntime", field="--engines")
+        _one_of(engine.strip(), ("onnxruntime", "litert"), "--engines")
+
+
+def _metric(word: str) -> str:
+    if word in _METRICS_LATER or ":" in word:
+        raise errors.not_built_yet(
+            f"metric {word}", f"use one of {', '.join(METRICS)}", field="--metric"
+        )
+    try:
+        return _one_of(word, METRICS, "--metric")
+    except InvalidError as error:
+        raise errors.invalid(
+            Reason.UNKNOWN_METRIC,
+            error.problem.message,
+            field="--metric",
+            hint=error.problem.hint,
+        ) from None
+
+
+def _floor(asked: Asked) -> FloorRule:
+    if asked.max_drop is not None and asked.min_score is not None:
+        raise errors.invalid(
+            Reason.INVALID,
+            "--max-drop and --min-score exclude each other",
+            field="--min-score",
+            hint="a drop is relative to the source, a score is absolute: give one",
+        )
+    if asked.max_drop is not None and asked.max_drop < 0:
+        raise errors.invalid(Reason.INVALID, "--max-drop is below 0", field="--max-drop")
+    drop = asked.max_drop
+    if drop is None and asked.min_score is None:
+        drop = _DEFAULT_DROP
+    kind = _one_of(asked.floor, ("measured", "proven"), "--floor")
+    return FloorRule(max_drop=drop, min_score=asked.min_score, proven=kind == "proven")
+
+
+def _device(asked: Asked) -> tuple[Budget, RuntimeChoice]:
+    if asked.profile is not None and asked.budget is not None:
+        raise errors.invalid(
+            Reason.INVALID,
+            "--profile and --budget exclude each other",
+            field="--budget",
+            hint="write the budget into the profile's manifest",
+        )
+    if asked.profile is not None:
+        return manifest.device_profile(Path(asked.profile))
+    budget = Budget() if asked.budget is None else parse_budget(asked.budget, "--budget")
+    return budget, RuntimeChoice()
+
+
+def _methods(text: str) -> frozenset[Method]:
+    methods = set()
+    for word in (part.strip() for part in text.split(",")):
+        if word == "split":
+            raise errors.not_built_yet(
+                "method split", "leave it out: quantize,prune,distill", field="--methods"
+            )
+        methods.add(Method(_one_of(word, tuple(Method), "--methods")))
+    return frozenset(methods)
+
+
+def _one_of(word: str, words: Sequence[str], field: str) -> str:
+    if word in words:
+        return word
+    near = difflib.get_close_matches(word, words, n=1)
+    listed = ", ".join(words)
+    raise errors.invalid(
+        Reason.INVALID,
+        f"{word!r} is not one of {listed}",
+        field=field,
+        hint=f"did you mean {near[0]}?" if near else None,
+    )

@@ -1,0 +1,61 @@
+"""Everything a search measures with, in one place: builder, judge, memory and what they know."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shoal.compressor.analyse import sensitivity
+from shoal.compressor.analyse.sensitivity import Layer
+from shoal.compressor.recipe import Recipe
+from shoal.compressor.search.builder import Builder, Built
+from shoal.compressor.search.cache import Cache
+from shoal.compressor.search.judge import Judge
+from shoal.compressor.search.memories import Memories
+from shoal.compressor.search.plan import Situation
+from shoal.compressor.search.values import SourceFigures
+from shoal.compressor.sources.model import Source
+from shoal.contract import jsonform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """The instruments of one run over one source."""
+
+    source: Source
+    cache: Cache
+    builder: Builder
+    judge: Judge
+    memories: Memories
+    situation: Situation
+
+    def path(self, built: Built) -> Path:
+        """The model's file."""
+        return self.cache.model_path(built.digest)
+
+    def source_figures(self) -> SourceFigures:
+        """The untouched source, scored, timed and weighed."""
+        source = self.source
+        self.memories.foresee(source.digest, source.path)
+        scores = self.judge.scores(source.digest, source.path)
+        latency = self.judge.source_latency()
+        memory = self.memories.of(source.digest, source.path)
+        return SourceFigures(
+            digest=source.digest,
+            bytes=source.bytes,
+            score=scores.score,
+            validation_score=scores.validation_score,
+            p50_ms=latency.p50_ms,
+            p95_ms=latency.p95_ms,
+            peak_memory_bytes=memory.peak_bytes,
+            runtime_rss_bytes=memory.runtime_rss_bytes,
+        )
+
+    def layers(self, base: Recipe) -> tuple[Layer, ...]:
+        """The sensitivity of the cleaned source's layers, cached."""
+        built = self.builder.build(base)
+        entry = self.cache.entry(
+            {"layers": built.digest, **self.builder.build_causes},
+            lambda: jsonform.to_json(
+                sensitivity.layers(self.builder.model(built), self.builder.context())
+            ),
+        )
+        return tuple(jsonform.from_json(Layer, layer) for layer in entry)
