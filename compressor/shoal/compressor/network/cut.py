@@ -15,7 +15,7 @@ class Scope(enum.StrEnum):
 class Cut:
     """A share of the channels.
 
-    `ratio` is the share to remove; what remains of each group is rounded up to a multiple of
+    `ratio` is the share to remove; what remains of each group becomes the nearest multiple of
     `multiple`, which runtimes with vector registers like.
     """
 

@@ -88,22 +88,26 @@ def keep_counts(importances: list[Tensor], cut: Cut) -> list[int]:
     """How many channels each group keeps.
 
     Worked example: two groups of 8, ratio 0.5, multiple 4; by layer 4 and 4. Globally, where the
-    8 weakest of all 16 are 7 of the first and 1 of the second: 1 and 7, rounded up to 4 and 8.
+    8 weakest of all 16 are 7 of the first and 1 of the second: 1 and 7, which become 4 and 8.
     """
+    wanted: list[float]
     if cut.scope is Scope.LAYER:
-        wanted = [math.ceil(len(group) * (1 - cut.ratio)) for group in importances]
+        wanted = [len(group) * (1 - cut.ratio) for group in importances]
     else:
         everyone = torch.cat(importances) if importances else torch.empty(0)
         ranks = torch.argsort(torch.argsort(everyone, stable=True))
         stays = ranks >= round(len(everyone) * cut.ratio)
         parts = torch.split(stays, [len(group) for group in importances])
-        wanted = [
-            max(int(part.sum()), math.ceil(len(part) * LEAST_SHARE)) for part in parts if len(part)
-        ]
+        wanted = [max(float(part.sum()), len(part) * LEAST_SHARE) for part in parts]
     return [
-        min(math.ceil(max(count, 1) / cut.multiple) * cut.multiple, len(group))
+        _nearest(count, cut.multiple, len(group))
         for count, group in zip(wanted, importances, strict=True)
     ]
+
+
+def _nearest(count: float, multiple: int, most: int) -> int:
+    """The nearest multiple, at least one and at most `most`; halves go up: 6 of 4s is 8."""
+    return min(max(math.floor(count / multiple + 0.5), 1) * multiple, most)
 
 
 def _importance(group: Any) -> Tensor:

@@ -1,0 +1,204 @@
+"""Whole channels go, together with everything that depends on them, and nothing else changes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from shoal.compressor.network import narrowing, parity
+from shoal.compressor.network.cut import Cut, Scope
+from shoal.compressor.network.graph import Network
+from shoal.compressor.passes.protocol import PassError
+from shoal.compressor.rejections import Rejection
+
+ROWS = {"x": np.random.default_rng(0).normal(size=(4, 3, 8, 8)).astype(np.float32)}
+HALF = Cut(ratio=0.5, scope=Scope.LAYER, multiple=1)
+
+
+class Builder:
+    """Nodes in a row, each with random weights of its own."""
+
+    def __init__(self) -> None:
+        self.random = np.random.default_rng(1)
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+
+    def weight(self, *shape: int) -> str:
+        name = f"w{len(self.weights)}"
+        array = self.random.normal(size=shape).astype(np.float32) / np.sqrt(np.prod(shape[1:]))
+        self.weights.append(numpy_helper.from_array(array.astype(np.float32), name))
+        return name
+
+    def integers(self, *values: int) -> str:
+        name = f"w{len(self.weights)}"
+        self.weights.append(numpy_helper.from_array(np.array(values), name))
+        return name
+
+    def add(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        name = f"the {output}"
+        self.nodes.append(helper.make_node(operator, inputs, [output], name=name, **attributes))
+        return output
+
+    def conv(self, value: str, output: str, *shape: int, group: int = 1) -> str:
+        weight = self.weight(*shape)
+        pads = [shape[2] // 2] * 4
+        return self.add("Conv", [value, weight], output, pads=pads, group=group)
+
+    def head(self, value: str, channels: int, classes: int = 5) -> None:
+        self.add("GlobalAveragePool", [value], "pooled")
+        self.add("Flatten", ["pooled"], "flat")
+        self.add("Gemm", ["flat", self.weight(classes, channels)], "y", transB=1)
+
+    def network(self) -> Network:
+        graph = helper.make_graph(
+            self.nodes,
+            "g",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 8, 8])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+            self.weights,
+        )
+        opset = helper.make_opsetid("", 17)
+        model = helper.make_model(graph, opset_imports=[opset], ir_version=8)
+        return parity.import_checked(model, ROWS).network
+
+
+def narrowed(network: Network, cut: Cut = HALF) -> dict[str, tuple[int, int]]:
+    """Remove channels and tell the (in, out) channels of each layer by the name of its value."""
+    narrowing.narrow(network, (torch.from_numpy(ROWS["x"][:1]),), cut)
+    parity.export_checked(network, ROWS)
+    sizes = {}
+    for step in network.steps:
+        layer = network.layers[step.layer]
+        if isinstance(layer, torch.nn.Conv2d):
+            sizes[step.output] = (layer.in_channels, layer.out_channels)
+        elif isinstance(layer, torch.nn.Linear):
+            sizes[step.output] = (layer.in_features, layer.out_features)
+    return sizes
+
+
+def test_a_chain_narrows_inside_and_keeps_its_ends() -> None:
+    build = Builder()
+    build.conv("x", "a", 8, 3, 3, 3)
+    build.add("Relu", ["a"], "b")
+    build.conv("b", "c", 16, 8, 3, 3)
+    build.head("c", 16)
+    assert narrowed(build.network()) == {"a": (3, 4), "c": (4, 8), "y": (8, 5)}
+
+
+def test_a_sum_narrows_both_branches_together() -> None:
+    build = Builder()
+    build.conv("x", "a", 8, 3, 3, 3)
+    build.conv("a", "b", 8, 8, 3, 3)
+    build.add("Add", ["a", "b"], "c")
+    build.head("c", 8)
+    network = build.network()
+    row = (torch.from_numpy(ROWS["x"][:1]),)
+    result = narrowing.narrow(network, row, HALF)
+    assert [(set(g.layers), g.channels, g.kept) for g in result.groups] == [
+        ({"the a", "the b", "the y"}, 8, 4)
+    ]
+    parity.export_checked(network, ROWS)
+
+
+def test_a_depthwise_convolution_follows_its_input() -> None:
+    build = Builder()
+    build.conv("x", "a", 8, 3, 1, 1)
+    build.conv("a", "b", 8, 1, 3, 3, group=8)
+    build.conv("b", "c", 8, 8, 1, 1)
+    build.head("c", 8)
+    assert narrowed(build.network()) == {"a": (3, 4), "b": (4, 4), "c": (4, 4), "y": (4, 5)}
+
+
+def test_a_joint_of_two_branches_narrows_each() -> None:
+    build = Builder()
+    build.conv("x", "a", 8, 3, 3, 3)
+    build.conv("x", "b", 4, 3, 3, 3)
+    build.add("Concat", ["a", "b"], "c", axis=1)
+    build.conv("c", "d", 8, 12, 3, 3)
+    build.head("d", 8)
+    assert narrowed(build.network()) == {"a": (3, 4), "b": (3, 2), "d": (6, 4), "y": (4, 5)}
+
+
+def test_batch_norm_and_one_value_a_channel_go_with_their_channel() -> None:
+    build = Builder()
+    build.conv("x", "a", 8, 3, 3, 3)
+    statistics = [build.weight(8) for _ in range(3)]
+    positive = numpy_helper.from_array(np.ones(8, np.float32), "variance")
+    build.weights.append(positive)
+    build.add("BatchNormalization", ["a", *statistics, "variance"], "b")
+    build.add("Mul", ["b", build.weight(8, 1, 1)], "c")
+    build.head("c", 8)
+    assert narrowed(build.network()) == {"a": (3, 4), "y": (4, 5)}
+
+
+def test_a_flatten_of_images_narrows_the_product_behind_it() -> None:
+    build = Builder()
+    build.conv("x", "a", 8, 3, 3, 3)
+    build.add("MaxPool", ["a"], "b", kernel_shape=[4, 4], strides=[4, 4])
+    build.add("Reshape", ["b", build.integers(-1, 32)], "c")
+    build.add("MatMul", ["c", build.weight(32, 5)], "y")
+    assert narrowed(build.network()) == {"a": (3, 4), "y": (16, 5)}
+
+
+def test_channels_that_a_reshape_reorders_stay() -> None:
+    build = Builder()
+    build.conv("x", "a", 8, 3, 3, 3)
+    build.conv("a", "b", 8, 8, 3, 3)
+    build.add("Reshape", ["b", build.integers(0, 2, 4, 64)], "c")
+    build.add("ReduceMean", ["c"], "d", axes=[1, 3], keepdims=0)
+    build.add("Gemm", ["d", build.weight(5, 4)], "y", transB=1)
+    assert narrowed(build.network()) == {"a": (3, 4), "b": (4, 8), "y": (4, 5)}
+
+
+def test_convolutions_in_groups_of_several_channels_stay() -> None:
+    build = Builder()
+    build.conv("x", "a", 8, 3, 3, 3)
+    build.conv("a", "b", 8, 4, 3, 3, group=2)
+    build.conv("b", "c", 8, 8, 3, 3)
+    build.head("c", 8)
+    assert narrowed(build.network()) == {"a": (3, 8), "b": (8, 8), "c": (8, 4), "y": (4, 5)}
+
+
+def test_a_network_without_inner_channels_is_refused() -> None:
+    build = Builder()
+    build.head("x", 3)
+    with pytest.raises(PassError, match="no channel can be removed") as caught:
+        narrowed(build.network())
+    assert caught.value.reason is Rejection.BUILD_FAILED
+
+
+def test_what_was_removed_is_reported() -> None:
+    build = Builder()
+    build.conv("x", "a", 8, 3, 3, 3)
+    build.head("a", 8)
+    network = build.network()
+    convolution, *_, product = network.layers.values()
+    assert isinstance(convolution, torch.nn.Conv2d)
+    assert isinstance(product, torch.nn.Linear)
+    norms = convolution.weight.detach().square().sum(dim=(1, 2, 3))
+    norms += product.weight.detach().square().sum(dim=0)
+    importance = norms / norms.mean()
+    result = narrowing.narrow(network, (torch.from_numpy(ROWS["x"][:1]),), HALF)
+    assert result.weights_before == 8 * 27 + 40
+    assert result.weights_after == 4 * 27 + 20
+    assert result.threshold == pytest.approx(float(importance.sort().values[3]))
+    (group,) = result.groups
+    assert group.importance == pytest.approx(
+        (float(importance.min()), float(importance.median()), float(importance.max()))
+    )
+
+
+def test_how_many_channels_stay() -> None:
+    first = torch.tensor([1.0, 2, 3, 4, 5, 6, 7, 20])
+    second = torch.tensor([7.5, 9, 10, 11, 12, 13, 14, 15])
+    by_layer = Cut(ratio=0.5, scope=Scope.LAYER, multiple=4)
+    assert narrowing.keep_counts([first, second], by_layer) == [4, 4]
+    globally = Cut(ratio=0.5, scope=Scope.GLOBAL, multiple=1)
+    assert narrowing.keep_counts([first, second], globally) == [1, 7]
+    rounded = Cut(ratio=0.5, scope=Scope.GLOBAL, multiple=4)
+    assert narrowing.keep_counts([first, second], rounded) == [4, 8]
+    everything = Cut(ratio=1.0, scope=Scope.GLOBAL, multiple=1)
+    assert narrowing.keep_counts([first, second], everything) == [1, 1]
