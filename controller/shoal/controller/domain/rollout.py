@@ -61,6 +61,14 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """What the rollout waits for in its ordinary course."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined:
     """A digest that failed in one cohort and is not chosen there again until retried by hand."""
 
@@ -95,7 +103,8 @@ class DeviceRecord:
     `told` is what it was last told, None after a withdrawal; `generation` numbers the telling and
     only grows. `since` is when its time began to run: when it was told, or when it came back.
     `confirmed` latches until another digest is seen running. `waived` takes a failure out of the
-    counts after a promote.
+    counts after a promote. After a retry, `again` asks to tell it anew, and `regroup` to choose its
+    cohort anew.
     """
 
     device: str
@@ -105,6 +114,8 @@ class DeviceRecord:
     lost: bool = False
     confirmed: bool = False
     waived: bool = False
+    again: bool = False
+    regroup: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +163,7 @@ class RolloutRecord:
     suspended: str = ""
     paused_at: float | None = None
     hold: Hold | None = None
-    waiting: str = ""
+    waiting: Waiting | None = None
     approved_wave: int | None = None
     intent: Intent | None = None
     quarantine: tuple[Quarantined, ...] = ()

@@ -1,0 +1,66 @@
+"""Which devices may be told now: those whose wave came, within maxUnavailable."""
+
+from collections.abc import Iterator
+
+from shoal.contract.report import Phase
+from shoal.controller.domain.outcomes import Outcome
+from shoal.controller.planning import targets
+from shoal.controller.planning.view import CohortView, Member, View
+
+
+def allowed(view: View) -> tuple[str, ...]:
+    """Devices of open waves and debts of finished cohorts that may be told now.
+
+    25 % of 9 devices is 2 at a time. Unavailable is a device from when it was told until it
+    confirmed or finished otherwise, or one that is not ready; telling such a device costs nothing
+    more. Lost devices are a debt: they count nowhere, and are told when they are back, or at once
+    where a return must reach them before they wake up.
+    """
+    if view.current is None or view.current.result.tombstone:
+        return ()
+    limit = max(1, view.strategy.max_unavailable.down(len(view.members)))
+    left = limit - sum(unavailable(one) for one in view.members)
+    names = []
+    for member in _candidates(view):
+        if member.device.lost or unavailable(member):
+            names.append(member.name)
+        elif left > 0:
+            left -= 1
+            names.append(member.name)
+    return tuple(names)
+
+
+def unavailable(member: Member) -> bool:
+    """Whether the device serves nobody, or may stop to at any moment; never so when lost."""
+    if member.device.lost:
+        return False
+    return not member.device.ready or in_flight(member)
+
+
+def in_flight(member: Member) -> bool:
+    """Whether what it was told last has not come to an end, one way or the other."""
+    known, report = member.known, member.device.report
+    if known is None or known.told is None or known.confirmed:
+        return False
+    if report is None or report.generation != known.generation:
+        return member.outcome is not Outcome.TIMED_OUT
+    if report.phase.terminal:
+        return False
+    return report.phase is Phase.SOAKING or member.outcome is not Outcome.TIMED_OUT
+
+
+def wanting(view: View, cohort: CohortView, member: Member) -> bool:
+    """Whether its turn has come and it was not told yet, or is to be told again."""
+    if not member.in_wave or (member.device.lost and not cohort.progress.returning):
+        return False
+    again = member.known is not None and member.known.again
+    return again or not targets.follows(view.record, cohort.progress, member.known)
+
+
+def _candidates(view: View) -> Iterator[Member]:
+    """First devices of all cohorts, then second ones, so that every canary starts early."""
+    queues = [
+        [one for one in cohort.members if wanting(view, cohort, one)] for cohort in view.cohorts
+    ]
+    for place in range(max((len(one) for one in queues), default=0)):
+        yield from (queue[place] for queue in queues if place < len(queue))

@@ -1,0 +1,110 @@
+"""Freezing a choice: from archives to the ordered digests of each cohort."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shoal.contract import choice
+from shoal.contract.reason import Reason
+from shoal.controller.domain.archive import ArchiveState, ClassArchive, ModelView
+from shoal.controller.domain.fleet import CohortKey
+from shoal.controller.domain.revisions import CohortContent, Content
+from shoal.controller.domain.rollout import Quarantined
+from shoal.controller.domain.snapshot import Snapshot
+
+FALLS = 2  # steps that a cohort may fall within one revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotYet:
+    """A revision cannot start, and what it waits for."""
+
+    reason: Reason
+    message: str
+
+
+def content_of(snapshot: Snapshot, model: ModelView) -> Content | NotYet:
+    """The content of a new revision, once the search of every class that can be reached settled.
+
+    Cohorts of lost devices join when their search is done and the devices are back.
+    """
+    waiting = _waiting_for(snapshot, model)
+    if waiting is not None:
+        return waiting
+    cohorts = []
+    for key in keys(snapshot):
+        archive = model.archive(key.profile_class)
+        if archive is not None and archive.state.settled:
+            cohorts.append(choose(key, archive, model, snapshot.record.quarantine))
+    return Content(
+        generation=snapshot.generation,
+        strategy=snapshot.strategy,
+        model=snapshot.model,
+        model_revision=model.number,
+        cohorts=tuple(cohorts),
+    )
+
+
+def choose(
+    key: CohortKey,
+    archive: ClassArchive,
+    model: ModelView,
+    quarantine: Iterable[Quarantined],
+) -> CohortContent:
+    """The frozen list of one cohort: the choice, and the two it may fall to."""
+    bad = {one.digest for one in quarantine if one.cohort == key.id}
+    points = [one for one in archive.points if one.digest not in bad]
+    order = choice.ranked(points, key.budget, archive.min_score, model.objective)
+    variants = tuple(one.digest for one in order)[: FALLS + 1]
+    misses = choice.nearest(archive.points, key.budget, archive.min_score)
+    return CohortContent(
+        cohort=key.id,
+        profile=key.profile,
+        profile_class=key.profile_class,
+        budget=key.budget,
+        variants=variants,
+        misses=() if variants else misses,
+        reason="" if variants else _why_none(archive, bad_ones=len(bad)),
+    )
+
+
+def keys(snapshot: Snapshot) -> tuple[CohortKey, ...]:
+    """The distinct cohorts of the selected devices; where profiles share one, the first by name."""
+    found: dict[CohortKey, CohortKey] = {}
+    for device in snapshot.devices:
+        if device.selected and device.cohort is not None:
+            known = found.setdefault(device.cohort, device.cohort)
+            found[known] = min(known, device.cohort, found[known], key=lambda one: one.profile)
+    return tuple(sorted(found.values(), key=lambda one: (one.profile, one.id)))
+
+
+def _waiting_for(snapshot: Snapshot, model: ModelView) -> NotYet | None:
+    selected = [one for one in snapshot.devices if one.selected]
+    within = [one.cohort for one in selected if one.cohort is not None and not one.lost]
+    if not within:
+        message = (
+            f"none of the {len(selected)} selected devices is reachable and has told its hardware"
+            if selected
+            else "the selector matches no device"
+        )
+        return NotYet(reason=Reason.NO_DEVICES, message=message)
+    classes = sorted({one.profile_class for one in within})
+    open_ones = [
+        one
+        for one in classes
+        if (archive := model.archive(one)) is None or not archive.state.settled
+    ]
+    if open_ones:
+        return NotYet(
+            reason=Reason.MODEL_NOT_READY,
+            message=f"model revision {model.number} is still being searched for "
+            f"{len(open_ones)} of {len(classes)} profile classes",
+        )
+    return None
+
+
+def _why_none(archive: ClassArchive, *, bad_ones: int) -> str:
+    if archive.state is ArchiveState.FAILED:
+        return f"the search failed: {archive.message}"
+    if bad_ones:
+        return f"no variant meets floor and budget; {bad_ones} are in quarantine"
+    return "no variant meets floor and budget"

@@ -1,0 +1,113 @@
+"""Guard 13: the next wave, or complete; cohorts that are behind catch up first."""
+
+from dataclasses import replace
+
+from shoal.contract.reason import Reason
+from shoal.controller.domain.fleet import CohortId
+from shoal.controller.domain.revisions import Proven, Result, Revision, WaveRecord, WaveState
+from shoal.controller.domain.rollout import RolloutRecord
+from shoal.controller.planning import allocating, transitions, waves
+from shoal.controller.planning.decisions import Decision, Moved, Settled, normal
+from shoal.controller.planning.view import View
+
+
+def decide(view: View) -> Decision:
+    """Always applies: every wave is judged well, or nothing is going on."""
+    current = view.current
+    if current is None or not current.result.open:
+        return Settled(go=allocating.allowed(view))
+    if not view.open and not any(_judged_before(one) for one in view.cohorts):
+        return _nobody(view)
+    behind = [one for one in view.open if one.progress.wave < view.record.wave]
+    if behind:
+        record = _proven(view, current, [one.id for one in behind if one.progress.wave >= 0])
+        for cohort in behind:
+            record = record.with_cohort(
+                replace(
+                    cohort.progress,
+                    wave=cohort.progress.wave + 1,
+                    finished_at=None,
+                    waived=None,
+                )
+            )
+        return Moved(record=record)
+    if view.record.wave + 1 < len(view.strategy.waves) and view.open:
+        return _next_wave(view, current)
+    return _complete(view, current)
+
+
+def _judged_before(cohort: CohortView) -> bool:
+    return bool(cohort.members) and (cohort.progress.done or cohort.progress.reverted)
+
+
+def _nobody(view: View) -> Settled:
+    """No cohort has a device to judge: that is never "100 %"."""
+    if view.members:
+        return Settled(
+            reason=Reason.MODEL_NOT_READY,
+            message="the selected devices have no variant yet; their search goes on",
+        )
+    return Settled(reason=Reason.NO_DEVICES, message="the selector matches no device")
+
+
+def _next_wave(view: View, current: Revision) -> Moved:
+    coming = view.record.wave + 1
+    passed = [one.id for one in view.open if view.record.wave >= 0]
+    record = _proven(view, current, passed)
+    events = []
+    if view.record.wave >= 0 and current.waves[view.record.wave].state is not WaveState.SKIPPED:
+        record = waves.stamped(_with(view, record), WaveState.COMPLETE)
+        done = current.waves[view.record.wave].name
+        events.append(normal(Reason.WAVE_COMPLETE, f"wave {done} is complete"))
+    name = view.strategy.waves[coming].name
+    grows = any(one.size(coming) > len(one.in_wave) for one in view.open)
+    if grows:
+        wave = WaveRecord(name=name, state=WaveState.ACTIVE, started_at=view.now)
+        devices = sum(max(one.size(coming), len(one.in_wave)) for one in view.open)
+        events.append(normal(Reason.WAVE_STARTED, f"wave {name} started: {devices} devices"))
+    else:
+        wave = WaveRecord(
+            name=name, state=WaveState.SKIPPED, started_at=view.now, ended_at=view.now
+        )
+        events.append(normal(Reason.WAVE_SKIPPED, f"wave {name} adds no device: skipped"))
+    record = replace(transitions.with_wave(record, coming, wave), wave=coming)
+    for cohort in view.open:
+        record = record.with_cohort(
+            replace(cohort.progress, wave=coming, finished_at=None, waived=None)
+        )
+    return Moved(record=record, events=tuple(events))
+
+
+def _complete(view: View, current: Revision) -> Moved:
+    record = _proven(view, current, [one.id for one in view.open])
+    if current.waves[view.record.wave].state is not WaveState.SKIPPED:
+        record = waves.stamped(_with(view, record), WaveState.COMPLETE)
+    for cohort in view.open:
+        record = record.with_cohort(replace(cohort.progress, done=True, waived=None))
+    taken_back = [one.content.profile for one in view.cohorts if one.progress.reverted]
+    message = f"taken back: cohort {', '.join(taken_back)}" if taken_back else ""
+    record = record.with_current(
+        result=Result.COMPLETE,
+        reason=Reason.COMPLETE,
+        message=message,
+        ended_at=view.now,
+        completed_at=current.completed_at if current.completed_at is not None else view.now,
+    )
+    event = normal(Reason.COMPLETE, f"revision {current.number} is complete")
+    return Moved(record=replace(record, hold=None, waiting=None), events=(event,))
+
+
+def _proven(view: View, current: Revision, passed: list[CohortId]) -> RolloutRecord:
+    """The record in which the variants of these cohorts are proven; the newest comes last."""
+    added = [
+        Proven(cohort=one.id, variant=one.content.variants[one.progress.step])
+        for one in view.open
+        if one.id in passed
+    ]
+    kept = tuple(one for one in current.proven if one not in added)
+    return view.record.with_current(proven=(*kept, *added))
+
+
+def _with(view: View, record: RolloutRecord) -> View:
+    """The view with another record, its cohorts as they were."""
+    return replace(view, record=record)

@@ -1,0 +1,53 @@
+"""Guard 7: the progress deadline, run from the last progress; paused time does not count."""
+
+from shoal.contract.reason import Reason
+from shoal.controller.domain.outcomes import Outcome
+from shoal.controller.domain.revisions import Result, WaveState
+from shoal.controller.domain.strategy import OnDeadline
+from shoal.controller.planning import transitions, waves
+from shoal.controller.planning.decisions import Decision, Held
+from shoal.controller.planning.view import CohortView, View
+
+
+def decide(view: View) -> Decision | None:
+    """Hold or roll back where devices were due and nothing moved for too long; or only report."""
+    due, current = due_at(view), view.current
+    if due is None or current is None or view.now < due:
+        return None
+    if view.strategy.on_deadline is OnDeadline.REPORT:
+        return None
+    message = expired_message(view)
+    can_return = not view.returning and current.completed_at is None
+    if view.strategy.on_deadline is OnDeadline.HOLD or not can_return:
+        return Held(reason=Reason.PROGRESS_DEADLINE, message=message)
+    why = transitions.Why(
+        result=Result.ROLLED_BACK, reason=Reason.PROGRESS_DEADLINE, message=message
+    )
+    return transitions.give_up(waves.stamped(view, WaveState.FAILED), why, view.now)
+
+
+def due_at(view: View) -> float | None:
+    """When the deadline expires; None while no device is expected to move.
+
+    A soaking device is meant to sit still, so its wave's soak is added: progress at 100, deadline
+    60 s, soak 30 s: 190.
+    """
+    if not view.running:
+        return None
+    expected = [one for one in view.open if one.judging and one.unfinished]
+    if not expected:
+        return None
+    soaks = [view.wave_spec(one).soak_s for one in expected if _soaking(one)]
+    return view.record.progress.at + view.strategy.progress_deadline_s + max(soaks, default=0.0)
+
+
+def expired_message(view: View) -> str:
+    """Who is being waited for."""
+    names = [one.name for cohort in view.open for one in cohort.unfinished]
+    return (
+        f"no progress for {view.strategy.progress_deadline_s:g} s; waiting for {', '.join(names)}"
+    )
+
+
+def _soaking(cohort: CohortView) -> bool:
+    return any(one.outcome is Outcome.SOAKING for one in cohort.unfinished)

@@ -1,0 +1,159 @@
+"""Guard 5: hard stops, failed gates and too many failures, also while paused.
+
+Under eight devices on either side (updated, not yet updated) statistics are out of reach, so one
+failed start or local rollback stops the rollout, and so do two first incidents more than among the
+devices not updated. From eight on it takes more failures than allowed, or g + 2 incidents with none
+on the other side, g = 5 % of the updated rounded up (gates.md section 4).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from shoal.contract.reason import Reason
+from shoal.contract.report import Phase
+from shoal.controller.domain.evidence import Verdict
+from shoal.controller.domain.fleet import CohortId
+from shoal.controller.domain.outcomes import Outcome
+from shoal.controller.domain.revisions import Proven, Result, Revision, WaveState
+from shoal.controller.domain.strategy import Action, Metric, Scope
+from shoal.controller.planning import transitions, waves
+from shoal.controller.planning.decisions import Decision, Held, Moved, warning
+from shoal.controller.planning.view import CohortView, Member, View
+
+SIDE = 8  # devices that a side needs before shares mean anything
+_FAILED_STARTS = frozenset({Reason.LOAD_FAILED, Reason.CRASHED, Reason.BAD_SLOT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What went wrong in one cohort."""
+
+    cohort: CohortView
+    reason: Reason
+    message: str
+
+
+def decide(view: View) -> Decision | None:
+    """Do what onFailure asks where a cohort failed."""
+    current = view.current
+    if current is None or not current.result.open:
+        return None
+    failures = [one for cohort in view.open for one in _failures(view, cohort)]
+    if not failures:
+        return None
+    held = Held(reason=failures[0].reason, message=_sentence(failures))
+    if view.strategy.on_failure is Action.HOLD:
+        return held
+    failed = {one.cohort.id: one.cohort for one in failures}
+    if current.completed_at is not None:
+        # What was complete once is not taken back by itself: only a cohort that joined later is.
+        late = {key for key, one in failed.items() if not _is_proven(current, one)}
+        return _revert(view, failures, late) if late else held
+    others = [one for one in view.cohorts if _stays(one) and one.id not in failed]
+    if view.strategy.scope is Scope.COHORT and others:
+        return _revert(view, failures, set(failed))
+    record = waves.stamped(view, WaveState.FAILED)
+    record = transitions.quarantine(record, tuple(failed), failures[0].reason)
+    why = transitions.Why(
+        result=Result.ROLLED_BACK, reason=failures[0].reason, message=held.message
+    )
+    return transitions.give_up(record, why, view.now)
+
+
+def _failures(view: View, cohort: CohortView) -> list[Failure]:
+    if cohort.progress.returning or cohort.progress.wave < 0:
+        return []
+    return [
+        *_failed_gates(cohort),
+        *_hard_stops(cohort),
+        *_too_many(view, cohort),
+    ]
+
+
+def _failed_gates(cohort: CohortView) -> list[Failure]:
+    found = []
+    for one in cohort.progress.verdicts:
+        if one.verdict is Verdict.FAIL and not one.advisory and not one.waived:
+            hard = one.metric is Metric.RESTARTS
+            reason = Reason.HARD_STOP if hard else Reason.GATE_FAILED
+            found.append(
+                Failure(cohort=cohort, reason=reason, message=f"{one.metric}: {one.message}")
+            )
+    return found
+
+
+def _hard_stops(cohort: CohortView) -> list[Failure]:
+    updated = [one for one in cohort.in_wave if not one.waived]
+    others = [one for one in cohort.members if not one.in_wave]
+    incidents = [one for one in updated if _incident(one)]
+    elsewhere = sum(_incident(one) for one in others)
+    if min(len(updated), len(others)) < SIDE:
+        started = [one for one in cohort.failures if _failed_start(one)]
+        if started:
+            message = f"{_names(started)} failed to run it ({started[0].state.reason})"
+            return [Failure(cohort=cohort, reason=Reason.HARD_STOP, message=message)]
+        too_many = len(incidents) >= elsewhere + 2
+    else:
+        discount = -(-len(updated) // 20)
+        too_many = elsewhere == 0 and len(incidents) >= discount + 2
+    if not too_many:
+        return []
+    message = f"{_names(incidents)} had incidents, against {elsewhere} of those not updated"
+    return [Failure(cohort=cohort, reason=Reason.HARD_STOP, message=message)]
+
+
+def _too_many(view: View, cohort: CohortView) -> list[Failure]:
+    """More failures than allowed; 10 % of a canary of one device is none."""
+    allowed = view.strategy.max_failures.down(len(cohort.in_wave))
+    if len(cohort.failures) <= allowed:
+        return []
+    first = cohort.failures[0].state
+    message = (
+        f"{len(cohort.failures)} of {len(cohort.in_wave)} devices failed, {allowed} allowed: "
+        f"{_names(cohort.failures)} ({first.reason or cohort.failures[0].outcome}: {first.message})"
+    )
+    return [Failure(cohort=cohort, reason=Reason.TOO_MANY_FAILURES, message=message)]
+
+
+def _revert(view: View, failures: list[Failure], which: set[CohortId]) -> Moved:
+    """Take these cohorts alone back; the others go on."""
+    record = transitions.quarantine(view.record, tuple(which), failures[0].reason)
+    events = []
+    for failure in failures:
+        progress = record.cohort(failure.cohort.id)
+        if failure.cohort.id in which and progress is not None and not progress.reverted:
+            record = record.with_cohort(replace(progress, reverted=True, finished_at=None))
+            message = f"{_sentence([failure])}; this cohort alone is taken back"
+            events.append(warning(Reason.COHORT_REVERTED, message))
+    return Moved(record=record, events=tuple(events))
+
+
+def _stays(cohort: CohortView) -> bool:
+    return cohort.feasible and bool(cohort.members) and not cohort.progress.reverted
+
+
+def _is_proven(current: Revision, cohort: CohortView) -> bool:
+    variant = cohort.content.variants[cohort.progress.step]
+    return Proven(cohort=cohort.id, variant=variant) in current.proven
+
+
+def _failed_start(member: Member) -> bool:
+    report = member.device.report
+    local = report is not None and report.phase is Phase.LOCAL_ROLLBACK
+    return member.outcome is Outcome.FAILED and (local or member.state.reason in _FAILED_STARTS)
+
+
+def _incident(member: Member) -> bool:
+    """Whether the device had an incident under what it was told; a crash loop counts once."""
+    report, known = member.device.report, member.known
+    if report is None or known is None or report.generation != known.generation:
+        return False
+    return report.restarts > 0 or report.phase is Phase.LOCAL_ROLLBACK
+
+
+def _sentence(failures: list[Failure]) -> str:
+    return "; ".join(f"cohort {one.cohort.content.profile}: {one.message}" for one in failures)
+
+
+def _names(members: Iterable[Member]) -> str:
+    return ", ".join(one.name for one in members)

@@ -1,0 +1,68 @@
+"""Guard 11: a gate without a verdict prolongs the soak, up to maxSoak; then onInconclusive."""
+
+from dataclasses import dataclass
+
+from shoal.contract.reason import Reason
+from shoal.controller.domain.evidence import GateVerdict, Verdict
+from shoal.controller.domain.revisions import Result, WaveState
+from shoal.controller.domain.strategy import OnInconclusive
+from shoal.controller.planning import allocating, transitions, waves
+from shoal.controller.planning.decisions import Decision, Held, Settled
+from shoal.controller.planning.view import CohortView, View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Open:
+    cohort: CohortView
+    gate: GateVerdict
+    until: float
+    action: OnInconclusive
+
+
+def decide(view: View) -> Decision | None:
+    """Prolong, or do what the gate asks once the longest soak is over; never advance."""
+    current = view.current
+    if current is None or not current.result.open:
+        return None
+    undecided = [one for cohort in view.open for one in _undecided(view, cohort)]
+    if not undecided:
+        return None
+    over = [one for one in undecided if view.now >= one.until]
+    message = "; ".join(
+        f"cohort {one.cohort.content.profile}: {one.gate.metric}: {one.gate.message}"
+        for one in over or undecided
+    )
+    if not over:
+        go = allocating.allowed(view)
+        return Settled(reason=Reason.GATE_INCONCLUSIVE, message=message, go=go)
+    back = [one for one in over if one.action is OnInconclusive.ROLLBACK]
+    if not back or current.completed_at is not None:
+        return Held(reason=Reason.GATE_INCONCLUSIVE, message=message)
+    why = transitions.Why(
+        result=Result.ROLLED_BACK, reason=Reason.GATE_INCONCLUSIVE, message=message
+    )
+    record = waves.stamped(view, WaveState.FAILED)
+    record = transitions.quarantine(record, [one.cohort.id for one in back], why.reason)
+    return transitions.give_up(record, why, view.now)
+
+
+def soaked_until(view: View, cohort: CohortView) -> float | None:
+    """When the longest soak of the cohort's wave ends; None while its devices are not finished.
+
+    Devices confirm after `soak`, so `maxSoak - soak` is left: finished at 100, soak 30 s, maxSoak
+    300 s: 370.
+    """
+    spec, finished = view.wave_spec(cohort), cohort.progress.finished_at
+    return None if finished is None else finished + spec.max_soak_s - spec.soak_s
+
+
+def _undecided(view: View, cohort: CohortView) -> list[_Open]:
+    until = soaked_until(view, cohort)
+    if until is None or not cohort.judging or cohort.progress.returning:
+        return []
+    actions = {one.metric: one.on_inconclusive for one in view.strategy.gates if one.decides}
+    return [
+        _Open(cohort=cohort, gate=one, until=until, action=actions[one.metric])
+        for one in cohort.progress.verdicts
+        if one.verdict is Verdict.INCONCLUSIVE and one.metric in actions
+    ]

@@ -1,0 +1,37 @@
+"""Guard 2: what cannot run is held: a conflict, a missing model, nothing to start from.
+
+An impossible budget is refused at admission; one that no variant meets is found by thresholds.
+"""
+
+from dataclasses import replace
+
+from shoal.contract.reason import Reason
+from shoal.controller.planning import freezing
+from shoal.controller.planning.decisions import Decision, Held, Settled
+from shoal.controller.planning.view import View
+
+
+def decide(view: View) -> Decision | None:
+    """Hold or wait where there is no way to go on, or nothing to start with yet."""
+    snapshot = view.snapshot
+    if snapshot.conflict is not None:
+        other = snapshot.conflict
+        return Held(
+            reason=Reason.CONFLICT,
+            message=f"{snapshot.deployment} and {other.deployment} both deploy {snapshot.model}; "
+            f"{other.deployment} is older and keeps {', '.join(other.devices)}",
+        )
+    if not snapshot.models and (view.current is None or view.running):
+        return Held(reason=Reason.MODEL_NOT_READY, message=f"model {snapshot.model} does not exist")
+    if view.current is not None:
+        return None
+    model = snapshot.newest_ready
+    if model is None:
+        wanted = (
+            snapshot.model if snapshot.pinned is None else f"{snapshot.model}@{snapshot.pinned}"
+        )
+        return Settled(reason=Reason.MODEL_NOT_READY, message=f"{wanted} is not ready yet")
+    content = freezing.content_of(replace(snapshot, record=view.record), model)
+    if isinstance(content, freezing.NotYet):
+        return Settled(reason=content.reason, message=content.message)
+    return None

@@ -1,0 +1,204 @@
+"""Fold what devices said into the record, before any guard decides.
+
+Everything here is level-triggered and idempotent: the same snapshot folded twice is the same
+record. Stamps of time are set only where something changed.
+"""
+
+from dataclasses import replace
+
+from shoal.contract.reason import Reason
+from shoal.controller.domain.fleet import DeviceView
+from shoal.controller.domain.outcomes import Outcome
+from shoal.controller.domain.plan import PlanEvent
+from shoal.controller.domain.revisions import Result, WaveState
+from shoal.controller.domain.rollout import (
+    CohortProgress,
+    DeviceRecord,
+    Progress,
+    RolloutRecord,
+)
+from shoal.controller.domain.snapshot import Snapshot
+from shoal.controller.planning import freezing, gates, standing, transitions
+from shoal.controller.planning.decisions import Moved, normal, warning
+from shoal.controller.planning.view import View, look
+
+# How far each outcome is: progress is measured by them, and by nothing else.
+_DISTANCE = {
+    Outcome.FETCHING: 1,
+    Outcome.PREFLIGHT: 2,
+    Outcome.SOAKING: 3,
+    Outcome.CONFIRMED: 4,
+}
+
+
+def observe(snapshot: Snapshot, record: RolloutRecord) -> Moved:
+    """The record with everything that devices showed since, and what of it is news."""
+    events: tuple[PlanEvent, ...] = ()
+    for fold in (_devices, _late_cohorts, _confirmations, _reopened, _falls, _evidence, _marks):
+        moved = fold(look(snapshot, record))
+        record, events = moved.record, (*events, *moved.events)
+    return Moved(record=record, events=events)
+
+
+def _devices(view: View) -> Moved:
+    """Forget deleted devices; note who was lost and who came back, whose time then starts anew."""
+    seen = {one.name: one for one in view.snapshot.devices}
+
+    def note(known: DeviceRecord, device: DeviceView) -> DeviceRecord:
+        home = device.cohort.id if device.cohort else None
+        if known.regroup and known.told is not None and known.told.cohort == home:
+            known = replace(known, regroup=False)
+        if known.lost and not device.lost:
+            return replace(known, lost=False, since=view.now)
+        return replace(known, lost=device.lost)
+
+    devices = tuple(
+        note(one, seen[one.device]) for one in view.record.devices if one.device in seen
+    )
+    return Moved(record=replace(view.record, devices=devices))
+
+
+def _late_cohorts(view: View) -> Moved:
+    """Add the cohorts that have devices now and an archive, but no place in the content yet."""
+    current = view.current
+    if current is None or current.result not in {Result.ACTIVE, Result.HELD, Result.COMPLETE}:
+        return Moved(record=view.record)
+    model = view.snapshot.model_view(current.content.model_revision)
+    record, events = view.record, []
+    for key in freezing.keys(view.snapshot):
+        archive = model.archive(key.profile_class) if model else None
+        if model is None or archive is None or not archive.state.settled:
+            continue
+        if current.content.of(key.id) is not None or not any(
+            one.device.cohort == key for one in view.loose
+        ):
+            continue
+        added = freezing.choose(key, archive, model, record.quarantine)
+        cohorts = (*current.content.cohorts, added)
+        current = replace(current, content=replace(current.content, cohorts=cohorts))
+        share = sum(bool(one.variants) for one in cohorts)
+        progress = CohortProgress(cohort=key.id, alpha_share=max(share, 1))
+        record = record.with_revision(current).with_cohort(progress)
+        message = f"cohort {key.profile} joined revision {current.number} with a canary of its own"
+        events.append(normal(Reason.STARTED, message))
+    return Moved(record=record, events=tuple(events))
+
+
+def _confirmations(view: View) -> Moved:
+    """Latch who is observed running what it was told; another digest revokes it."""
+    members = {one.name: one.device for one in view.members}
+
+    def latch(known: DeviceRecord) -> DeviceRecord:
+        device = members.get(known.device)
+        if device is None or known.told is None:
+            return known
+        seen = standing.confirmed(device, known, known.told)
+        if known.confirmed and not seen:
+            return replace(known, confirmed=False, since=view.now)
+        return replace(known, confirmed=seen)
+
+    return Moved(record=view.record.map_devices(latch))
+
+
+def _reopened(view: View) -> Moved:
+    """Reopen the last wave of a finished cohort of which a confirmed device runs something else.
+
+    A device that joined after completion and has not confirmed yet reopens nothing; it is a debt.
+    """
+    record, current = view.record, view.current
+    if current is None or current.result.tombstone:
+        return Moved(record=record)
+    before = {one.device for one in view.snapshot.record.devices if one.confirmed}
+    events = []
+    for cohort in view.cohorts:
+        revoked = [
+            one.name
+            for one in cohort.members
+            if one.name in before
+            and one.known is not None
+            and not one.known.confirmed
+            and one.in_wave
+            and not one.device.lost
+        ]
+        if cohort.progress.done and revoked:
+            record = record.with_cohort(replace(cohort.progress, done=False, finished_at=None))
+            message = f"{', '.join(revoked)} no longer runs what was confirmed"
+            events.append(warning(Reason.REOPENED, message))
+    if current.result is Result.COMPLETE and look(view.snapshot, record).open:
+        last = len(current.waves) - 1
+        record = record.with_current(result=Result.ACTIVE, reason="", message="", ended_at=None)
+        wave = replace(current.waves[last], state=WaveState.ACTIVE, ended_at=None)
+        record = transitions.with_wave(record, last, wave)
+    return Moved(record=record, events=tuple(events))
+
+
+def _falls(view: View) -> Moved:
+    """Let a cohort fall to its next digest when a device refuses the one it has.
+
+    It starts again at its canary, and the wave does not fail by it. Content that was complete does
+    not fall: a refusal of it is a failure of that device.
+    """
+    record, events = view.record, []
+    for cohort in view.open:
+        left = cohort.progress.step + 1 < len(cohort.content.variants)
+        refused = [one for one in cohort.judged if one.outcome is Outcome.REFUSED]
+        if not refused or not left or cohort.progress.returning:
+            continue
+        fallen = replace(
+            cohort.progress,
+            step=cohort.progress.step + 1,
+            wave=0,
+            finished_at=None,
+            waived=None,
+            ballots=(),
+            verdicts=(),
+        )
+        record = record.with_cohort(fallen)
+        first = refused[0]
+        events.append(
+            warning(
+                Reason.VARIANT_FELL,
+                f"{first.name} refused the variant of cohort {cohort.content.profile}"
+                f" ({first.state.reason}: {first.state.message}); the next starts at the canary",
+            )
+        )
+    return Moved(record=record, events=tuple(events))
+
+
+def _evidence(view: View) -> Moved:
+    """Collect golden answers, judge the gates, and stamp the end of each cohort's work."""
+    record = view.record
+    for cohort in view.cohorts:
+        progress = cohort.progress
+        if cohort.open and not progress.returning:
+            progress = gates.collect(view, cohort)
+            cohort = replace(cohort, progress=progress)  # noqa: PLW2901 - judged with the new ballots
+        finished = cohort.open and progress.wave >= 0 and not cohort.unfinished
+        if not finished:
+            stamp = progress.finished_at if progress.done else None
+        else:
+            stamp = progress.finished_at if progress.finished_at is not None else view.now
+        progress = replace(progress, finished_at=stamp)
+        if cohort.open and not progress.returning:
+            cohort = replace(cohort, progress=progress)  # noqa: PLW2901 - and with the new stamp
+            progress = replace(progress, verdicts=gates.judge(view, cohort))
+        record = record.with_cohort(progress)
+    return Moved(record=record)
+
+
+def _marks(view: View) -> Moved:
+    """Move the progress mark where the rollout got further than ever."""
+    current = view.current
+    if current is None:
+        return Moved(record=view.record)
+    told = [one.outcome for one in view.members if one.in_wave]
+    mark = (
+        current.number,
+        sum(one.progress.step for one in view.cohorts),
+        sum(one.progress.wave + 1 for one in view.cohorts),
+        told.count(Outcome.CONFIRMED),
+        sum(_DISTANCE.get(one, 0) for one in told),
+    )
+    if mark <= view.record.progress.mark:
+        return Moved(record=view.record)
+    return Moved(record=replace(view.record, progress=Progress(mark=mark, at=view.now)))

@@ -1,0 +1,127 @@
+"""What each device should be told, and whether what it was told may stand.
+
+A device follows the current revision once its wave came; before that it rests on what it was told
+earlier, as long as that was proven. What was never proven and is no longer wanted is taken back:
+to the newest complete content, or, where there is none, from devices that do not run it yet.
+"""
+
+from dataclasses import dataclass
+
+from shoal.contract.digest import Digest
+from shoal.controller.domain.fleet import CohortId
+from shoal.controller.domain.revisions import CohortContent, Proven, Revision
+from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, RolloutRecord, Target
+from shoal.controller.domain.strategy import Metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """A revision to return to, and for each cohort the step of its list that was proven there."""
+
+    revision: Revision
+    steps: tuple[tuple[CohortId, int], ...]
+
+    def step(self, cohort: CohortId) -> int:
+        """The place in the cohort's list that was proven."""
+        return dict(self.steps).get(cohort, 0)
+
+
+def follows(record: RolloutRecord, progress: CohortProgress, known: DeviceRecord | None) -> bool:
+    """Whether the device was told exactly what its cohort gets from the current revision."""
+    current = record.current
+    if known is None or known.told is None or current is None or current.result.tombstone:
+        return False
+    if progress.reverted or known.told.revision != current.number:
+        return False
+    if known.told.cohort != progress.cohort:
+        return False
+    return known.told.variant == variant_of(current.content.of(progress.cohort), progress)
+
+
+def variant_of(content: CohortContent | None, progress: CohortProgress) -> Digest | None:
+    """The digest that a cohort gets now, None where nothing is feasible."""
+    return content.variants[progress.step] if content and content.variants else None
+
+
+def stale(record: RolloutRecord, told: Target) -> bool:
+    """Whether what was told was never proven and is not wanted any more.
+
+    Content of a revision that is no longer kept is old enough to have been complete.
+    """
+    revision = record.revision(told.revision)
+    if revision is None:
+        return False
+    progress = record.cohort(told.cohort)
+    wanted = (
+        record.current is not None
+        and told.revision == record.current.number
+        and not revision.result.tombstone
+        and progress is not None
+        and not progress.reverted
+        and told.variant == variant_of(revision.content.of(told.cohort), progress)
+    )
+    return not wanted and not proven(revision, told)
+
+
+def proven(revision: Revision, told: Target) -> bool:
+    """Whether the variant passed its cohort's canary there; never so under a tombstone."""
+    one = Proven(cohort=told.cohort, variant=told.variant)
+    return not revision.result.tombstone and one in revision.proven
+
+
+def return_from(record: RolloutRecord, revision: Revision) -> Return | None:
+    """Where a rollback from `revision` goes, None where there is nothing to return to.
+
+    The newest earlier revision that was complete, is not quarantined, and differs from it. A return
+    that was complete is named by its source, as that is where its content is from.
+    """
+    for one in sorted(record.revisions, key=lambda one: -one.number):
+        earlier = one.number < revision.number and one.completed_at is not None
+        differs = one.content.sameness != revision.content.sameness
+        if earlier and differs and not quarantined(record, one):
+            return as_return(record, one)
+    return None
+
+
+def as_return(record: RolloutRecord, revision: Revision) -> Return:
+    """The return to this revision, or to the one that it returned to itself."""
+    if revision.origin.returns and revision.source is not None:
+        revision = record.revision(revision.source) or revision
+    steps = []
+    for content in revision.content.cohorts:
+        last = [one.variant for one in revision.proven if one.cohort == content.cohort][-1:]
+        steps.append((content.cohort, content.variants.index(last[0]) if last else 0))
+    return Return(revision=revision, steps=tuple(steps))
+
+
+def resting_progress(cohort: CohortId, to: Return) -> CohortProgress:
+    """The progress of a cohort that lies on returned content: proven, past every wave."""
+    last = len(to.revision.content.strategy.waves) - 1
+    return CohortProgress(cohort=cohort, step=to.step(cohort), wave=last, returning=True)
+
+
+def quarantined(record: RolloutRecord, revision: Revision) -> bool:
+    """Whether a variant that the revision proved has failed in its cohort since."""
+    bad = {(one.cohort, one.digest) for one in record.quarantine}
+    return any((one.cohort, one.variant) in bad for one in revision.proven)
+
+
+def target(revision: Revision, cohort: CohortContent, progress: CohortProgress) -> Target:
+    """What the cohort's devices are to run under this revision.
+
+    Returns skip the soak and the comparison with the active variant: their content was complete.
+    """
+    strategy = revision.content.strategy
+    ratios = [one.limit for one in strategy.gates if one.metric is Metric.LATENCY_P95]
+    wave = strategy.waves[max(progress.wave, 0)]
+    return Target(
+        revision=revision.number,
+        model=revision.content.model,
+        model_revision=revision.content.model_revision,
+        cohort=cohort.cohort,
+        profile_class=cohort.profile_class,
+        budget=cohort.budget,
+        variant=cohort.variants[progress.step],
+        soak_s=0.0 if progress.returning else wave.soak_s,
+        max_latency_ratio=None if progress.returning or not ratios else ratios[0],
+    )

@@ -1,0 +1,121 @@
+"""From what is allowed to what is told: assignments, withdrawals, and what must be taken back.
+
+The record is the truth of what was told. A device's generation grows with each telling, and beyond
+whatever the device claims to have accepted, so that it is never taken for a late copy (invariant
+I4).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from shoal.controller.domain.fleet import DeviceView
+from shoal.controller.domain.plan import Tell
+from shoal.controller.domain.rollout import DeviceRecord, RolloutRecord, Target
+from shoal.controller.planning import allocating, targets
+from shoal.controller.planning.view import CohortView, Member, View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The record after telling, and what changed for whom."""
+
+    record: RolloutRecord
+    tells: tuple[Tell, ...]
+    withdrawals: tuple[str, ...]
+
+
+def tell(view: View, go: Collection[str]) -> Told:
+    """Tell the devices in `go` the current revision, and take back what may not stand."""
+    members = {one.name: (cohort, one) for cohort in view.cohorts for one in cohort.members}
+    loose = {one.name: one for one in view.loose}
+    record, tells, withdrawals = view.record, [], []
+    records = {one.device: one for one in record.devices}
+    for device in view.snapshot.devices:
+        known = records.get(device.name)
+        if view.snapshot.deleted or not device.selected:
+            wanted = None
+        elif device.name in members:
+            cohort, member = members[device.name]
+            wanted = _wanted(view, cohort, member, go=device.name in go)
+        else:
+            wanted = _resting(view, loose[device.name])
+        again = known is not None and known.again and device.name in go
+        changed = _changed(view.now, device, known, wanted, again=again)
+        if changed is None:
+            continue
+        records[device.name] = changed
+        if changed.told is None:
+            withdrawals.append(device.name)
+        else:
+            tells.append(_as_tell(changed, changed.told))
+    devices = tuple(records[name] for name in sorted(records))
+    record = replace(record, devices=devices)
+    return Told(record=record, tells=tuple(tells), withdrawals=tuple(withdrawals))
+
+
+def desired(record: RolloutRecord) -> tuple[Tell, ...]:
+    """Everything that is told now."""
+    return tuple(_as_tell(one, one.told) for one in record.devices if one.told is not None)
+
+
+def _wanted(view: View, cohort: CohortView, member: Member, *, go: bool) -> Target | None:
+    current = view.current
+    if go and current is not None:
+        return targets.target(current, cohort.content, cohort.progress)
+    told = member.known.told if member.known else None
+    if told is None or not targets.stale(view.record, told):
+        return told
+    # A return leads to content for every device; those that cost nothing need not wait for it.
+    free = member.device.lost or allocating.unavailable(member)
+    if cohort.progress.returning and member.in_wave and current is not None:
+        return targets.target(current, cohort.content, cohort.progress) if free else told
+    return _resting(view, member)
+
+
+def _resting(view: View, member: Member) -> Target | None:
+    """What a device outside the wave keeps: what it was told, unless that may not stand.
+
+    Then it goes back to the newest complete content of its cohort; where there is none it keeps
+    what it runs already, and what it does not run yet is withdrawn.
+    """
+    told = member.known.told if member.known else None
+    if told is None or not targets.stale(view.record, told):
+        return told
+    current = view.current
+    to = targets.return_from(view.record, current) if current else None
+    content = to.revision.content.of(told.cohort) if to else None
+    if to is not None and content is not None and content.variants:
+        progress = targets.resting_progress(told.cohort, to)
+        return targets.target(to.revision, content, progress)
+    report = member.device.report
+    runs = report is not None and report.running == told.variant
+    return told if runs else None
+
+
+def _changed(
+    now: float,
+    device: DeviceView,
+    known: DeviceRecord | None,
+    wanted: Target | None,
+    *,
+    again: bool,
+) -> DeviceRecord | None:
+    """The device's record where it must be told something new, None where nothing changes."""
+    before = known.told if known else None
+    claimed = device.report.generation if device.report else 0
+    numbered = known.generation if known else 0
+    if wanted is None:
+        return replace(known, told=None, confirmed=False) if known and before else None
+    if wanted == before and not again and claimed <= numbered:
+        return None
+    return DeviceRecord(
+        device=device.name,
+        generation=max(numbered, claimed) + 1,
+        told=wanted,
+        since=now,
+        lost=device.lost,
+    )
+
+
+def _as_tell(known: DeviceRecord, target: Target) -> Tell:
+    return Tell(device=known.device, generation=known.generation, target=target)

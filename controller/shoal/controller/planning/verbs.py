@@ -1,0 +1,270 @@
+"""What operators ask of a rollout: pure changes of its record, refused with a next step.
+
+Pause, resume, promote and retry change the record at once. Abort and undo leave an intent that the
+next pass carries out in the order of the guards, since it needs the fleet. All of them go through
+the same compare-and-swap as the planner's own record.
+"""
+
+from dataclasses import dataclass, replace
+
+from shoal.contract.problem import ConflictError, NotFoundError, Problem
+from shoal.contract.reason import Reason
+from shoal.controller.domain.evidence import Verdict
+from shoal.controller.domain.revisions import Origin, Result, Revision
+from shoal.controller.domain.rollout import (
+    CohortProgress,
+    DeviceRecord,
+    Intent,
+    RolloutRecord,
+    Verb,
+)
+from shoal.controller.planning import targets, transitions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One verb with its options; `to_revision` is for undo, `follow` for resume."""
+
+    verb: Verb
+    to_revision: int | None = None
+    follow: bool = False
+
+
+def apply(record: RolloutRecord, request: Request, now: float) -> RolloutRecord:
+    """The record after the verb.
+
+    Raises:
+        ConflictError: the rollout is not in a state in which this can be done.
+        NotFoundError: the revision asked for does not exist.
+    """
+    match request.verb:
+        case Verb.PAUSE:
+            return pause(record, now)
+        case Verb.RESUME:
+            return resume(record, now, follow=request.follow)
+        case Verb.ABORT:
+            return abort(record, now)
+        case Verb.PROMOTE:
+            return promote(record, now)
+        case Verb.RETRY:
+            return retry(record, now)
+        case Verb.UNDO:
+            return undo(record, now, to_revision=request.to_revision)
+
+
+def pause(record: RolloutRecord, now: float) -> RolloutRecord:
+    """Let running devices finish and start nothing new; pausing twice changes nothing."""
+    return record if record.paused_at is not None else replace(record, paused_at=now)
+
+
+def resume(record: RolloutRecord, now: float, *, follow: bool) -> RolloutRecord:
+    """Go on; the time in between does not count against the progress deadline.
+
+    With `follow`, a deployment that was undone or rolled back follows its model again, newest
+    revision included.
+    """
+    if record.paused_at is not None:
+        away = now - max(record.paused_at, record.progress.at)
+        progress = replace(record.progress, at=record.progress.at + max(away, 0.0))
+        record = replace(record, paused_at=None, progress=progress)
+    if follow and record.suspended and record.current is not None:
+        taken = replace(record.taken, model_revision=_followed_from(record))
+        record = replace(record, suspended="", taken=taken)
+    return record
+
+
+def abort(record: RolloutRecord, now: float) -> RolloutRecord:
+    """Give the current revision up for ever and return its devices.
+
+    Raises:
+        ConflictError: nothing is going on, or it is already a rollback.
+    """
+    current = _going_on(record, "abort", "shoal rollout undo takes a finished revision back")
+    if current.origin is Origin.ROLLBACK:
+        raise _conflict(
+            Reason.NOT_IN_PROGRESS,
+            f"revision {current.number} is itself a rollback and cannot be aborted",
+            "wait for it, or shoal rollout undo --to-revision N",
+        )
+    return replace(record, intent=Intent(verb=Verb.ABORT, to_revision=None, asked_at=now))
+
+
+def promote(record: RolloutRecord, now: float) -> RolloutRecord:
+    """Approve the next wave, or go on from a wave that holds or has not finished.
+
+    What failed so far is waived: it stays in the history and no longer counts.
+
+    Raises:
+        ConflictError: nothing is going on.
+    """
+    current = _going_on(record, "promote", "shoal rollout retry starts a failed revision again")
+    if current.origin.returns:
+        raise _conflict(
+            Reason.NOT_IN_PROGRESS,
+            f"revision {current.number} returns to earlier content and has no waves to promote",
+            "wait for it, or shoal rollout retry",
+        )
+    record = replace(
+        record, approved_wave=record.wave + 1, progress=replace(record.progress, at=now)
+    )
+    if record.waiting is not None and record.waiting.reason == Reason.APPROVAL_MISSING:
+        return record
+    cohorts = tuple(replace(_waived(one), waived=one.wave) for one in record.cohorts)
+    record = replace(record, cohorts=cohorts, hold=None)
+    return record.map_devices(lambda one: replace(one, waived=not one.confirmed or one.waived))
+
+
+def retry(record: RolloutRecord, now: float) -> RolloutRecord:
+    """Try again by hand what failed: devices of the current revision, or the revision given up.
+
+    Lifts the quarantine of the variants concerned.
+
+    Raises:
+        ConflictError: nothing has failed.
+    """
+    current = record.current
+    if current is None:
+        raise _conflict(
+            Reason.NOT_IN_PROGRESS, "nothing was rolled out yet", "wait for the first revision"
+        )
+    given_up = _given_up(record)
+    if given_up is not None:
+        record = _lift(record, given_up)
+        moved = transitions.start(record, given_up.content, given_up.origin, given_up.number, now)
+        taken = replace(record.taken, model_revision=given_up.content.model_revision)
+        return replace(moved.record, suspended="", taken=taken, intent=None)
+    return _try_again(_lift(record, current), current, now)
+
+
+def undo(record: RolloutRecord, now: float, *, to_revision: int | None) -> RolloutRecord:
+    """Return to the newest earlier complete content that differs, or to that of `to_revision`.
+
+    Raises:
+        ConflictError: there is nothing to return to.
+        NotFoundError: no such revision.
+    """
+    undo_target(record, to_revision)
+    intent = Intent(verb=Verb.UNDO, to_revision=to_revision, asked_at=now)
+    return replace(record, intent=intent)
+
+
+def undo_target(record: RolloutRecord, to_revision: int | None) -> targets.Return:
+    """Where an undo goes.
+
+    Raises:
+        ConflictError: there is nothing to return to.
+        NotFoundError: no such revision.
+    """
+    current = record.current
+    if current is None:
+        raise _nothing("nothing was rolled out yet")
+    if to_revision is None:
+        found = targets.return_from(record, current)
+        if found is None:
+            raise _nothing(f"no revision before {current.number} was complete with other content")
+        return found
+    revision = record.revision(to_revision)
+    if revision is None:
+        raise NotFoundError(
+            Problem(
+                reason=Reason.NOT_FOUND,
+                message=f"{record.deployment} has no revision {to_revision}",
+                hint=_history(record),
+            )
+        )
+    if revision.completed_at is None:
+        raise _nothing(f"revision {to_revision} was never complete ({revision.result})")
+    if targets.quarantined(record, revision):
+        raise _nothing(f"a variant of revision {to_revision} is in quarantine")
+    if revision.content.sameness == current.content.sameness and not current.result.tombstone:
+        raise _nothing(f"revision {to_revision} has the content that is current")
+    return targets.as_return(record, revision)
+
+
+def _going_on(record: RolloutRecord, verb: str, hint: str) -> Revision:
+    current = record.current
+    if current is None or not current.result.open:
+        state = f"revision {current.number} is {current.result}" if current else "it has none yet"
+        raise _conflict(Reason.NOT_IN_PROGRESS, f"no rollout is going on to {verb}: {state}", hint)
+    return current
+
+
+def _given_up(record: RolloutRecord) -> Revision | None:
+    """The revision that a rollback led away from, once the rollback is over."""
+    current = record.current
+    if current is None or current.result.open:
+        return None
+    if current.result.tombstone:
+        return current
+    if current.origin is not Origin.ROLLBACK:
+        return None
+    before = [one for one in record.revisions if one.number < current.number]
+    return before[-1] if before and before[-1].result.tombstone else None
+
+
+def _try_again(record: RolloutRecord, current: Revision, now: float) -> RolloutRecord:
+    """Tell the devices that did not confirm anew; a cohort that was taken back starts again."""
+
+    def anew(one: DeviceRecord) -> DeviceRecord:
+        again = one.told is not None and one.told.revision == current.number and not one.confirmed
+        return replace(one, again=again, regroup=True, waived=one.waived and not again)
+
+    cohorts = tuple(
+        replace(
+            _fresh(one),
+            reverted=False,
+            wave=-1 if one.reverted else one.wave,
+            finished_at=None,
+            waived=None,
+        )
+        for one in record.cohorts
+    )
+    record = replace(
+        record,
+        cohorts=cohorts,
+        hold=None,
+        progress=replace(record.progress, at=now),
+    ).map_devices(anew)
+    if current.result is Result.HELD:
+        record = record.with_current(result=Result.ACTIVE)
+    return record
+
+
+def _fresh(progress: CohortProgress) -> CohortProgress:
+    """Without failed verdicts and the answers that led to them."""
+    failed = any(one.verdict is Verdict.FAIL for one in progress.verdicts)
+    return replace(progress, verdicts=(), ballots=()) if failed else progress
+
+
+def _waived(progress: CohortProgress) -> CohortProgress:
+    verdicts = tuple(
+        replace(one, waived=True) if one.verdict is Verdict.FAIL else one
+        for one in progress.verdicts
+    )
+    return replace(progress, verdicts=verdicts)
+
+
+def _lift(record: RolloutRecord, revision: Revision) -> RolloutRecord:
+    """Without the quarantine of this revision's variants."""
+    chosen = {(one.cohort, digest) for one in revision.content.cohorts for digest in one.variants}
+    kept = tuple(one for one in record.quarantine if (one.cohort, one.digest) not in chosen)
+    return replace(record, quarantine=kept)
+
+
+def _followed_from(record: RolloutRecord) -> int:
+    return record.current.content.model_revision if record.current else 0
+
+
+def _history(record: RolloutRecord) -> str:
+    complete = [str(one.number) for one in record.revisions if one.completed_at is not None]
+    return f"revisions that were complete: {', '.join(complete) or 'none'}"
+
+
+def _nothing(message: str) -> ConflictError:
+    return _conflict(
+        Reason.NOTHING_TO_RETURN_TO, message, "shoal rollout history shows what was complete"
+    )
+
+
+def _conflict(reason: Reason, message: str, hint: str) -> ConflictError:
+    return ConflictError(Problem(reason=reason, message=message, hint=hint))

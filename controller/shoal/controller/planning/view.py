@@ -1,0 +1,265 @@
+"""The snapshot sorted for decisions: cohorts with their members in wave order, and outcomes.
+
+Built anew whenever the record changes, so that no guard sees what another has outdated. Sets are
+disjoint: a selected device is a member of exactly one cohort of the current revision, or loose.
+"""
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+
+from shoal.controller.domain.fleet import CohortId, DeviceView
+from shoal.controller.domain.outcomes import Outcome
+from shoal.controller.domain.revisions import CohortContent, Content, Revision
+from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, RolloutRecord
+from shoal.controller.domain.snapshot import Snapshot
+from shoal.controller.domain.strategy import Strategy, WaveSpec
+from shoal.controller.planning import standing, targets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One selected device: what is seen of it, what is remembered, and its outcome."""
+
+    device: DeviceView
+    known: DeviceRecord | None
+    in_wave: bool
+    state: standing.Standing
+
+    @property
+    def name(self) -> str:
+        """The device's name."""
+        return self.device.name
+
+    @property
+    def outcome(self) -> Outcome:
+        """Where it stands with the current revision."""
+        return self.state.outcome
+
+    @property
+    def waived(self) -> bool:
+        """Whether a promote took its failure out of the counts."""
+        return self.known is not None and self.known.waived
+
+    @property
+    def judged(self) -> bool:
+        """Whether thresholds count it: it finished, or it could (design: section 6 point 4)."""
+        if self.outcome is Outcome.CONFIRMED:
+            return True
+        return not self.waived and (self.outcome.finished or not self.device.lost)
+
+
+@dataclass(frozen=True)
+class CohortView:
+    """One cohort of the current revision; `members` stand in wave order, the told ones first."""
+
+    content: CohortContent
+    progress: CohortProgress
+    members: tuple[Member, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def id(self) -> CohortId:
+        """The cohort's id."""
+        return self.content.cohort
+
+    @property
+    def feasible(self) -> bool:
+        """Whether there is a variant for it."""
+        return bool(self.content.variants)
+
+    @property
+    def open(self) -> bool:
+        """Whether it still has a way to go.
+
+        It has devices and a variant, and is neither done nor taken back.
+        """
+        return (
+            self.feasible
+            and bool(self.members)
+            and not self.progress.done
+            and not self.progress.reverted
+        )
+
+    @cached_property
+    def in_wave(self) -> tuple[Member, ...]:
+        """The devices of its wave, cumulative."""
+        return tuple(one for one in self.members if one.in_wave)
+
+    @property
+    def judging(self) -> bool:
+        """Whether its wave's verdict counts: it is open, in a wave, and no promote skips it."""
+        at = self.progress.wave
+        return self.open and at >= 0 and self.progress.waived != at
+
+    @cached_property
+    def judged(self) -> tuple[Member, ...]:
+        """The devices of its wave that thresholds run over."""
+        return tuple(one for one in self.in_wave if one.judged)
+
+    @cached_property
+    def unfinished(self) -> tuple[Member, ...]:
+        """The judged devices from which more is expected."""
+        return tuple(one for one in self.judged if not one.outcome.finished)
+
+    @cached_property
+    def failures(self) -> tuple[Member, ...]:
+        """The judged devices that failed, timed out, or refused with nothing left to fall to."""
+        return tuple(one for one in self.judged if one.outcome.failure)
+
+    def size(self, wave: int) -> int:
+        """How many of its devices may be told in this wave; none before the first."""
+        return self.sizes[wave] if wave >= 0 else 0
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything the guards look at."""
+
+    snapshot: Snapshot
+    record: RolloutRecord
+    cohorts: tuple[CohortView, ...]
+    loose: tuple[Member, ...]
+
+    @property
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self.snapshot.now
+
+    @property
+    def current(self) -> Revision | None:
+        """The newest revision."""
+        return self.record.current
+
+    @property
+    def strategy(self) -> Strategy:
+        """The strategy frozen with the current revision, or the spec's before the first."""
+        return self.current.content.strategy if self.current else self.snapshot.strategy
+
+    @property
+    def running(self) -> bool:
+        """Whether a rollout is going on."""
+        return self.current is not None and self.current.result.open
+
+    @property
+    def returning(self) -> bool:
+        """Whether the current revision brings back content that was complete before."""
+        return self.current is not None and self.current.origin.returns
+
+    @cached_property
+    def open(self) -> tuple[CohortView, ...]:
+        """The cohorts that still have a way to go."""
+        return tuple(one for one in self.cohorts if one.open)
+
+    @cached_property
+    def members(self) -> tuple[Member, ...]:
+        """Every selected device."""
+        return tuple(one for cohort in self.cohorts for one in cohort.members) + self.loose
+
+    def wave_spec(self, cohort: CohortView) -> WaveSpec:
+        """The wave that a cohort is in."""
+        return self.strategy.waves[max(cohort.progress.wave, 0)]
+
+
+def look(snapshot: Snapshot, record: RolloutRecord) -> View:
+    """Sort what the snapshot holds under `record`."""
+    current = record.current
+    known = {one.device: one for one in record.devices}
+    selected = [one for one in snapshot.devices if one.selected]
+    if current is None:
+        loose = tuple(_loose(one, known.get(one.name)) for one in selected)
+        return View(snapshot=snapshot, record=record, cohorts=(), loose=loose)
+    groups: dict[CohortId | None, list[DeviceView]] = defaultdict(list)
+    for device in selected:
+        home = cohort_of(device, known.get(device.name), current)
+        groups[home if home and current.content.of(home) else None].append(device)
+    cohorts = tuple(
+        _cohort(snapshot, record, content, groups[content.cohort])
+        for content in current.content.cohorts
+    )
+    loose = tuple(_loose(one, known.get(one.name)) for one in groups[None])
+    return View(snapshot=snapshot, record=record, cohorts=cohorts, loose=loose)
+
+
+def cohort_of(device: DeviceView, known: DeviceRecord | None, current: Revision) -> CohortId | None:
+    """A device told the current revision keeps its cohort there; others are where they fit now.
+
+    A device whose class changed keeps its variant until the next revision or a retry (design:
+    section 3).
+    """
+    if known and known.told and known.told.revision == current.number and not known.regroup:
+        return known.told.cohort
+    return device.cohort.id if device.cohort else None
+
+
+def _loose(device: DeviceView, known: DeviceRecord | None) -> Member:
+    return Member(
+        device=device, known=known, in_wave=False, state=standing.untold(lost=device.lost)
+    )
+
+
+def _cohort(
+    snapshot: Snapshot,
+    record: RolloutRecord,
+    content: CohortContent,
+    devices: list[DeviceView],
+) -> CohortView:
+    progress = record.cohort(content.cohort) or CohortProgress(cohort=content.cohort)
+    known = {one.device: one for one in record.devices}
+    selected = sum(one.selected for one in snapshot.devices)
+    current = record.current
+    if current is None:
+        raise RuntimeError("a cohort belongs to a revision")
+    sizes = wave_sizes(current.content, len(devices), selected)
+    size = len(devices) if progress.done or progress.returning else sizes[progress.wave]
+    if progress.wave < 0 or progress.reverted or not content.variants:
+        size = 0
+    ordered = sorted(devices, key=lambda one: _rank(record, progress, one, known.get(one.name)))
+    told = sum(targets.follows(record, progress, known.get(one.name)) for one in devices)
+    members = tuple(
+        Member(
+            device=one,
+            known=known.get(one.name),
+            in_wave=i < max(size, told),
+            state=standing.of(snapshot.now, current, progress, one, known.get(one.name)),
+        )
+        for i, one in enumerate(ordered)
+    )
+    return CohortView(content=content, progress=progress, members=members, sizes=sizes)
+
+
+def wave_sizes(content: Content, devices: int, selected: int) -> tuple[int, ...]:
+    """Cumulative wave sizes of a cohort with this many of the selected devices, rounded up.
+
+    Three of nine devices under 10 %, 50 % and 100 %: 1, 2, 3. Later waves are never smaller.
+    """
+    sizes: list[int] = []
+    for wave in content.strategy.waves:
+        sizes.append(max([wave.size.up(devices, selected), *sizes[-1:]]))
+    return tuple(sizes)
+
+
+def _rank(
+    record: RolloutRecord,
+    progress: CohortProgress,
+    device: DeviceView,
+    known: DeviceRecord | None,
+) -> tuple[int, str]:
+    """Who comes first into a wave; never by a metric (gates.md section 8, pitfall 8).
+
+    Devices already told come first, so that a wave keeps its members; then those that hold
+    something unproven and must move anyway; then ready, unready and lost ones; then by a hash that
+    differs from revision to revision.
+    """
+    if targets.follows(record, progress, known):
+        place = 0
+    elif device.lost:
+        place = 4
+    elif known and known.told and targets.stale(record, known.told):
+        place = 1
+    else:
+        place = 2 if device.ready else 3
+    number = record.current.number if record.current else 0
+    text = f"{record.deployment}:{number}:{device.name}"
+    return place, hashlib.sha256(text.encode()).hexdigest()
