@@ -8,7 +8,7 @@ from shoal.controller.domain.revisions import Proven, Result, Revision, WaveReco
 from shoal.controller.domain.rollout import RolloutRecord
 from shoal.controller.planning import allocating, transitions, waves
 from shoal.controller.planning.decisions import Decision, Moved, Settled, normal
-from shoal.controller.planning.view import View
+from shoal.controller.planning.view import CohortView, View
 
 
 def decide(view: View) -> Decision:
