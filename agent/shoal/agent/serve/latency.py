@@ -18,6 +18,7 @@ RUNS = (10, 60)  # of each side in a round: p95 wants some, a slow model cannot 
 PAUSE_S = 0.02  # grows with every round, to come out of a busy spell
 
 Run = Callable[[], object]
+Clock = Callable[[], float]  # seconds from any origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,31 +44,33 @@ class Latency:
         return ""
 
 
-def measure(candidate: Run, active: Run | None, limits: Preflight) -> Latency:
+def measure(
+    candidate: Run, active: Run | None, limits: Preflight, clock: Clock = time.perf_counter
+) -> Latency:
     """Rounds until nothing is exceeded, `ROUNDS` at most."""
-    best = _round(candidate, active)
+    best = _round(candidate, active, clock)
     for number in range(1, ROUNDS):
         if not best.exceeds(limits):
             break
         time.sleep(PAUSE_S * number)
-        best = _better(best, _round(candidate, active))
+        best = _better(best, _round(candidate, active, clock))
     return best
 
 
-def _round(candidate: Run, active: Run | None) -> Latency:
+def _round(candidate: Run, active: Run | None, clock: Clock) -> Latency:
     sides = [candidate] if active is None else [candidate, active]
     seconds: list[list[float]] = [[] for _ in sides]
     least, most = RUNS
-    ends = time.perf_counter() + ROUND_S
+    ends = clock() + ROUND_S
     for number in range(most):
-        if number >= least and time.perf_counter() > ends:
+        if number >= least and clock() > ends:
             break
         # Turn about, so that neither side always finds the other's caches.
         order = range(len(sides)) if number % 2 else reversed(range(len(sides)))
         for side in order:
-            started = time.perf_counter()
+            started = clock()
             sides[side]()
-            seconds[side].append(time.perf_counter() - started)
+            seconds[side].append(clock() - started)
     p95_ms = quantile_ms(seconds[0], 0.95)
     if active is None:
         return Latency(p50_ms=quantile_ms(seconds[0], 0.5), p95_ms=p95_ms)
