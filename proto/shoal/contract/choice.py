@@ -5,9 +5,11 @@ objective. For `accuracy`, points whose validation intervals overlap the best on
 ties go by agreement with the source, then latency, then bytes; for the other objectives ties go by
 latency, then bytes; the digest settles what is left. With objective latency or accuracy a point
 slower than the source is not taken while the source itself meets artifact and memory budget.
+Latencies within noise of one another count as equal: they are compared in steps of 5 %.
 """
 
 import enum
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +17,7 @@ from shoal.contract.budget import Budget
 from shoal.contract.digest import Digest
 
 SLOWER = 1.03  # measured ratio above which a point counts as slower than the source
+_LATENCY_STEP = math.log(1.05)
 
 
 class Objective(enum.StrEnum):
@@ -31,7 +34,8 @@ class Point:
     """One measured variant of an archive.
 
     `score` is on the evaluation rows and decides the floor; `validation_score` with its interval is
-    on the search's own split and decides the choice. Latency in milliseconds.
+    on the search's own split and decides the choice. `agreement` says how closely it answers like
+    the source, 1 for the source itself. Latency in milliseconds.
     """
 
     digest: Digest
@@ -114,11 +118,17 @@ def _source_fits(points: Sequence[Point], budget: Budget) -> bool:
     return any(p.is_source and not _misses(p, unlimited, p.score) for p in points)
 
 
+def latency_step(latency_ms: float) -> int:
+    """The 5 % step a latency falls into: 1.00 ms and 1.02 ms share step 0, 1.05 ms is step 1."""
+    return round(math.log(max(latency_ms, 1e-9)) / _LATENCY_STEP)
+
+
 def _key(point: Point, objective: Objective) -> tuple[float, float, float, str]:
+    latency = float(latency_step(point.latency_p95_ms))
     first = {
         Objective.ACCURACY: -point.agreement,
-        Objective.LATENCY: point.latency_p95_ms,
+        Objective.LATENCY: latency,
         Objective.BYTES: float(point.bytes),
         Objective.MEMORY: float(point.peak_memory_bytes),
     }[objective]
-    return (first, point.latency_p95_ms, float(point.bytes), point.digest)
+    return (first, latency, float(point.bytes), point.digest)
