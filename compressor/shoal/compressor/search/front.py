@@ -1,14 +1,13 @@
 """The Pareto front of measured candidates, and the choice from it."""
 
-import math
 from collections.abc import Sequence
 from typing import Final
 
 from shoal.compressor.search.values import Candidate
-from shoal.contract.choice import Point
+from shoal.contract.choice import Point, latency_step
 
-_LATENCY_STEP: Final = math.log(1.05)  # differences below 5 % are noise
-_MEMORY_STEP: Final = 1 << 20  # and so is a mebibyte of a process's peak
+_MEMORY_STEP: Final = 1 << 20  # a mebibyte of a process's peak is noise
+_DIGITS: Final = 6  # what the report keeps, so that its readers see the same order
 
 
 def point(candidate: Candidate) -> Point:
@@ -30,8 +29,9 @@ def point(candidate: Candidate) -> Point:
 def front(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     """The candidates that no other beats, largest first; the source always stays.
 
-    One beats another when it is no worse in validation score, bytes, latency and memory, and better
-    in one. Latency and memory count in steps as wide as their noise.
+    One beats another when it is no worse in validation score, agreement with the source, bytes,
+    latency and memory, and better in one: whatever the rule of choice looks at, and so whatever any
+    budget may ask for. Latency and memory count in steps as wide as their noise.
     """
     distinct = {c.digest: c for c in sorted(candidates, key=lambda c: c.is_source)}
     kept = [
@@ -49,11 +49,12 @@ def _beats(one: Candidate, other: Candidate) -> bool:
     return all(a <= b for a, b in zip(ours, theirs, strict=True))
 
 
-def _merits(candidate: Candidate) -> tuple[float, float, float, float]:
+def _merits(candidate: Candidate) -> tuple[float, ...]:
     """Smaller is better in each."""
     return (
         -candidate.scores.validation_score,
+        -round(candidate.scores.validation_agreement, _DIGITS),
         candidate.bytes,
-        round(math.log(candidate.costs.p95_ms) / _LATENCY_STEP),
+        latency_step(candidate.costs.p95_ms),
         candidate.costs.peak_memory_bytes // _MEMORY_STEP,
     )

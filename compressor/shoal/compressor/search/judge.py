@@ -107,7 +107,9 @@ class Judge:
             largest=float(np.abs(source).max()),
             validation_score=validation[0],
             validation_interval=validation[1:],
-            validation_agreement=self._agreement(on_agreement, data.agreement),
+            validation_agreement=metrics.likeness(
+                on_agreement, self._answers_of_source(data.agreement)
+            ),
         )
         result: dict[str, Any] = jsonform.to_json(scores)
         return result
@@ -117,12 +119,12 @@ class Judge:
         source = self._answers_of_source(rows)
         ours = metrics.row_scores(metric, answers, source, rows.labels)
         theirs = metrics.row_scores(metric, source, source, rows.labels)
-        level = float(theirs.mean())
+        level, lowest = float(theirs.mean()), -1.0 if metric is Metric.COSINE else 0.0
         score = float(ours.mean())
         if np.array_equal(answers, source):
             return score, score, score
         low, high = interval.paired_difference(ours, theirs, self._terms.seed)
-        return score, min(level + low, score), max(level + high, score)
+        return score, max(min(level + low, score), lowest), min(max(level + high, score), 1.0)
 
     def _agreement(self, answers: Array, rows: Rows) -> float:
         source = self._answers_of_source(rows)
