@@ -29,6 +29,7 @@ else:
 _T = typing.TypeVar("_T")
 
 class _MaybeAsyncIterator(abc.AsyncIterator[_T], abc.Iterator[_T], metaclass=abc_1.ABCMeta): ...
+
 class _ServicerContext(grpc.ServicerContext, aio.ServicerContext):  # type: ignore[misc, type-arg]
     ...
 
@@ -42,9 +43,7 @@ class DevicePlaneStub:
     def __new__(cls, channel: grpc.Channel) -> _Self: ...
     @typing.overload
     def __new__(cls, channel: aio.Channel) -> DevicePlaneAsyncStub: ...
-    Enrol: grpc.UnaryUnaryMultiCallable[
-        device_plane_pb2.EnrolRequest, device_plane_pb2.EnrolResponse
-    ]
+    Enrol: grpc.UnaryUnaryMultiCallable[device_plane_pb2.EnrolRequest, device_plane_pb2.EnrolResponse]
     """Exchanges a join token for an identity. The only call without one."""
     WatchDesired: grpc.UnaryStreamMultiCallable[device_plane_pb2.Hello, desired_pb2.DesiredState]
     """The desired state now, then again after every change, until the caller leaves."""
@@ -52,9 +51,7 @@ class DevicePlaneStub:
     """The bytes of an artifact in order, from an offset."""
     Report: grpc.UnaryUnaryMultiCallable[report_pb2.DeviceReport, report_pb2.ReportAck]
     """Stores the observed state of the device."""
-    SendTelemetry: grpc.UnaryUnaryMultiCallable[
-        telemetry_pb2.TelemetryBatch, telemetry_pb2.TelemetryAck
-    ]
+    SendTelemetry: grpc.UnaryUnaryMultiCallable[telemetry_pb2.TelemetryBatch, telemetry_pb2.TelemetryAck]
     """Stores telemetry windows, once each."""
 
 @typing.type_check_only
@@ -62,9 +59,7 @@ class DevicePlaneAsyncStub(DevicePlaneStub):
     """Calls from device to controller."""
 
     def __init__(self, channel: aio.Channel) -> None: ...
-    Enrol: aio.UnaryUnaryMultiCallable[
-        device_plane_pb2.EnrolRequest, device_plane_pb2.EnrolResponse
-    ]  # type: ignore[assignment]
+    Enrol: aio.UnaryUnaryMultiCallable[device_plane_pb2.EnrolRequest, device_plane_pb2.EnrolResponse]  # type: ignore[assignment]
     """Exchanges a join token for an identity. The only call without one."""
     WatchDesired: aio.UnaryStreamMultiCallable[device_plane_pb2.Hello, desired_pb2.DesiredState]  # type: ignore[assignment]
     """The desired state now, then again after every change, until the caller leaves."""
@@ -72,9 +67,7 @@ class DevicePlaneAsyncStub(DevicePlaneStub):
     """The bytes of an artifact in order, from an offset."""
     Report: aio.UnaryUnaryMultiCallable[report_pb2.DeviceReport, report_pb2.ReportAck]  # type: ignore[assignment]
     """Stores the observed state of the device."""
-    SendTelemetry: aio.UnaryUnaryMultiCallable[
-        telemetry_pb2.TelemetryBatch, telemetry_pb2.TelemetryAck
-    ]  # type: ignore[assignment]
+    SendTelemetry: aio.UnaryUnaryMultiCallable[telemetry_pb2.TelemetryBatch, telemetry_pb2.TelemetryAck]  # type: ignore[assignment]
     """Stores telemetry windows, once each."""
 
 class DevicePlaneServicer(metaclass=abc_1.ABCMeta):
@@ -85,9 +78,7 @@ class DevicePlaneServicer(metaclass=abc_1.ABCMeta):
         self,
         request: device_plane_pb2.EnrolRequest,
         context: _ServicerContext,
-    ) -> typing.Union[
-        device_plane_pb2.EnrolResponse, abc.Awaitable[device_plane_pb2.EnrolResponse]
-    ]:
+    ) -> typing.Union[device_plane_pb2.EnrolResponse, abc.Awaitable[device_plane_pb2.EnrolResponse]]:
         """Exchanges a join token for an identity. The only call without one."""
 
     @abc_1.abstractmethod
@@ -95,9 +86,7 @@ class DevicePlaneServicer(metaclass=abc_1.ABCMeta):
         self,
         request: device_plane_pb2.Hello,
         context: _ServicerContext,
-    ) -> typing.Union[
-        abc.Iterator[desired_pb2.DesiredState], abc.AsyncIterator[desired_pb2.DesiredState]
-    ]:
+    ) -> typing.Union[abc.Iterator[desired_pb2.DesiredState], abc.AsyncIterator[desired_pb2.DesiredState]]:
         """The desired state now, then again after every change, until the caller leaves."""
 
     @abc_1.abstractmethod
@@ -105,9 +94,7 @@ class DevicePlaneServicer(metaclass=abc_1.ABCMeta):
         self,
         request: artifact_pb2.FetchRequest,
         context: _ServicerContext,
-    ) -> typing.Union[
-        abc.Iterator[artifact_pb2.ArtifactChunk], abc.AsyncIterator[artifact_pb2.ArtifactChunk]
-    ]:
+    ) -> typing.Union[abc.Iterator[artifact_pb2.ArtifactChunk], abc.AsyncIterator[artifact_pb2.ArtifactChunk]]:
         """The bytes of an artifact in order, from an offset."""
 
     @abc_1.abstractmethod
@@ -126,6 +113,4 @@ class DevicePlaneServicer(metaclass=abc_1.ABCMeta):
     ) -> typing.Union[telemetry_pb2.TelemetryAck, abc.Awaitable[telemetry_pb2.TelemetryAck]]:
         """Stores telemetry windows, once each."""
 
-def add_DevicePlaneServicer_to_server(
-    servicer: DevicePlaneServicer, server: typing.Union[grpc.Server, aio.Server]
-) -> None: ...
+def add_DevicePlaneServicer_to_server(servicer: DevicePlaneServicer, server: typing.Union[grpc.Server, aio.Server]) -> None: ...
