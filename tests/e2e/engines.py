@@ -87,6 +87,6 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def a_request(rows: list[list[float]], **extra: Any) -> dict[str, Any]:
-    tensor = {"name": "x", "datatype": "FP32", "shape": [len(rows), len(rows[0])], "data": rows}
+def a_request(rows: list[list[float]], name: str = "x", **extra: Any) -> dict[str, Any]:
+    tensor = {"name": name, "datatype": "FP32", "shape": [len(rows), len(rows[0])], "data": rows}
     return {"inputs": [tensor], **extra}

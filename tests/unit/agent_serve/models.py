@@ -23,7 +23,7 @@ def tensor(name: str, kind: int, shape: list[int | str]) -> Any:
 
 
 def constant(name: str, array: Any) -> Any:
-    return numpy_helper.from_array(np.ascontiguousarray(array), name)
+    return numpy_helper.from_array(np.asarray(array, order="C"), name)
 
 
 def always(path: Path, answer: int, batch: int | str = "n") -> Path:

@@ -79,8 +79,8 @@ def _array(arrays: Mapping[str, Array], spec: TensorSpec, session: Session) -> A
 def _shaped(row: Array, spec: TensorSpec) -> Array:
     """A row as the model takes it: with a batch axis of one, where the model has one."""
     if len(spec.shape) == row.ndim + 1 and spec.shape[0] in {1, -1}:
-        return np.ascontiguousarray(row[np.newaxis])
-    return np.ascontiguousarray(row)
+        row = row[np.newaxis]
+    return np.asarray(row, order="C")
 
 
 def _bad(why: str) -> EngineError:
