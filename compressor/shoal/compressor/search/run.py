@@ -93,8 +93,9 @@ class Search:
         students: tuple[Pass, ...] = ()
         if allowed.distill:
             students = plan.distillings(situation, beside_pruning=allowed.prune)
-        for passes in (ladder, students):
-            self._shrink(base, passes, worked)
+        hopeless = self._shrink(base, ladder, worked)
+        if not (hopeless and situation.effort is Effort.QUICK):
+            self._shrink(base, students, worked)
 
     def archive(self, *, interrupted: bool) -> Archive:
         """Everything measured; the figures of memory still under way are waited for."""
@@ -159,19 +160,20 @@ class Search:
         base: Recipe,
         passes: Sequence[Pass],
         worked: StaticInt8 | None,
-    ) -> None:
-        """Each narrower net in float, then in int8; stops where validation says it is hopeless."""
+    ) -> bool:
+        """Each narrower net in float, then in int8; true where validation says to stop."""
         for one in passes:
             recipe = extended(base, one)
             attempt = self._attempt(recipe)
             if attempt.scores is None:
                 continue
             if self._is_hopeless(attempt.scores):
-                return
+                return True
             if self._allowed.quantize:
                 ladder = plan.static_ladder(self._bench.situation.machine)
                 config = ladder[0] if worked is None else replace(worked, exclude=())
                 self._attempt(extended(recipe, config))
+        return False
 
     def _is_hopeless(self, scores: Scores) -> bool:
         """Example: floor 0.01 below the source: 4 x 0.01 is under 0.05, so 0.05 below stops."""
