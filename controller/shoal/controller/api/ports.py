@@ -9,7 +9,6 @@ from shoal.controller.reconcile.rollouts import RolloutRequest
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.port import Store, TelemetryStore
 
-
 __all__ = ["ApiPorts", "RolloutRequest", "Rollouts"]
 
 
