@@ -101,12 +101,6 @@ def main() -> None:
         _fail(error.problem, error.exit_code, as_json=as_json)
     except _CommandLineError as error:
         _fail(_usage(error), ExitCode.INVALID, as_json=as_json)
-    except (KeyboardInterrupt, typer.Abort):
-        _fail(
-            Problem(reason="Interrupted", message="interrupted before the source was measured"),
-            ExitCode.INTERRUPTED,
-            as_json=as_json,
-        )
     except OSError as error:
         named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         _fail(Problem(reason="Failed", message=named), ExitCode.FAILED, as_json=as_json)
@@ -115,12 +109,17 @@ def main() -> None:
 
 
 def _work(asked: Any, *, as_json: bool) -> None:
-    from shoal.compressor import app, options, progress  # noqa: PLC0415 - --help stays fast
+    from shoal.compressor import app, errors, options, progress  # noqa: PLC0415 - --help stays fast
     from shoal.compressor.export import writer  # noqa: PLC0415
 
     job = options.resolve(asked)
-    with progress.on_stderr() as shown:
-        report = app.run(job, shown)
+    try:
+        with progress.on_stderr() as shown:
+            report = app.run(job, shown)
+    except KeyboardInterrupt:
+        raise errors.StoppedError(
+            Problem(reason="Interrupted", message="interrupted before the source was measured")
+        ) from None
     if as_json:
         sys.stdout.write(writer.text(report))
     elif report["chosen"] is not None:

@@ -3,11 +3,20 @@
 ProblemError
 ├── InvalidError      a file, option or row is wrong; nothing was tried    exit 2
 ├── NotFoundError     a named file does not exist                          exit 3
-└── FailedError       the search ran and nothing fits, or a child died     exit 1
+├── FailedError       the search ran and nothing fits, or a child died     exit 1
+└── StoppedError      Ctrl-C before there was anything to report           exit 130
 """
 
-from shoal.contract.problem import InvalidError, NotFoundError, Problem
+from typing import ClassVar
+
+from shoal.contract.problem import ExitCode, InvalidError, NotFoundError, Problem, ProblemError
 from shoal.contract.reason import Reason
+
+
+class StoppedError(ProblemError):
+    """Interrupted before the source was measured; nothing was written."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INTERRUPTED
 
 
 def invalid(

@@ -1,5 +1,7 @@
 """report.json: the shape of contracts section 3, from values (no file is touched here)."""
 
+import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -8,7 +10,7 @@ from shoal.compressor.evaluate.environment import Machine
 from shoal.compressor.job import Job
 from shoal.compressor.rejections import Rejection
 from shoal.compressor.search.floor import Floor
-from shoal.compressor.search.front import point
+from shoal.compressor.search.front import point, untimed_point
 from shoal.compressor.search.values import Archive, Candidate, Rejected
 from shoal.contract import choice, digest
 from shoal.contract.choice import SLOWER, Miss
@@ -85,30 +87,28 @@ def compose(
 
 def no_feasible_variant(archive: Archive, setting: Setting) -> dict[str, Any]:
     """The error of a run that found nothing to choose: what came nearest to each constraint."""
-    misses = list(
-        choice.nearest(
-            [point(c) for c in archive.candidates], setting.job.budget, setting.floor.min_score
-        )
-    )
-    scored = [r for r in archive.rejected if r.reason is Rejection.SCORE_BELOW_FLOOR and r.digest]
-    best = max(scored, key=lambda r: r.score or 0.0, default=None)
-    unmet = [m for m in misses if m.constraint == "min_score"]
-    if best is not None and best.score is not None and best.digest is not None and unmet:
-        short = setting.floor.min_score - best.score
-        if short < unmet[0].missed_by:
-            misses[misses.index(unmet[0])] = Miss(
-                constraint="min_score",
-                limit=setting.floor.min_score,
-                nearest=best.score,
-                missed_by=short,
-                digest=best.digest,
-            )
+    points = [point(candidate) for candidate in archive.candidates]
+    points += [untimed_point(one.scored) for one in archive.rejected if one.scored is not None]
+    misses = [
+        miss
+        for miss in choice.nearest(points, setting.job.budget, setting.floor.min_score)
+        if math.isfinite(miss.nearest) and miss.nearest < sys.maxsize
+    ]
     names = ", ".join(miss.constraint for miss in misses) or "floor and budget together"
     return {
         "reason": Reason.NO_FEASIBLE_VARIANT.value,
         "message": f"no variant meets every constraint: {names}",
         "hint": "loosen what was missed by least, or allow more --methods or --effort",
-        "nearest": [asdict(miss) for miss in misses],
+        "nearest": [_miss(miss) for miss in misses],
+    }
+
+
+def _miss(miss: Miss) -> dict[str, Any]:
+    return {
+        **asdict(miss),
+        "limit": _number(miss.limit),
+        "nearest": _number(miss.nearest),
+        "missed_by": _number(miss.missed_by),
     }
 
 

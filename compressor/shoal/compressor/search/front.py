@@ -1,9 +1,11 @@
 """The Pareto front of measured candidates, and the choice from it."""
 
+import math
+import sys
 from collections.abc import Sequence
 from typing import Final
 
-from shoal.compressor.search.values import Candidate
+from shoal.compressor.search.values import Candidate, Scored
 from shoal.contract.choice import Point, latency_step
 
 _MEMORY_STEP: Final = 1 << 20  # a mebibyte of a process's peak is noise
@@ -23,6 +25,21 @@ def point(candidate: Candidate) -> Point:
         latency_ratio=candidate.costs.latency_ratio,
         peak_memory_bytes=candidate.costs.peak_memory_bytes,
         is_source=candidate.is_source,
+    )
+
+
+def untimed_point(scored: Scored) -> Point:
+    """A point for what was refused before it was timed: its latency and memory are unknown."""
+    return Point(
+        digest=scored.digest,
+        bytes=scored.bytes,
+        score=scored.scores.score,
+        validation_score=scored.scores.validation_score,
+        validation_interval=scored.scores.validation_interval,
+        agreement=scored.scores.validation_agreement,
+        latency_p95_ms=math.inf,
+        latency_ratio=math.inf,
+        peak_memory_bytes=sys.maxsize,
     )
 
 

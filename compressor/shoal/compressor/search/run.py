@@ -24,6 +24,7 @@ from shoal.compressor.search.values import (
     Candidate,
     Costs,
     Rejected,
+    Scored,
     Scores,
     SourceFigures,
 )
@@ -198,8 +199,7 @@ class Search:
                     recipe=recipe,
                     reason=reason,
                     detail=detail,
-                    digest=built.digest,
-                    score=scores.score,
+                    scored=Scored(digest=built.digest, bytes=built.bytes, scores=scores),
                 )
             )
             return Attempt(accepted=False, scores=scores)

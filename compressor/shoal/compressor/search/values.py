@@ -52,14 +52,22 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """What is known of a candidate that was scored and not timed."""
+
+    digest: Digest
+    bytes: int
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
     """A recipe that led nowhere, and why; what was already known of it."""
 
     recipe: Recipe
     reason: Rejection
     detail: str
-    digest: Digest | None = None
-    score: float | None = None
+    scored: Scored | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
