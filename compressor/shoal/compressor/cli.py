@@ -62,34 +62,12 @@ def compress(  # noqa: PLR0917 - one parameter for each option of the contract
     output: Annotated[str, typer.Option("-o", "--output", help="text or json.")] = "text",
 ) -> None:
     """Understand the options, then hand over to the application."""
+    given = dict(locals())  # each option under its own name: the fields of `options.Asked`
+    if given.pop("output") not in {"text", "json"}:
+        raise typer.BadParameter(f"{output!r} is not text or json", param_hint="-o")
     from shoal.compressor import options  # noqa: PLC0415 - --help stays fast
 
-    if output not in {"text", "json"}:
-        raise typer.BadParameter(f"{output!r} is not text or json", param_hint="-o")
-    asked = options.Asked(
-        model=model,
-        calibration=calibration,
-        evaluation=evaluation,
-        train=train,
-        metric=metric,
-        max_drop=max_drop,
-        min_score=min_score,
-        floor=floor,
-        profile=profile,
-        budget=budget,
-        methods=methods,
-        engines=engines,
-        objective=objective,
-        effort=effort,
-        state=state or (),
-        trust_type=trust_type or (),
-        trust_pickle=trust_pickle,
-        model_output=model_output,
-        seed=seed,
-        golden=golden,
-        out=out,
-    )
-    _work(asked, as_json=output == "json")
+    _work(options.Asked(**given), as_json=output == "json")
 
 
 def main() -> None:

@@ -42,8 +42,8 @@ class Asked:
     engines: str
     objective: str
     effort: str
-    state: Sequence[str]
-    trust_type: Sequence[str]
+    state: Sequence[str] | None
+    trust_type: Sequence[str] | None
     trust_pickle: bool
     model_output: str | None
     seed: int
