@@ -35,7 +35,7 @@ def router(panel: Panel, version: str, stopping: asyncio.Event) -> APIRouter:
     @routes.get("/live")
     async def live() -> StreamingResponse:
         return StreamingResponse(
-            _events(panel, stopping),
+            live_events(panel, stopping, _EVERY_S),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store"},
         )
@@ -54,7 +54,7 @@ def router(panel: Panel, version: str, stopping: asyncio.Event) -> APIRouter:
     return routes
 
 
-async def _events(panel: Panel, stopping: asyncio.Event) -> AsyncIterator[str]:
+async def live_events(panel: Panel, stopping: asyncio.Event, every_s: float) -> AsyncIterator[str]:
     """Server-sent events: the live part when it changed, else a sign of life."""
     shown = ""
     while not stopping.is_set():
@@ -65,4 +65,4 @@ async def _events(panel: Panel, stopping: asyncio.Event) -> AsyncIterator[str]:
             shown = html
             yield f"data: {json.dumps(html)}\n\n"
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), _EVERY_S)
+            await asyncio.wait_for(stopping.wait(), every_s)

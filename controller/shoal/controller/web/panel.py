@@ -28,8 +28,9 @@ class Sources:
 class Panel:
     """The live part as HTML, shared by all viewers."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, fresh_s: float = _FRESH_S) -> None:
         self._sources = sources
+        self._fresh_s = fresh_s
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("shoal.controller.web"),
             autoescape=True,
@@ -55,7 +56,7 @@ class Panel:
             if started >= self._fresh_until:
                 self._html = await self._render()
                 ended = time.monotonic()
-                self._fresh_until = ended + max(_FRESH_S, (ended - started) / _SHARE)
+                self._fresh_until = ended + max(self._fresh_s, (ended - started) / _SHARE)
             return self._html
 
     async def _render(self) -> str:
