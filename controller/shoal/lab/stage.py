@@ -19,7 +19,7 @@ _READY_S = 60.0
 _POLL_S = 0.1
 
 # A demo is watched for a minute, so devices speak every second instead of every half minute.
-_CADENCE = {"SHOAL_HEARTBEAT": "1s", "SHOAL_TELEMETRY_WINDOW": "1s"}
+_CONFIG = "heartbeat: 1s\ntelemetryWindow: 1s\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +68,15 @@ def open_stage(work: Path, processes: Processes) -> Stage:
     Raises:
         FailedError: it ended, or was not ready in time.
     """
-    data = work / "controller"
+    data, config = work / "controller", work / "controller.yaml"
+    config.write_text(_CONFIG, "utf-8")
     child = processes.start(
         "controller",
         [
-            *("shoal", "serve", "--data", str(data), "--listen", "127.0.0.1:0"),
+            *("shoal", "serve", "--config", str(config), "--data", str(data)),
+            *("--listen", "127.0.0.1:0"),
             *("--listen-devices", "127.0.0.1:0", "--mqtt", "auto", "--mqtt-listen", "127.0.0.1:0"),
         ],
-        _CADENCE,
     )
     return Stage(
         work=work, processes=processes, endpoints=_wait_for(child, data / "endpoints.json")

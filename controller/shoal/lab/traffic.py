@@ -124,10 +124,9 @@ class DeviceTraffic:
     async def _lane(self, lane: int) -> None:
         await asyncio.sleep(lane / LANES / CALM_PER_LANE_S)
         connection = Connection(self._serving)
-        due_s = time.monotonic()
         while True:
+            due_s = time.monotonic() + 1 / CALM_PER_LANE_S
             await self._one(connection)
-            due_s = max(due_s + 1 / CALM_PER_LANE_S, time.monotonic())
             if not self._pressing.is_set():
                 await self._calm_until(due_s)
 
