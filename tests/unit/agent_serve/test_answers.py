@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+from shoal.agent.serve import answers
+
+# One row each of: output, rows, decisions. The examples of `answers.decisions`, and more.
+CASES = {
+    "scores": (np.eye(2, 10, dtype=np.float32), 2, [0, 1]),
+    "labels": (np.array([7, 3]), 2, [7, 3]),
+    "labels in a column": (np.array([[7], [3]]), 2, [7, 3]),
+    "scores of a sequence": (
+        np.eye(3, dtype=np.float32)[np.newaxis].repeat(2, 0),
+        2,
+        [[0, 1, 2]] * 2,
+    ),
+    "one score a row": (np.array([[0.2], [0.9]]), 2, [0, 1]),
+    "one score": (np.array([0.7]), 1, [1]),
+    "even odds are no yes": (np.array([0.5]), 1, [0]),
+    "scores without a batch axis": (np.array([0.0, 3.0, 1.0]), 1, [1]),
+    "integer scores": (np.array([[1, 9, 3]], np.uint8), 1, [1]),
+    "a missing score": (np.array([[1.0, np.nan], [2.0, 1.0]]), 2, [-1, 0]),
+    "a missing single score": (np.array([np.nan]), 1, [-1]),
+    "nothing to choose from": (np.zeros((2, 0), np.float32), 2, [-1, -1]),
+    "truth": (np.array([[True], [False]]), 2, [1, 0]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_decisions(case: str) -> None:
+    output, rows, expected = CASES[case]
+    assert answers.decisions(output, rows).tolist() == expected
+
+
+def test_a_row_with_several_decisions_has_no_class() -> None:
+    assert answers.classes(np.zeros((2, 7, 10), np.float32), 2) == [-1, -1]
+    assert answers.classes(np.eye(2, 10, dtype=np.float32), 2) == [0, 1]

@@ -1,0 +1,63 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shoal.agent.serve.errors import RequestError
+from shoal.agent.serve.feedback import Feedback
+from shoal.agent.serve.recorder import Recorder
+from shoal.contract import digest
+from shoal.contract.limits import FEEDBACK_ROWS
+
+VARIANT = digest.of_bytes(b"variant")
+
+
+def a_recorder() -> Recorder:
+    return Recorder("default/reader", VARIANT, 1)
+
+
+def test_a_label_is_matched_to_the_prediction_and_counted_once() -> None:
+    feedback, recorder = Feedback(), a_recorder()
+    feedback.remember("digits", "one", recorder, [7])
+    assert feedback.label("digits", "one", 7) == 1
+    with pytest.raises(RequestError) as caught:
+        feedback.label("digits", "one", 7)
+    assert caught.value.status == 404
+    window = recorder.cut(0)
+    assert (window.labelled, window.correct) == (1, 1)
+
+
+def test_a_batch_takes_a_label_for_each_row() -> None:
+    feedback, recorder = Feedback(), a_recorder()
+    feedback.remember("digits", "three", recorder, [1, 2, 3])
+    for wrong in (1, [1, 2], [1, 2, "3"], [1, 2, True], None):
+        with pytest.raises(RequestError) as caught:
+            feedback.label("digits", "three", wrong)
+        assert caught.value.status == 400
+    assert feedback.label("digits", "three", [1, 2, 9]) == 2
+    window = recorder.cut(0)
+    assert (window.labelled, window.correct) == (3, 2)
+
+
+def test_ids_of_different_models_do_not_meet() -> None:
+    feedback = Feedback()
+    feedback.remember("digits", "one", a_recorder(), [7])
+    with pytest.raises(RequestError):
+        feedback.label("faces", "one", 7)
+
+
+def test_a_batch_above_the_limit_is_not_remembered() -> None:
+    feedback = Feedback()
+    feedback.remember("digits", "large", a_recorder(), [0] * (FEEDBACK_ROWS + 1))
+    assert len(feedback) == 0
+
+
+@given(st.lists(st.integers(0, 20), max_size=60), st.integers(1, 8))
+def test_memory_is_bounded_and_the_newest_are_kept(requests: list[int], limit: int) -> None:
+    feedback, recorder = Feedback(limit), a_recorder()
+    for number, request in enumerate(requests):
+        feedback.remember("digits", str(request), recorder, [number])
+        assert len(feedback) <= limit
+    newest = list(dict.fromkeys(reversed(requests)))[:limit]
+    assert len(feedback) == len(newest)
+    for request in newest:
+        last = len(requests) - 1 - requests[::-1].index(request)
+        assert feedback.label("digits", str(request), last) == 1

@@ -1,0 +1,46 @@
+from shoal.agent.serve.recorder import Recorder
+from shoal.contract import digest
+from shoal.contract.limits import CLASSES_COUNTED
+
+VARIANT = digest.of_bytes(b"variant")
+
+
+def test_a_window_holds_what_happened_since_the_last_one() -> None:
+    recorder = Recorder("default/reader", VARIANT, 3)
+    recorder.succeeded(0.002, [1, 1, 4])
+    recorder.succeeded(0.004, [4])
+    recorder.failed()
+    recorder.labelled(2, 1)
+    window = recorder.cut(rss_bytes=10)
+    assert (window.deployment, window.variant, window.generation) == ("default/reader", VARIANT, 3)
+    assert (window.requests, window.errors) == (3, 1)
+    assert (window.labelled, window.correct) == (2, 1)
+    assert window.classes == ((1, 2), (4, 2))
+    assert window.latency_ms.count == 2
+    assert window.latency_ms.total == 6.0
+    assert window.rss_bytes == 10
+    assert window.start_ms > 0
+    after = recorder.cut(rss_bytes=10)
+    assert (after.requests, after.labelled, after.classes, after.latency_ms.count) == (0, 0, (), 0)
+    assert after.start_ms >= window.start_ms
+
+
+def test_totals_go_on_over_windows() -> None:
+    recorder = Recorder("default/reader", VARIANT, 3)
+    recorder.succeeded(0.002, [1])
+    recorder.cut(0)
+    recorder.succeeded(0.002, [1])
+    recorder.failed()
+    assert (recorder.good, recorder.errors) == (2, 1)
+    assert not recorder.idle
+    recorder.cut(0)
+    assert recorder.idle
+
+
+def test_only_so_many_classes_are_counted() -> None:
+    recorder = Recorder("default/reader", VARIANT, 3)
+    recorder.succeeded(0.001, range(CLASSES_COUNTED))
+    recorder.succeeded(0.001, [0, CLASSES_COUNTED + 5])
+    classes = dict(recorder.cut(0).classes)
+    assert len(classes) == CLASSES_COUNTED
+    assert classes[0] == 2
