@@ -47,14 +47,6 @@ def _confirmed(deployment: Resource) -> str:
     return f"{devices.get('Confirmed', 0)}/{devices['selected']}"
 
 
-def _wave(deployment: Resource) -> str:
-    waves: list[dict[str, Any]] = facts.at(deployment, "status.waves") or []
-    number = facts.at(deployment, "status.wave")
-    if isinstance(number, int) and 0 <= number < len(waves):
-        return str(waves[number].get("name"))
-    return facts.NONE
-
-
 def _result(deployment: Resource) -> str:
     if facts.at(deployment, "status.paused"):
         return "paused"
@@ -133,7 +125,7 @@ OF_KIND: Final[dict[str, tuple[Column, ...]]] = {
         Column(title="MODEL", read=facts.text("spec.model")),
         Column(title="REVISION", read=facts.text("status.revision")),
         Column(title="RESULT", read=_result),
-        Column(title="WAVE", read=_wave),
+        Column(title="WAVE", read=lambda one: facts.wave(one) or facts.NONE),
         Column(title="CONFIRMED", read=_confirmed),
         Column(title="MESSAGE", read=facts.text("status.message")),
         Column(

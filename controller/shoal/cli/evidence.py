@@ -22,12 +22,25 @@ def _misses(nothing: Part) -> str:
     return facts.plain(nearest) if nearest else "none was measured"
 
 
-def cohort(one: Part) -> Iterator[str]:
+def running(one: Part) -> str:
+    """One model that a device runs."""
+    model = f"{one.get('model')}@{one.get('revision')}"
+    return f"  {one.get('deployment')}: {model} {facts.short_digest(one.get('digest'))}"
+
+
+def outcome(one: Part) -> str:
+    """How far a device is with a deployment, and why not further."""
+    phase = printing.status(str(one.get("phase")))
+    reason = f" [{one['reason']}] {one.get('message') or ''}" if one.get("reason") else ""
+    return f"  {one.get('deployment')}: {phase}{reason}".rstrip()
+
+
+def cohort(one: Part) -> str:
     """One cohort and what runs in it."""
     what = f"variant {facts.short_digest(one.get('variant'))}"
     if one.get("noFeasibleVariant"):
         what = choice(one)
-    yield f"  {one.get('name')}: {count(one.get('devices'), 'device')}, {what}"
+    return f"  {one.get('name')}: {count(one.get('devices'), 'device')}, {what}"
 
 
 def wave(one: Part) -> Iterator[str]:

@@ -49,6 +49,15 @@ def is_condition(kind: str) -> Callable[[Resource], str]:
     return lambda resource: plain(condition(resource, kind).get("status"))
 
 
+def wave(deployment: Resource) -> str | None:
+    """The name of the wave that a rollout is in, or None where it is in none."""
+    waves: list[Mapping[str, Any]] = at(deployment, "status.waves") or []
+    number = at(deployment, "status.wave")
+    if isinstance(number, int) and 0 <= number < len(waves):
+        return str(waves[number].get("name"))
+    return None
+
+
 def moment(value: object) -> dt.datetime | None:
     """A time of the API, or None."""
     if not isinstance(value, str):

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,7 +35,7 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The exit code of one command line; nothing leaves as a traceback but our own mistakes."""
+    """The exit code of one command line; whatever fails is told in the shape asked for."""
     as_json = invocation.wants_json(arguments)
     try:
         asked = invocation.parse(arguments, verbs.FOREIGN)
@@ -54,6 +55,15 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         failure = Problem(reason=Reason.INTERNAL, message=str(error))
         printing.problem(failure, as_json=as_json)
+        return ExitCode.FAILED
+    except Exception as error:  # noqa: BLE001 - a mistake of ours: told in full, in the shape asked for
+        traceback.print_exc()
+        mistake = Problem(
+            reason=Reason.INTERNAL,
+            message=f"a mistake in shoal itself: {error!r}",
+            hint="please report it with the lines on stderr",
+        )
+        printing.problem(mistake, as_json=as_json)
         return ExitCode.FAILED
 
 

@@ -57,6 +57,8 @@ def history(context: typer.Context, name: _Name) -> None:
     elif session.output is Output.NAME:
         for one in revisions:
             printing.line(str(one["number"]))
+    elif not revisions:
+        printing.note(f"{name} has no revision yet")
     else:
         _table(revisions, wide=session.output is Output.WIDE)
 

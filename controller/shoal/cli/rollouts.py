@@ -25,13 +25,12 @@ def decision(deployment: Resource) -> str | None:
 def summary(deployment: Resource) -> str:
     """One line: revision, result or wave, devices, and what it waits for."""
     status = facts.at(deployment, "status") or {}
-    waves, number = status.get("waves") or [], status.get("wave")
-    wave = waves[number] if isinstance(number, int) and number < len(waves) else None
+    wave = facts.wave(deployment)
     counts = status.get("devices") or {}
     parts = [
         f"revision {facts.plain(status.get('revision'))}",
         "paused" if status.get("paused") else facts.plain(status.get("result")),
-        f"wave {wave.get('name')}" if wave else "",
+        f"wave {wave}" if wave else "",
         f"{counts.get('Confirmed', 0)}/{counts['selected']} confirmed"
         if "selected" in counts
         else "",

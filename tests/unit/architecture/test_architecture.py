@@ -107,7 +107,8 @@ def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def _is_outer(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     arguments = ast.unparse(function.args)
-    return "typer." in arguments or "Query(" in arguments
+    is_command = any(".command(" in ast.unparse(one) for one in function.decorator_list)
+    return is_command or "typer." in arguments or "Query(" in arguments
 
 
 def test_no_module_is_a_junk_drawer() -> None:

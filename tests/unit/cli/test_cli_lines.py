@@ -134,6 +134,17 @@ def test_help_imports_nothing_heavy() -> None:
     assert not loaded & heavy
 
 
+def test_a_mistake_of_ours_keeps_the_shape(shoal: Shoal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("shoal.client.resources.Resources.list", fail)
+    ran = shoal("get", "devices", "-o", "json")
+    assert ran.code == 1
+    assert ran.json["error"]["reason"] == "Internal"
+    assert "Traceback" in ran.err
+
+
 def test_ctrl_c_exits_130(shoal: Shoal, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt

@@ -42,6 +42,14 @@ def test_status_waits_for_the_decision(api: ApiServer, shoal: Shoal) -> None:
     assert "cam-7: Failed [LoadFailed]" in ran.out
 
 
+def test_a_rollout_that_has_not_begun_is_waited_for(api: ApiServer, shoal: Shoal) -> None:
+    waiting = fleet.a_deployment("active", wave=-1, waves=[], message="model digits does not exist")
+    api.store({**waiting, "status": {**waiting["status"], "result": None}})
+    ran = shoal("rollout", "status", "digits", "--timeout", "200ms")
+    assert ran.code == 5
+    assert "model digits does not exist" in ran.out
+
+
 def test_a_spec_that_is_not_yet_observed_is_not_decided(api: ApiServer, shoal: Shoal) -> None:
     api.store(fleet.a_deployment("complete", observedGeneration=0))
     ran = shoal("rollout", "status", "deployment/digits", "--timeout", "200ms", "-o", "json")
