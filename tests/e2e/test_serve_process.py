@@ -76,9 +76,9 @@ def running(data: Path, *options: str) -> Iterator[Controller]:
         yield controller
     finally:
         controller.http.close()
-        if controller.process.poll() is None:
-            controller.process.kill()
-            controller.process.communicate()
+        with controller.process as process:
+            if process.poll() is None:
+                process.kill()
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
