@@ -27,6 +27,7 @@ from shoal.controller.store.memory import MemoryStore, MemoryTelemetry
 from shoal.controller.store.port import Put, Record
 
 DEADLINE_S = 40.0
+POLL_S = 0.01
 HARDWARE = HardwareProfile(
     arch="x86_64",
     cpu="test",
@@ -99,15 +100,14 @@ class Side:
 
     async def token(self, **changes: Any) -> str:
         token = tokens.new_token()
-        stored = {"expires_ms": (self.now() + 60) * 1000, "uses": 1, "labels": {}} | changes
-        stored["expires_ms"] = int(stored["expires_ms"])
+        stored: dict[str, Any] = {"expires_ms": int(self.now() * 1000) + 60_000, "uses": 1}
         await self.store.commit(
             [
                 Put(
                     kind=tokens.KIND,
                     namespace="",
                     name=tokens.record_name(token),
-                    data=jsonform.to_json(JoinToken(**stored)),
+                    data=jsonform.to_json(JoinToken(**({"labels": {}} | stored | changes))),
                     expected=None,
                 )
             ]
@@ -171,9 +171,7 @@ def an_assignment(deployment: str, digest: Digest, generation: int) -> Assignmen
         revision=1,
         generation=generation,
         variant=digest,
-        artifacts=(
-            Artifact(role=ArtifactRole.MODEL, name="m.onnx", digest=digest, size_bytes=1),
-        ),
+        artifacts=(Artifact(role=ArtifactRole.MODEL, name="m.onnx", digest=digest, size_bytes=1),),
     )
 
 
@@ -207,7 +205,8 @@ class Stage:
         finally:
             await link.close()
 
-    async def until(self, condition: Callable[[], Any]) -> None:
-        """Return once the condition holds; the stage's deadline ends a vain wait."""
-        while not condition():
-            await asyncio.sleep(0.01)
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Return once the condition holds; the stage's deadline ends a vain wait."""
+    while not condition():
+        await asyncio.sleep(POLL_S)

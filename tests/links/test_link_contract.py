@@ -1,4 +1,4 @@
-"""What every link promises, whatever carries it: one suite over gRPC, MQTT on both brokers, both."""
+"""What every link promises, whatever carries it: gRPC, MQTT on either broker, or both."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from shoal.contract.report import DeviceReport
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
 from shoal.controller.store.port import Delete
 
-from tests.links.stage import HARDWARE, TRANSPORTS, Side, Stage, Transport
+from tests.links.stage import HARDWARE, TRANSPORTS, Side, Stage, Transport, until
 
 MODEL = digests.of_bytes(b"model")
 OTHER = digests.of_bytes(b"other")
@@ -220,9 +220,9 @@ def test_a_deleted_device_is_sent_away(stage: Stage, transport: Transport) -> No
             await side.store.commit(
                 [Delete(kind="Device", namespace="default", name="dev-a", expected=None)]
             )
-            await stage.until(lambda: "dev-a" not in side.links.plane.secrets())
+            await until(lambda: "dev-a" not in side.links.plane.secrets())
             following = asyncio.ensure_future(anext(states))
-            await stage.until(lambda: not link.connected)
+            await until(lambda: not link.connected)
             with pytest.raises(LinkError):
                 await link.report(a_report(sequence=2))
             assert await side.record("Identity", "", "dev-a") is None
@@ -242,7 +242,7 @@ def test_a_killed_broker_comes_back_and_so_do_its_devices(stage: Stage, broker_k
             broker = side.links._broker
             process = broker.child.process  # type: ignore[union-attr]
             process.send_signal(signal.SIGKILL)
-            await stage.until(lambda: broker.child.restarts == 1)  # type: ignore[union-attr]
+            await until(lambda: broker.child.restarts == 1)  # type: ignore[union-attr]
             await side.assign("dev-a", MODEL)
             while (await anext(states)).version != 1:
                 pass

@@ -21,7 +21,7 @@ from typing import Any
 from amqtt.adapters import ReaderAdapter, StreamReaderAdapter, StreamWriterAdapter, WriterAdapter
 from amqtt.broker import Broker
 from amqtt.contexts import Action, ListenerConfig
-from amqtt.errors import AMQTTError, MQTTError, NoDataError
+from amqtt.errors import MQTTError
 from amqtt.mqtt.connack import NOT_AUTHORIZED, ConnackPacket
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
@@ -95,7 +95,7 @@ class SafeBroker(Broker):  # type: ignore[misc]  # amqtt has no types
             handler, session = await asyncio.wait_for(
                 _Handler.init_from_connect(reader, writer, self.plugins_manager), _CONNECT_S
             )
-        except (AMQTTError, NoDataError, OSError, EOFError, ValueError, TimeoutError) as error:
+        except Exception as error:
             await writer.close()
             raise MQTTError(f"no usable CONNECT: {error}") from error
         if not self._proven(session):
