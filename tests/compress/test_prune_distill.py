@@ -234,6 +234,21 @@ def test_a_quantized_model_is_refused_by_name() -> None:
     assert caught.value.reason is Rejection.UNSUPPORTED_OPERATOR
 
 
+def test_a_graph_that_torch_cannot_run_is_a_refusal_not_a_crash() -> None:
+    broken = a_source()
+    broken.graph.node[1].CopyFrom(helper.make_node("Mul", ["c0", "five"], ["r0"]))
+    broken.graph.initializer.append(numpy_helper.from_array(np.ones((5, 1, 1), "f"), "five"))
+    with pytest.raises(PassError, match="it cannot be trained: The size of tensor") as caught:
+        Prune().apply(broken, a_context(a_source()))
+    assert caught.value.reason is Rejection.BUILD_FAILED
+
+
+def test_training_that_ends_in_no_number_is_a_refusal() -> None:
+    source = a_source()
+    with pytest.raises(PassError, match="parity"):
+        Prune(steps=30, learning_rate=1e30).apply(source, a_context(source))
+
+
 def test_configs_have_canonical_json() -> None:
     assert Recipe((Prune(),)).to_json() == {
         "passes": [
@@ -250,4 +265,4 @@ def test_configs_have_canonical_json() -> None:
             }
         ]
     }
-    assert Recipe((Distill(),)).title == "distill"
+    assert Recipe((Distill(),)).to_json()["passes"][0]["method"] == "distill"

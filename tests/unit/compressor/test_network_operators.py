@@ -216,6 +216,54 @@ def test_what_mixes_rows_is_refused(
         round_trip(a_graph([proto], constants))
 
 
+@pytest.mark.parametrize(
+    ("proto", "constants", "why"),
+    [
+        (node("Conv", "x"), {}, "not a constant"),
+        (node("Conv", "w"), {"w": random(8, 4, 3, 3, 3)}, "3 spatial axes"),
+        (node("MaxPool", kernel_shape=[2, 2, 2]), {}, "3 spatial axes"),
+        (node("MaxPool", kernel_shape=[2, 2], storage_order=1), {}, "indices"),
+        (
+            node("AveragePool", kernel_shape=[3, 3], pads=[0, 0, 1, 1]),
+            {},
+            "uneven pads that do not count",
+        ),
+        (node("AveragePool", kernel_shape=[2, 2], dilations=[2, 2]), {}, "dilations"),
+        (node("Pad", "p", mode="reflect"), {"p": np.array([0] * 8)}, "mode reflect"),
+        (node("MatMul", "w"), {"w": random(4, 6, 3)}, "a constant with 3 axes"),
+        (node("Concat", "c", axis=1), {"c": random(1, 4, 6, 6)}, "a constant among its inputs"),
+        (
+            node("BatchNormalization", "s", "s", "s", "s", training_mode=1),
+            {"s": random(4)},
+            "training_mode",
+        ),
+        (helper.make_node("Gemm", ["x", "w"], ["y"], transA=1), {"w": random(4, 3)}, "transA"),
+        (helper.make_node("Reshape", ["x", "x"], ["y"]), {}, "computed from the data"),
+    ],
+)
+def test_a_form_that_cannot_be_trained_is_refused(
+    proto: onnx.NodeProto, constants: dict[str, Array], why: str
+) -> None:
+    with pytest.raises(PassError, match=why) as caught:
+        round_trip(a_graph([proto], constants))
+    assert caught.value.reason is Rejection.UNSUPPORTED_OPERATOR
+
+
+def test_constants_that_cannot_be_worked_out_are_refused_by_node() -> None:
+    nodes = [
+        helper.make_node("Reshape", ["w", "s"], ["v"], name="folded"),
+        helper.make_node("Add", ["x", "v"], ["y"]),
+    ]
+    with pytest.raises(PassError, match="node 'folded': its constants cannot be worked out"):
+        round_trip(a_graph(nodes, {"w": random(4, 1, 1), "s": np.array([3, 3])}))
+
+
+def test_an_output_that_is_a_constant_is_refused() -> None:
+    model = a_graph([helper.make_node("Identity", ["c"], ["y"])], {"c": random(1, 4)})
+    with pytest.raises(PassError, match="output 'y' is one"):
+        round_trip(model)
+
+
 def test_a_fixed_batch_of_one_takes_any_number_of_rows_in_training() -> None:
     nodes = [
         helper.make_node("Reshape", ["x", "s"], ["flat"]),

@@ -13,7 +13,8 @@ import torch
 from shoal.compressor.network import narrowing, parity
 from shoal.compressor.network.cut import Cut
 from shoal.compressor.passes import finetune
-from shoal.compressor.passes.protocol import PassContext, PassResult, TrainRows
+from shoal.compressor.passes.protocol import PassContext, PassError, PassResult, TrainRows
+from shoal.compressor.rejections import Rejection
 from torch import Tensor
 
 HELD_SHARE = 0.1
@@ -38,8 +39,19 @@ def shrink(model: onnx.ModelProto, context: PassContext, plan: Plan) -> PassResu
     """Import, narrow, train and export, each import and export checked for parity.
 
     Raises:
-        PassError: an operator that cannot be trained, no channel to remove, or failed parity.
+        PassError: an operator that cannot be trained, no channel to remove, failed parity, or
+            whatever else torch has against this graph.
     """
+    try:
+        return _shrink(model, context, plan)
+    except PassError:
+        raise
+    except Exception as error:  # a graph from anywhere may break torch in any way
+        what = (str(error).splitlines() or [type(error).__name__])[0][:300]
+        raise PassError(Rejection.BUILD_FAILED, f"it cannot be trained: {what}") from error
+
+
+def _shrink(model: onnx.ModelProto, context: PassContext, plan: Plan) -> PassResult:
     train = context.train
     rows = context.calibration if train is None else train.inputs
     with finetune.reproducible(context.threads):
