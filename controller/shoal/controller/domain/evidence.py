@@ -1,11 +1,17 @@
 """What gates look at and what they found: ballots of golden answers and three-valued verdicts."""
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NewType
 
 from shoal.contract.digest import Digest
 from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.strategy import Metric
+
+# Answers in row order, kept as one text: a record with hundreds of thousands of JSON numbers would
+# be read and written in every pass.
+Sheet = NewType("Sheet", str)
 
 
 class Verdict(enum.StrEnum):
@@ -46,5 +52,15 @@ class Ballot:
 
     device: str
     golden: Digest
-    candidate: tuple[int, ...]
-    active: tuple[int, ...]
+    candidate: Sheet
+    active: Sheet
+
+
+def sheet_of(answers: Sequence[int]) -> Sheet:
+    """The answers as text."""
+    return Sheet(" ".join(str(one) for one in answers))
+
+
+def answers_of(sheet: Sheet) -> tuple[int, ...]:
+    """The answers in row order."""
+    return tuple(int(one) for one in sheet.split())

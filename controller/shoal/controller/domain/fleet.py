@@ -4,6 +4,7 @@ Cohorts are decided by what a device can do and may cost, never by the name of i
 """
 
 import enum
+import functools
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
@@ -38,8 +39,13 @@ class CohortKey:
     @property
     def id(self) -> CohortId:
         """A short stable name for records: the class and eight digits of the budget's hash."""
-        text = json.dumps(asdict(self.budget), sort_keys=True, separators=(",", ":"))
-        return CohortId(f"{self.profile_class}-{hashlib.sha256(text.encode()).hexdigest()[:8]}")
+        return CohortId(f"{self.profile_class}-{_short_hash(self.budget)}")
+
+
+@functools.lru_cache(maxsize=1024)
+def _short_hash(budget: Budget) -> str:
+    text = json.dumps(asdict(budget), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

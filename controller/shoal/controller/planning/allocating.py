@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from shoal.contract.report import Phase
 from shoal.controller.domain.outcomes import Outcome
-from shoal.controller.planning import targets
 from shoal.controller.planning.view import CohortView, Member, View
 
 
@@ -49,18 +48,16 @@ def in_flight(member: Member) -> bool:
     return report.phase is Phase.SOAKING or member.outcome is not Outcome.TIMED_OUT
 
 
-def wanting(view: View, cohort: CohortView, member: Member) -> bool:
+def wanting(cohort: CohortView, member: Member) -> bool:
     """Whether its turn has come and it was not told yet, or is to be told again."""
     if not member.in_wave or (member.device.lost and not cohort.progress.returning):
         return False
     again = member.known is not None and member.known.again
-    return again or not targets.follows(view.record, cohort.progress, member.known)
+    return again or not member.told
 
 
 def _candidates(view: View) -> Iterator[Member]:
     """First devices of all cohorts, then second ones, so that every canary starts early."""
-    queues = [
-        [one for one in cohort.members if wanting(view, cohort, one)] for cohort in view.cohorts
-    ]
+    queues = [[one for one in cohort.members if wanting(cohort, one)] for cohort in view.cohorts]
     for place in range(max((len(one) for one in queues), default=0)):
         yield from (queue[place] for queue in queues if place < len(queue))

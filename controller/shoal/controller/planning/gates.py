@@ -11,7 +11,13 @@ from dataclasses import replace
 
 from shoal.contract.report import Phase
 from shoal.controller.domain.archive import GoldenSet
-from shoal.controller.domain.evidence import Ballot, GateVerdict, Verdict
+from shoal.controller.domain.evidence import (
+    Ballot,
+    GateVerdict,
+    Verdict,
+    answers_of,
+    sheet_of,
+)
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.rollout import CohortProgress
 from shoal.controller.domain.strategy import GateSpec, Metric
@@ -58,6 +64,8 @@ def majority(answers: Sequence[Sequence[int]]) -> tuple[int, ...]:
     The same model on the same input answers the same everywhere, so devices are not samples; the
     vote only removes liars.
     """
+    if len(set(map(tuple, answers))) == 1:
+        return tuple(answers[0])
     rows = zip(*answers, strict=True)
     return tuple(min(Counter(row).items(), key=lambda one: (-one[1], one[0]))[0] for row in rows)
 
@@ -92,8 +100,8 @@ def _ballot(member: Member, sheet: GoldenSet | None) -> Ballot | None:
     return Ballot(
         device=member.name,
         golden=answers.golden,
-        candidate=answers.candidate,
-        active=answers.active,
+        candidate=sheet_of(answers.candidate),
+        active=sheet_of(answers.active),
     )
 
 
@@ -148,9 +156,9 @@ def _golden_verdict(view: View, cohort: CohortView, gate: GateSpec) -> GateVerdi
 
 
 def _tally_of(ballots: Sequence[Ballot], sheet: GoldenSet, metric: Metric) -> Tally:
-    candidate = majority([one.candidate for one in ballots])
+    candidate = majority([answers_of(one.candidate) for one in ballots])
     # A device without a past says nothing of the active side; where none has one, the source does.
-    actives = [one.active for one in ballots if one.active]
+    actives = [answers_of(one.active) for one in ballots if one.active]
     active = majority(actives) if actives else sheet.source_answers
     return tally(metric, candidate, active, sheet.labels)
 
@@ -191,9 +199,9 @@ def _restarts_verdict(cohort: CohortView, gate: GateSpec) -> GateVerdict:
 def _runs_told(member: Member) -> bool:
     report, known = member.device.report, member.known
     return (
-        report is not None
+        member.told
+        and report is not None
         and known is not None
-        and known.told is not None
         and report.generation == known.generation
         and report.running_generation == known.generation
     )

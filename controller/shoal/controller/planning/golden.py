@@ -13,6 +13,7 @@ any time. The unit is the distinct input: twenty devices with one variant and 50
 observations, not 10 000. All of it is integers and float64, in log space.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ def passes(tally: Tally, delta: float, alpha: float) -> bool:
     return tally.inputs >= MIN_INPUTS and log_e_pass(tally, delta) >= -math.log(alpha)
 
 
+@functools.lru_cache(maxsize=4096)
 def interval(tally: Tally, alpha_fail: float, alpha_pass: float) -> tuple[float, float]:
     """The confidence sequence of the drop: where E and E' cross 1/alpha, by bisection.
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from shoal.controller.domain.fleet import CohortId, DeviceView
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.revisions import CohortContent, Content, Revision
-from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, RolloutRecord
+from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, RolloutRecord, Target
 from shoal.controller.domain.snapshot import Snapshot
 from shoal.controller.domain.strategy import Strategy, WaveSpec
 from shoal.controller.planning import standing, targets
@@ -20,11 +20,15 @@ from shoal.controller.planning import standing, targets
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One selected device: what is seen of it, what is remembered, and its outcome."""
+    """One selected device: what is seen of it, what is remembered, and its outcome.
+
+    `told` is whether it was told what its cohort gets from the current revision.
+    """
 
     device: DeviceView
     known: DeviceRecord | None
     in_wave: bool
+    told: bool
     state: standing.Standing
 
     @property
@@ -194,9 +198,8 @@ def cohort_of(device: DeviceView, known: DeviceRecord | None, current: Revision)
 
 
 def _loose(device: DeviceView, known: DeviceRecord | None) -> Member:
-    return Member(
-        device=device, known=known, in_wave=False, state=standing.untold(lost=device.lost)
-    )
+    state = standing.untold(lost=device.lost)
+    return Member(device=device, known=known, in_wave=False, told=False, state=state)
 
 
 def _cohort(
@@ -216,12 +219,13 @@ def _cohort(
     if progress.wave < 0 or progress.reverted or not content.variants:
         size = 0
     ordered = sorted(devices, key=lambda one: _rank(record, progress, one, known.get(one.name)))
-    told = sum(targets.follows(record, progress, known.get(one.name)) for one in devices)
+    told = {one.name for one in devices if targets.follows(record, progress, known.get(one.name))}
     members = tuple(
         Member(
             device=one,
             known=known.get(one.name),
-            in_wave=i < max(size, told),
+            in_wave=i < max(size, len(told)),
+            told=one.name in told,
             state=standing.of(snapshot.now, current, progress, one, known.get(one.name)),
         )
         for i, one in enumerate(ordered)
@@ -248,18 +252,25 @@ def _rank(
 ) -> tuple[int, str]:
     """Who comes first into a wave; never by a metric (gates.md section 8, pitfall 8).
 
-    Devices already told come first, so that a wave keeps its members; then those that hold
-    something unproven and must move anyway; then ready, unready and lost ones; then by a hash that
-    differs from revision to revision.
+    Devices already told come first, so that a wave keeps its members; then those that must move
+    anyway: they hold something unproven, or the refused variant that their cohort fell from; then
+    ready, unready and lost ones; then by a hash that differs from revision to revision.
     """
+    number = record.current.number if record.current else 0
     if targets.follows(record, progress, known):
         place = 0
     elif device.lost:
         place = 4
-    elif known and known.told and targets.stale(record, known.told):
+    elif known and known.told and _must_move(record, known, known.told):
         place = 1
     else:
         place = 2 if device.ready else 3
-    number = record.current.number if record.current else 0
     text = f"{record.deployment}:{number}:{device.name}"
     return place, hashlib.sha256(text.encode()).hexdigest()
+
+
+def _must_move(record: RolloutRecord, known: DeviceRecord, told: Target) -> bool:
+    """Whether a device in need of something new is better taken than one that is well."""
+    current = record.current
+    fell = current is not None and told.revision == current.number and not known.confirmed
+    return fell or targets.stale(record, told)

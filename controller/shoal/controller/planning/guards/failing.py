@@ -83,7 +83,7 @@ def _failed_gates(cohort: CohortView) -> list[Failure]:
 
 
 def _hard_stops(cohort: CohortView) -> list[Failure]:
-    updated = [one for one in cohort.in_wave if not one.waived]
+    updated = [one for one in cohort.in_wave if one.told and not one.waived]
     others = [one for one in cohort.members if not one.in_wave]
     incidents = [one for one in updated if _incident(one)]
     elsewhere = sum(_incident(one) for one in others)
