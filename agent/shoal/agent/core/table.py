@@ -49,7 +49,7 @@ ROWS: tuple[tuple[State, type, Handler, tuple[State, ...]], ...] = (
     (SWITCHING,   ev.LoadFailed,    do.load_failed,       (SWITCHING, LOADING, REMOVING, *BEGUN)),
     (SOAKING,     ev.Observed,      soak.observed,        (SOAKING, CONFIRMED)),
     (SOAKING,     ev.ObserveFailed, soak.observe_failed,  (SOAKING,)),
-    (REMOVING,    ev.Removed,       turn.removed,         (REMOVING, PENDING, FAILED)),
+    (REMOVING,    ev.Removed,       turn.removed,         (REMOVING, *BEGUN)),
 
     # a higher generation: the newest supersedes at any stage, only a moving pointer is waited for
     (PENDING,     ev.Assigned,      turn.supersede,       BEGUN),
