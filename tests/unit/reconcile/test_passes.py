@@ -73,6 +73,7 @@ def a_report(folder: Path) -> dict[str, Any]:
                 "latency_ms": {"p50": 0.1, "p95": 0.2},
                 "latency_ratio": 1.0,
                 "peak_memory_bytes": 10_000_000,
+                "validation_agreement": agreement,
                 "parity": {"agreement": agreement, "max_abs": 0.0},
                 "is_source": name == "big",
                 "reference": {

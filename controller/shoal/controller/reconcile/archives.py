@@ -58,7 +58,6 @@ def variant_document(
         "latency_ms",
         "latency_ratio",
         "peak_memory_bytes",
-        "agreement",
     )
     return {
         "apiVersion": "shoal/v1",
@@ -69,7 +68,10 @@ def variant_document(
             "profileClass": profile_class,
             "recipe": point["recipe"],
         },
-        "status": {name: point[name] for name in figures},
+        "status": {
+            **{name: point[name] for name in figures},
+            "agreement": point["parity"]["agreement"],
+        },
     }
 
 
@@ -81,7 +83,8 @@ def _point(row: Mapping[str, Any]) -> dict[str, Any]:
         "score_interval": row["score_interval"],
         "validation_score": row["validation_score"],
         "validation_interval": row["validation_interval"],
-        "agreement": row["parity"]["agreement"],
+        "agreement": row["validation_agreement"],
+        "parity": row["parity"],
         "latency_ms": row["latency_ms"],
         "latency_p95_ms": row["latency_ms"]["p95"],
         "latency_ratio": row["latency_ratio"],
