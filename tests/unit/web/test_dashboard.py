@@ -41,7 +41,7 @@ def a_window(
     )
 
 
-def a_fleet() -> list[Put]:
+def a_rollout() -> Put:
     gate = {
         "metric": "accuracy",
         "cohort": "tiny",
@@ -52,6 +52,30 @@ def a_fleet() -> list[Put]:
         "samples": 212,
         "message": "the loss is beyond the limit",
     }
+    return a_put(
+        "Deployment",
+        "digits",
+        spec={"model": "digits"},
+        status={
+            "revision": 3,
+            "modelRevision": 2,
+            "result": "rolled-back",
+            "message": "<script>alert(1)</script>",
+            "waves": [
+                {
+                    "name": "canary",
+                    "result": "failed",
+                    "devices": 3,
+                    "counts": {"Soaking": 3},
+                    "gates": [gate],
+                }
+            ],
+            "cohorts": [{"name": "tiny", "devices": 3, "variant": VARIANT}],
+        },
+    )
+
+
+def a_fleet() -> list[Put]:
     return [
         a_put(
             "Device",
@@ -65,27 +89,7 @@ def a_fleet() -> list[Put]:
             },
         ),
         a_put("Device", "cam-2", metadata={"labels": {}}),
-        a_put(
-            "Deployment",
-            "digits",
-            spec={"model": "digits"},
-            status={
-                "revision": 3,
-                "modelRevision": 2,
-                "result": "rolled-back",
-                "message": "<script>alert(1)</script>",
-                "waves": [
-                    {
-                        "name": "canary",
-                        "result": "failed",
-                        "devices": 3,
-                        "counts": {"Soaking": 3},
-                        "gates": [gate],
-                    }
-                ],
-                "cohorts": [{"name": "tiny", "devices": 3, "variant": VARIANT}],
-            },
-        ),
+        a_rollout(),
         a_put(
             "Variant",
             "v",
