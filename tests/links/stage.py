@@ -179,7 +179,7 @@ class Stage:
     """Runs one scenario in its own event loop, with a deadline, and cleans up after it."""
 
     def __init__(self, data: Path) -> None:
-        self._data = data
+        self.data = data
 
     def run(self, scenario: Callable[["Stage"], Coroutine[Any, Any, None]]) -> None:
         async def bounded() -> None:
@@ -190,7 +190,7 @@ class Stage:
 
     @contextlib.asynccontextmanager
     async def side(self, mqtt: str, **changes: Any) -> AsyncIterator[Side]:
-        side = Side(data=self._data, mqtt=mqtt, **changes)
+        side = Side(data=self.data, mqtt=mqtt, **changes)
         await side.start()
         try:
             yield side
@@ -208,5 +208,5 @@ class Stage:
 
 async def until(condition: Callable[[], Any]) -> None:
     """Return once the condition holds; the stage's deadline ends a vain wait."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
         await asyncio.sleep(POLL_S)
