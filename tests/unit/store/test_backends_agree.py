@@ -76,7 +76,6 @@ def test_memory_and_sqlite_cannot_be_told_apart(commits: list[list[Write]]) -> N
         memory = MemoryStore(history=HISTORY, new_uid=lambda: f"u{next(counted)}")
         wanted = await answers(memory, commits)
         again = uids()
-        (folder / "shoal.db").write_bytes(empty_database())
         database = await open_sqlite(folder / "shoal.db")
         try:
             sqlite = SqliteStore(database, history=HISTORY, new_uid=lambda: f"u{next(again)}")
@@ -85,4 +84,5 @@ def test_memory_and_sqlite_cannot_be_told_apart(commits: list[list[Write]]) -> N
             await database.close()
 
     with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "shoal.db").write_bytes(empty_database())
         asyncio.run(run(Path(folder)))
