@@ -1,5 +1,4 @@
 import pytest
-
 from shoal.contract.report import Phase
 from shoal.controller.domain.revisions import Origin, WaveState
 from shoal.controller.domain.rollout import Verb
@@ -11,6 +10,7 @@ from shoal.controller.domain.strategy import (
     OnInconclusive,
     Scope,
 )
+
 from tests.unit.planning.worlds import (
     ACCURACY,
     LABELS,
@@ -19,7 +19,6 @@ from tests.unit.planning.worlds import (
     SMALL,
     WRONG,
     Make,
-    World,
     a_complete_world,
     a_second_rollout,
     a_strategy,

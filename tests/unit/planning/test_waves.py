@@ -4,6 +4,7 @@ from shoal.contract.report import Phase
 from shoal.controller.domain.revisions import WaveState
 from shoal.controller.domain.rollout import Verb
 from shoal.controller.domain.strategy import Amount, Approval
+
 from tests.unit.planning.worlds import (
     LARGE,
     SMALL,

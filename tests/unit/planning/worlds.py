@@ -1,6 +1,6 @@
 """A small fleet under the production planner, driven by hand: every test reads as a story.
 
-`World.turn()` makes one pass and checks the laws that hold for every pass: a second pass on the same
+`World.turn()` makes one pass and checks the laws that hold for every pass: a second one on the same
 snapshot changes nothing, the record survives its JSON form, and generations only grow. Devices do
 nothing by themselves; `confirm`, `refuse`, `fail`… say what they report next.
 """
@@ -29,7 +29,8 @@ from shoal.controller.domain.strategy import Amount, GateSpec, Metric, Ppm, Stra
 from shoal.controller.planning import planner, verbs
 
 NAME = "default/digits"
-CLASS = ProfileClass("class-a")
+CLASS = ProfileClass("0a" * 8)
+OTHER_CLASS = ProfileClass("1b" * 8)
 SMALL = CohortKey(profile_class=CLASS, budget=Budget(artifact_bytes=100), profile="small")
 MEDIUM = CohortKey(profile_class=CLASS, budget=Budget(artifact_bytes=200), profile="medium")
 LARGE = CohortKey(profile_class=CLASS, budget=Budget(artifact_bytes=300), profile="large")

@@ -1,9 +1,10 @@
 """Which devices may be told now: those whose wave came, within maxUnavailable."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from shoal.contract.report import Phase
 from shoal.controller.domain.outcomes import Outcome
+from shoal.controller.planning import targets
 from shoal.controller.planning.view import CohortView, Member, View
 
 
@@ -17,16 +18,53 @@ def allowed(view: View) -> tuple[str, ...]:
     """
     if view.current is None or view.current.result.tombstone:
         return ()
+    return _within(_left(view), _candidates(view))
+
+
+def taken_back(view: View, go: Collection[str]) -> tuple[str, ...]:
+    """Devices that hold what may not stand and that do not move on by themselves.
+
+    They go back whatever guard decided, also while paused, within what `go` leaves of
+    maxUnavailable. A reachable device whose wave came waits for its turn instead.
+    """
+    starting = [one for one in view.members if one.name in go and not _free(one)]
+    return _within(_left(view) - len(starting), _misplaced(view, go))
+
+
+def _left(view: View) -> int:
     limit = max(1, view.strategy.max_unavailable.down(len(view.members)))
-    left = limit - sum(unavailable(one) for one in view.members)
+    return limit - sum(unavailable(one) for one in view.members)
+
+
+def _within(left: int, members: Iterable[Member]) -> tuple[str, ...]:
     names = []
-    for member in _candidates(view):
-        if member.device.lost or unavailable(member):
-            names.append(member.name)
-        elif left > 0:
+    for member in members:
+        if not _free(member):
+            if left <= 0:
+                continue
             left -= 1
-            names.append(member.name)
+        names.append(member.name)
     return tuple(names)
+
+
+def _free(member: Member) -> bool:
+    return member.device.lost or unavailable(member)
+
+
+def _misplaced(view: View, go: Collection[str]) -> Iterator[Member]:
+    dead = view.current is not None and view.current.result.tombstone
+    for cohort in view.cohorts:
+        for member in cohort.members:
+            told = member.known.told if member.known else None
+            called = member.in_wave and not member.device.lost and not dead
+            if told is None or member.name in go or (called and not cohort.progress.returning):
+                continue
+            if targets.stale(view.record, told):
+                yield member
+    for member in view.loose:
+        told = member.known.told if member.known else None
+        if told is not None and targets.stale(view.record, told):
+            yield member
 
 
 def unavailable(member: Member) -> bool:

@@ -12,7 +12,7 @@ from shoal.controller.domain.fleet import DeviceView
 from shoal.controller.domain.plan import Tell
 from shoal.controller.domain.rollout import DeviceRecord, RolloutRecord, Target
 from shoal.controller.planning import allocating, targets
-from shoal.controller.planning.view import CohortView, Member, View
+from shoal.controller.planning.view import CohortView, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,19 +26,22 @@ class Told:
 
 def tell(view: View, go: Collection[str]) -> Told:
     """Tell the devices in `go` the current revision, and take back what may not stand."""
-    members = {one.name: (cohort, one) for cohort in view.cohorts for one in cohort.members}
-    loose = {one.name: one for one in view.loose}
-    record, tells, withdrawals = view.record, [], []
-    records = {one.device: one for one in record.devices}
+    homes = {one.name: cohort for cohort in view.cohorts for one in cohort.members}
+    back = allocating.taken_back(view, go)
+    records = {one.device: one for one in view.record.devices}
+    tells, withdrawals = [], []
     for device in view.snapshot.devices:
         known = records.get(device.name)
+        told = known.told if known else None
         if view.snapshot.deleted or not device.selected:
             wanted = None
-        elif device.name in members:
-            cohort, member = members[device.name]
-            wanted = _wanted(view, cohort, member, go=device.name in go)
+        elif device.name in go:
+            wanted = _current(view, homes[device.name])
+        elif told is not None and device.name in back:
+            runs = device.report is not None and device.report.running == told.variant
+            wanted = _back(view, homes.get(device.name), told, runs=runs)
         else:
-            wanted = _resting(view, loose[device.name])
+            wanted = told
         again = known is not None and known.again and device.name in go
         changed = _changed(view.now, device, known, wanted, again=again)
         if changed is None:
@@ -49,7 +52,7 @@ def tell(view: View, go: Collection[str]) -> Told:
         else:
             tells.append(_as_tell(changed, changed.told))
     devices = tuple(records[name] for name in sorted(records))
-    record = replace(record, devices=devices)
+    record = replace(view.record, devices=devices)
     return Told(record=record, tells=tuple(tells), withdrawals=tuple(withdrawals))
 
 
@@ -58,37 +61,26 @@ def desired(record: RolloutRecord) -> tuple[Tell, ...]:
     return tuple(_as_tell(one, one.told) for one in record.devices if one.told is not None)
 
 
-def _wanted(view: View, cohort: CohortView, member: Member, *, go: bool) -> Target | None:
-    current = view.current
-    if go and current is not None:
-        return targets.target(current, cohort.content, cohort.progress)
-    told = member.known.told if member.known else None
-    if told is None or not targets.stale(view.record, told):
-        return told
-    # A return leads to content for every device; those that cost nothing need not wait for it.
-    free = member.device.lost or allocating.unavailable(member)
-    if cohort.progress.returning and member.in_wave and current is not None:
-        return targets.target(current, cohort.content, cohort.progress) if free else told
-    return _resting(view, member)
+def _current(view: View, cohort: CohortView) -> Target:
+    if view.current is None:
+        raise RuntimeError("nothing can be told without a revision")
+    return targets.target(view.current, cohort.content, cohort.progress)
 
 
-def _resting(view: View, member: Member) -> Target | None:
-    """What a device outside the wave keeps: what it was told, unless that may not stand.
+def _back(view: View, cohort: CohortView | None, told: Target, *, runs: bool) -> Target | None:
+    """Where a device goes that may not keep what it was told.
 
-    Then it goes back to the newest complete content of its cohort; where there is none it keeps
-    what it runs already, and what it does not run yet is withdrawn.
+    A return leads there; else it is the newest complete content of its cohort. Where there is none
+    it keeps what it runs already, and what it does not run yet is withdrawn.
     """
-    told = member.known.told if member.known else None
-    if told is None or not targets.stale(view.record, told):
-        return told
     current = view.current
+    if cohort is not None and cohort.progress.returning:
+        return _current(view, cohort)
     to = targets.return_from(view.record, current) if current else None
     content = to.revision.content.of(told.cohort) if to else None
     if to is not None and content is not None and content.variants:
         progress = targets.resting_progress(told.cohort, to)
         return targets.target(to.revision, content, progress)
-    report = member.device.report
-    runs = report is not None and report.running == told.variant
     return told if runs else None
 
 
