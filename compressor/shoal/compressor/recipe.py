@@ -41,15 +41,18 @@ class Recipe:
 
 
 def _pass_title(config: Pass) -> str:
-    """The method, its scheme where it has several, and what differs from the defaults."""
-    told = {field.name: _value_json(getattr(config, field.name)) for field in fields(config)}
-    changed = ", ".join(
-        f"{field.name}={told[field.name]}"
-        for field in fields(config)
-        if field.init and getattr(config, field.name) != field.default
-    )
-    scheme = f" {told['scheme']}" if "scheme" in told else ""
-    return f"{config.method}{scheme}{f'({changed})' if changed else ''}"
+    """The method with its scheme or its first number, and what else differs from the defaults."""
+    settings = [field for field in fields(config) if field.init]
+    scheme = next((field for field in fields(config) if field.name == "scheme"), None)
+    shown = [
+        f"{field.name}={_value_json(getattr(config, field.name))}"
+        for place, field in enumerate(settings)
+        if getattr(config, field.name) != field.default
+        or (place == 0 and scheme is None and isinstance(field.default, float))
+    ]
+    kind = f" {getattr(config, scheme.name)}" if scheme else ""
+    listed = f"({', '.join(shown)})" if shown else ""
+    return f"{config.method}{kind}{listed}"
 
 
 def _pass_json(config: Pass) -> dict[str, Any]:
