@@ -365,6 +365,10 @@ def test_several_models_are_served_side_by_side_on_both_sockets(tmp_path: Path) 
                 for name, answer in ((MODEL, 0), ("other", 2)):
                     reply = await caller.post(f"/v2/models/{name}/infer", json=one())
                     assert np.argmax(reply.json()["outputs"][0]["data"]) == answer
+        await bench.engine.load(
+            a_slot(models.pick(tmp_path / "c"), 1, deployment="default/new", model="new")
+        )
+        assert (await client.get("/v2/health/ready")).status_code == 200
         await bench.engine.remove("default/other")
         assert (await client.get("/v2/models/other")).status_code == 404
         assert (await client.get(f"/v2/models/{MODEL}/ready")).status_code == 200

@@ -62,7 +62,7 @@ class EngineChild:
             if self._window_s is not None:
                 await life.order("configure", START_S, telemetry_window_s=self._window_s)
             await self._open_when_ready(life)
-        except EngineError:
+        except BaseException:  # cancelled, too: nobody would ever stop this process
             await life.kill()
             raise
         self._life = life

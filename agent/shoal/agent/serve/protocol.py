@@ -80,7 +80,7 @@ class Protocol:
             case ["v2", "health", "live"]:
                 return _json({"live": True})
             case ["v2", "health", "ready"]:
-                ready = all(one.active is not None for one in self._slots)
+                ready = self._slots.ready
                 return _json({"ready": ready}, 200 if ready else 503)
             case ["v2", "models", model] | ["v2", "models", model, "versions", _]:
                 endpoint, slot = self._answering.find(model, _version(parts))

@@ -88,6 +88,11 @@ class Slots:
     def __iter__(self) -> Iterator[Endpoint]:
         return iter(self._endpoints.values())
 
+    @property
+    def ready(self) -> bool:
+        """Whether anything serves, or nothing is to; one more model on its way changes nothing."""
+        return not self._endpoints or any(one.active is not None for one in self)
+
     def of_model(self, model: str) -> Endpoint | None:
         """The endpoint that serves this model name."""
         return next((one for one in self if one.model == model), None)
