@@ -4,6 +4,7 @@ The story: a good model goes out in waves; a mislabelled one is stopped at the c
 accuracy gate and taken back by itself; another good one goes out; `undo` brings the first one back.
 """
 
+import contextlib
 import json
 import signal
 import tempfile
@@ -77,46 +78,45 @@ def command(
     """
     signal.signal(signal.SIGTERM, _interrupt)
     progress = Progress()
-    with tempfile.TemporaryDirectory(prefix="shoal-demo-") as folder:
-        processes = Processes(logs=Path(folder) / "logs")
+    with contextlib.ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shoal-demo-")))
+        processes = Processes(logs=work / "logs")
         processes.logs.mkdir()
-        try:
-            result = _play(Path(folder), processes, progress, devices)
-            typer.echo(json.dumps(result) if output == "json" else _text(result))
-            _stay(str(result["dashboard"]), seconds, progress, browser=not no_browser)
-        finally:
-            progress.say("taking everything down")
-            processes.close()
+        stack.callback(processes.close)
+        stack.callback(progress.say, "taking everything down")
+        stage = _set_up(work, processes, progress, devices)
+        samples = digits.samples(work / "example")
+        audience = stack.enter_context(Audience(stage.agents, digits.MODEL, samples))
+        client = stack.enter_context(stage.client())
+        story = Story(stage=stage, client=client, say=progress.say)
+        _tell(story)
+        result = _result(story, audience, progress)
+        typer.echo(json.dumps(result) if output == "json" else _text(result))
+        _stay(str(result["dashboard"]), seconds, progress, browser=not no_browser)
     if not _is_good(result):
         raise typer.Exit(1)
 
 
-def _play(work: Path, processes: Processes, progress: Progress, devices: int) -> dict[str, Any]:
-    """The whole story; returns the document of contracts section 5."""
-    stage = _set_up(work, processes, progress, devices)
-    samples = digits.samples(work / "example")
-    audience = Audience(stage.agents, digits.MODEL, samples)
-    with stage.client() as client, audience:
-        story = Story(stage=stage, client=client, say=progress.say)
-        _tell(story)
-        stage.processes.check()
-        with_source = client.resources.get(kinds.named("Model"), rollouts.NAMESPACE, digits.MODEL)
-        measured = client.telemetry(
-            f"{rollouts.NAMESPACE}/{_DEPLOYMENT}", since_s=progress.seconds
-        )["deployments"][f"{rollouts.NAMESPACE}/{_DEPLOYMENT}"]
-        return {
-            "devices": devices,
-            "broker": stage.endpoints["broker"],
-            "profiles": story.profiles,
-            "source": {
-                "bytes": (work / "example" / "teacher.onnx").stat().st_size,
-                "score": with_source["status"]["revisions"][0]["score"],
-            },
-            "rollouts": [summary.rollout(_DEPLOYMENT, one) for one in story.decided],
-            "telemetry": summary.telemetry(measured, audience.tallies),
-            "dashboard": f"{stage.server}/",
-            "seconds": round(progress.seconds, 1),
-        }
+def _result(story: Story, audience: Audience, progress: Progress) -> dict[str, Any]:
+    """The document of contracts section 5."""
+    stage, client = story.stage, story.client
+    stage.processes.check()
+    key = f"{rollouts.NAMESPACE}/{_DEPLOYMENT}"
+    measured = client.telemetry(key, since_s=progress.seconds)["deployments"][key]
+    model = client.resources.get(kinds.named("Model"), rollouts.NAMESPACE, digits.MODEL)
+    return {
+        "devices": len(stage.agents),
+        "broker": stage.endpoints["broker"],
+        "profiles": story.profiles,
+        "source": {
+            "bytes": (stage.work / "example" / "teacher.onnx").stat().st_size,
+            "score": model["status"]["revisions"][0]["score"],
+        },
+        "rollouts": [summary.rollout(_DEPLOYMENT, one) for one in story.decided],
+        "telemetry": summary.telemetry(measured, audience.tallies),
+        "dashboard": f"{stage.server}/",
+        "seconds": round(progress.seconds, 1),
+    }
 
 
 def _set_up(work: Path, processes: Processes, progress: Progress, devices: int) -> Stage:
