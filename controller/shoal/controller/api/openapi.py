@@ -26,7 +26,7 @@ _ERROR: dict[str, Any] = {
 
 def answers(kind: str) -> dict[str, Any]:
     """Arguments of a route that answers one resource."""
-    return {"responses": {200: _content({"$ref": f"{_PREFIX}{kind}"}), "default": _FAILURE}}
+    return {"responses": {200: _content({"$ref": f"{_PREFIX}{kind}"})}}
 
 
 def answers_list(kind: str) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def answers_list(kind: str) -> dict[str, Any]:
             },
         },
     }
-    return {"responses": {200: _content(schema), "default": _FAILURE}}
+    return {"responses": {200: _content(schema)}}
 
 
 def takes_and_answers(kind: str) -> dict[str, Any]:
@@ -72,10 +72,21 @@ def install(app: FastAPI) -> None:
             built = get_openapi(title=app.title, version=app.version, routes=app.routes)
             parts = built.setdefault("components", {}).setdefault("schemas", {})
             parts.update(schemas["$defs"], Error=_ERROR)
+            _correct(built)
             app.openapi_schema = built
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
+
+
+def _correct(document: dict[str, Any]) -> None:
+    """Every route fails in our own shape, not in the one that FastAPI promises for it."""
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = _FAILURE
 
 
 def _content(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Store and telemetry in memory: for simulations and tests, and for a controller that may forget.
+"""Store and telemetry in memory: what simulations and tests run on.
 
 Except for `changes` with nothing to yield, nothing here ever suspends, so that a deterministic
 simulation may drive it without an event loop.

@@ -12,6 +12,7 @@ let source = null;
 
 function alive() {
   heard = performance.now();
+  say("live", "live");
 }
 
 function show(html) {
@@ -36,7 +37,6 @@ function listen() {
 async function poll() {
   const age = performance.now() - heard;
   if (age < STALE_MS) {
-    say("live", "live");
     return;
   }
   say("stale", `stale for ${Math.round(age / 1000)} s`);
@@ -55,4 +55,3 @@ async function poll() {
 
 listen();
 setInterval(poll, POLL_MS);
-poll();
