@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,6 +15,7 @@ import numpy as np
 from shoal.contract import jsonform
 from shoal.contract.assignment import Artifact, ArtifactRole, Assignment
 from shoal.contract.report import DeploymentReport, DeviceReport, Phase
+from shoal.contract.telemetry import TelemetryWindow
 from shoal.controller.store.port import Put
 
 from tests.links.stage import Side
@@ -99,15 +101,21 @@ class Fleet:
         await agent.start()
         return agent
 
-    async def model(self, answer: int, *, generation: int, **changes: Any) -> Assignment:
-        """A model that always gives one answer, with its golden set, ready to be fetched."""
+    async def model(
+        self, answer: int, *, generation: int, promises: int | None = None, **changes: Any
+    ) -> Assignment:
+        """A model that always gives one answer, with its golden set, ready to be fetched.
+
+        Its reference answers are what it `promises`: its own unless a test says otherwise.
+        """
+        promised = answer if promises is None else promises
         path = models.always(self.folder / f"model-{answer}", answer)
         golden, reference = self.folder / "golden.npz", self.folder / f"reference-{answer}.npz"
         rng = np.random.default_rng(0)
         x = rng.random((GOLDEN_ROWS, models.FEATURES), dtype=np.float32)
         np.savez(golden, x=x, y=np.full(GOLDEN_ROWS, 1, np.int32))
-        outputs = x.sum(axis=1, keepdims=True) + np.eye(models.CLASSES, dtype=np.float32)[answer]
-        np.savez(reference, answers=np.full(GOLDEN_ROWS, answer, np.int32), outputs=outputs)
+        outputs = x.sum(axis=1, keepdims=True) + np.eye(models.CLASSES, dtype=np.float32)[promised]
+        np.savez(reference, answers=np.full(GOLDEN_ROWS, promised, np.int32), outputs=outputs)
         artifacts = (
             await self._artifact(ArtifactRole.MODEL, path),
             await self._artifact(ArtifactRole.GOLDEN, golden),
@@ -126,7 +134,8 @@ class Fleet:
 
     async def _artifact(self, role: ArtifactRole, path: Path) -> Artifact:
         digest = await self.side.blobs.put_file(path)
-        return Artifact(role=role, name=path.name, digest=digest, size_bytes=path.stat().st_size)
+        size_bytes = await asyncio.to_thread(os.path.getsize, path)
+        return Artifact(role=role, name=path.name, digest=digest, size_bytes=size_bytes)
 
     async def assign(self, device: str, *assignments: Assignment) -> None:
         self.side.version += 1
@@ -158,6 +167,15 @@ class Fleet:
         report = jsonform.from_json(DeviceReport, record.data["report"])
         return next((one for one in report.deployments if one.deployment == DEPLOYMENT), None)
 
+    async def until_requests(self, deployment: str) -> TelemetryWindow:
+        """The first telemetry window in which something was asked."""
+
+        async def said() -> TelemetryWindow | None:
+            windows = await self.side.telemetry.windows(deployment, 0)
+            return next((one.window for one in windows if one.window.requests), None)
+
+        return await until(said)
+
     async def until_reported(self, device: str, phase: Phase, generation: int) -> DeploymentReport:
         """The report that says so."""
 
@@ -173,9 +191,18 @@ class Fleet:
 async def until(condition: Callable[[], Awaitable[T | None]]) -> T:
     """The first thing that is not None, before the deadline."""
     async with asyncio.timeout(DEADLINE_S):
-        while (found := await condition()) is None:
+        while (found := await condition()) is None:  # noqa: ASYNC110 - in another process
             await asyncio.sleep(0.02)
     return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 async def until_true(condition: Callable[[], object]) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
-from shoal.agent.core.effects import Observe, Remove, Survey
+from shoal.agent.core.effects import Answered, Observe, Remove, Survey
 from shoal.agent.core.lives import State
 from shoal.contract.assignment import Assignment
 from shoal.contract.reason import Reason
@@ -73,8 +73,9 @@ class Device(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def the_engine_dies(self, data: st.DataObject) -> None:
+        told = data.draw(st.booleans())
         asked = [one for one in self._may_fail() if isinstance(one, (*ENGINE_WORK, Observe))]
-        if asked and data.draw(st.booleans()):
+        if asked and told:
             self.world.fail(data.draw(st.sampled_from(asked)), Reason.CRASHED)
         self.world.engine_dies()
 
@@ -82,12 +83,12 @@ class Device(RuleBasedStateMachine):
     def the_agent_dies(self) -> None:
         self.world.agent_dies()
 
-    def _in_turn(self) -> list[object]:
+    def _in_turn(self) -> list[Answered]:
         """Engine work is done in the order in which it was asked for, all else in any order."""
         engine = [one for one in self.world.pending if isinstance(one, ENGINE_WORK)]
         return [*engine[:1], *(one for one in self.world.pending if one not in engine)]
 
-    def _may_fail(self) -> list[object]:
+    def _may_fail(self) -> list[Answered]:
         return [one for one in self._in_turn() if not isinstance(one, Survey | Remove)]
 
     def teardown(self) -> None:

@@ -4,6 +4,7 @@ It runs effects when a test says so, in any order the test likes, and checks the
 every single step.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from shoal.agent.core import events as ev
@@ -90,6 +91,7 @@ class World:
         self.candidates: set[tuple[str, int]] = set()
         self.fed: list[ev.Event] = []
         self.outcomes: dict[tuple[str, int], list[State]] = {}
+        self.effects: list[Effect] = []
         self.version = 0
         self.good = 0
 
@@ -109,8 +111,15 @@ class World:
         self.context, effects = machine.step(before, event, self.now)
         self.durable = saved.save(self.context)
         self._check(before, event)
+        self.effects.extend(effects)
         for effect in effects:
             self._run(effect)
+
+    def effects_of(self, act: Callable[[], None]) -> list[Effect]:
+        """What the core asks for while `act` runs."""
+        self.effects.clear()
+        act()
+        return list(self.effects)
 
     def succeed(self, effect: Answered) -> None:
         """Do what the effect asks and answer it."""
@@ -175,7 +184,7 @@ class World:
             case _:
                 self.pending.append(effect)
 
-    def _done(self, effect: Answered) -> ev.Event:
+    def _done(self, effect: Answered) -> ev.Event:  # noqa: PLR0911 - one a kind of effect
         name, ticket = effect.deployment, effect.ticket
         match effect:
             case Survey():

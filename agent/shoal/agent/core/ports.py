@@ -1,8 +1,7 @@
 """The ports of the agent: everything that its core reaches the world through.
 
-The real ones are in `link/` (Link), `runtime/` (EngineProcess, Prober) and `update/` (Disk, Clock);
-`update/memory.py` holds maintained in-memory ones. The errors that ports raise are in
-`shoal.agent.errors`.
+The real ones are in `link/` (Link), `runtime/` (EngineProcess, Prober) and `update/` (Disk, Clock).
+The errors that ports raise are in `shoal.agent.errors`.
 """
 
 from collections.abc import AsyncIterator
