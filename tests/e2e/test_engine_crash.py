@@ -97,6 +97,26 @@ def test_orders_to_a_dead_engine_fail_at_once(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_a_model_that_hangs_does_not_keep_the_engine_from_stopping(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with an_engine(tmp_path) as bench:
+            await bench.serve(models.pick(tmp_path / "a"), 1)
+            hanging = a_slot(
+                models.endless(tmp_path / "m"), 1, deployment="default/other", model="other"
+            )
+            loading = asyncio.create_task(bench.engine.load(hanging))
+            # Orders are answered in turn, so this one's answer means that the other has begun.
+            await bench.engine.counters(DEPLOYMENT)
+            async with bench.tcp() as client:  # serving goes on beside it
+                assert (await client.post(INFER, json=REQUEST)).status_code == 200
+            await bench.engine.stop()
+            with pytest.raises(EngineError) as caught:
+                await loading
+            assert caught.value.reason is Reason.CRASHED
+
+    asyncio.run(main())
+
+
 def test_a_stopped_engine_answers_what_is_inside_and_reports_no_exit(tmp_path: Path) -> None:
     async def main() -> None:
         async with an_engine(tmp_path) as bench, bench.tcp() as client:
