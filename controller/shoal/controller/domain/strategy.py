@@ -150,8 +150,10 @@ def strategy_from_json(spec: Mapping[str, Any]) -> Strategy:
     strategy = spec["strategy"]
     for name in ("ratePerMinute", "window"):
         _absent(strategy.get(name), f"spec.strategy.{name}")
-    failure = strategy["onFailure"]
     try:
+        if not strategy["waves"]:
+            raise ValueError("there is no wave")
+        failure = strategy["onFailure"]
         return Strategy(
             waves=tuple(_wave(one, i) for i, one in enumerate(strategy["waves"])),
             gates=tuple(_gate(one) for one in strategy["gates"]),
