@@ -33,7 +33,7 @@ class Histogram:
             return None
         rank = q * count
         seen = float(self.zeros)
-        if rank <= seen:
+        if self.zeros and rank <= seen:
             return 0.0
         for index, n in self.buckets:
             if rank <= seen + n:
