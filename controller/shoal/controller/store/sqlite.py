@@ -1,5 +1,6 @@
 """The `Store` port over SQLite: SQLAlchemy Core on the tables of `tables`."""
 
+import functools
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -12,11 +13,36 @@ from shoal.controller.store.database import Database
 from shoal.controller.store.memory import random_uid
 from shoal.controller.store.port import Change, Delete, Listing, Put, Record, Write
 from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
 
 _RECORDS = tables.metadata.tables["records"]
 _CHANGES = tables.metadata.tables["changes"]
 _CHANGES_AT_ONCE = 500
+_PRUNE_EVERY = 100  # old changes are deleted by the hundred; until then nobody is shown them
+
+# Built once: putting a statement together costs more than SQLite takes to run it.
+_KEY = sa.and_(
+    _RECORDS.c.kind == sa.bindparam("of_kind"),
+    _RECORDS.c.namespace == sa.bindparam("of_namespace"),
+    _RECORDS.c.name == sa.bindparam("of_name"),
+)
+_FIND = sa.select(_RECORDS).where(_KEY)
+_INSERT = sa.insert(_RECORDS)
+_UPDATE = (
+    sa.update(_RECORDS)
+    .where(_KEY)
+    .values(version=sa.bindparam("new_version"), data=sa.bindparam("new_data"))
+)
+_DELETE = sa.delete(_RECORDS).where(_KEY)
+_LOG = sa.insert(_CHANGES)
+_NEWEST = sa.select(sa.func.max(_CHANGES.c.version))
+_OLDEST = sa.select(sa.func.min(_CHANGES.c.version))
+_PRUNE = sa.delete(_CHANGES).where(_CHANGES.c.version <= sa.bindparam("up_to"))
+_AFTER = (
+    sa.select(_CHANGES)
+    .where(_CHANGES.c.version > sa.bindparam("since"))
+    .order_by(_CHANGES.c.version)
+    .limit(_CHANGES_AT_ONCE)
+)
 
 
 class SqliteStore:
@@ -34,7 +60,8 @@ class SqliteStore:
 
     async def get(self, kind: str, namespace: str, name: str) -> Record:
         """See `Store.get`."""
-        row = await self._database.read(lambda c: _find(c, kind, namespace, name))
+        key = _key(kind, namespace, name)
+        row = await self._database.read(lambda c: c.execute(_FIND, key).first())
         if row is None:
             raise missing(kind, namespace, name)
         return _record(row)
@@ -56,7 +83,7 @@ class SqliteStore:
         """See `Store.changes`."""
         while True:
             ticket = self._database.bell.ticket()
-            rows = await self._database.read(lambda c, after=since: _after(c, after))  # type: ignore[misc]
+            rows = await self._database.read(functools.partial(self._after, since))
             for row in rows:
                 yield _change(row)
             if rows:
@@ -66,23 +93,35 @@ class SqliteStore:
 
     async def kept(self) -> range:
         """See `Store.kept`."""
-        return await self._database.read(_kept)
+        return await self._database.read(self._kept)
+
+    def _after(self, since: int, connection: Connection) -> Sequence[sa.Row[tuple[object, ...]]]:
+        if since not in self._kept(connection):
+            raise GoneError(since)
+        return connection.execute(_AFTER, {"since": since}).all()
+
+    def _kept(self, connection: Connection) -> range:
+        newest = _version(connection)
+        oldest = max(connection.scalar(_OLDEST) or 1, newest - self._history + 1)
+        return range(oldest - 1, newest + 1)
 
     def _apply(
         self, connection: Connection, writes: Sequence[Write], texts: Sequence[str | None]
     ) -> tuple[Record, ...]:
-        version = _version(connection)
+        before = version = _version(connection)
         done = []
         for write, text in zip(writes, texts, strict=True):
             version += 1
             done.append(self._write(connection, write, text, version))
-        connection.execute(sa.delete(_CHANGES).where(_CHANGES.c.version <= version - self._history))
+        if version // _PRUNE_EVERY > before // _PRUNE_EVERY:
+            connection.execute(_PRUNE, {"up_to": version - self._history})
         return tuple(done)
 
     def _write(
         self, connection: Connection, write: Write, text: str | None, version: int
     ) -> Record:
-        row = _find(connection, write.kind, write.namespace, write.name)
+        key = _key(write.kind, write.namespace, write.name)
+        row = connection.execute(_FIND, key).first()
         check(write, None if row is None else row.version)
         values = {
             "kind": write.kind,
@@ -92,18 +131,13 @@ class SqliteStore:
             "version": version,
             "data": row.data if text is None and row is not None else text,
         }
-        if isinstance(write, Put):
-            connection.execute(
-                insert(_RECORDS)
-                .values(values)
-                .on_conflict_do_update(
-                    index_elements=["kind", "namespace", "name"],
-                    set_={"version": version, "data": values["data"]},
-                )
-            )
+        if isinstance(write, Delete):
+            connection.execute(_DELETE, key)
+        elif row is None:
+            connection.execute(_INSERT, values)
         else:
-            connection.execute(sa.delete(_RECORDS).where(_same(write)))
-        connection.execute(sa.insert(_CHANGES).values(type=_type(write, row is None), **values))
+            connection.execute(_UPDATE, {**key, "new_version": version, "new_data": text})
+        connection.execute(_LOG, {**values, "type": _type(write, row is None)})
         return Record(
             kind=write.kind,
             namespace=write.namespace,
@@ -114,11 +148,8 @@ class SqliteStore:
         )
 
 
-def _find(
-    connection: Connection, kind: str, namespace: str, name: str
-) -> sa.Row[tuple[object, ...]] | None:
-    key = (_RECORDS.c.kind == kind, _RECORDS.c.namespace == namespace, _RECORDS.c.name == name)
-    return connection.execute(sa.select(_RECORDS).where(*key)).first()
+def _key(kind: str, namespace: str, name: str) -> dict[str, str]:
+    return {"of_kind": kind, "of_namespace": namespace, "of_name": name}
 
 
 def _list(
@@ -131,32 +162,8 @@ def _list(
     return rows, _version(connection)
 
 
-def _after(connection: Connection, since: int) -> Sequence[sa.Row[tuple[object, ...]]]:
-    if since not in _kept(connection):
-        raise GoneError(since)
-    return connection.execute(
-        sa.select(_CHANGES)
-        .where(_CHANGES.c.version > since)
-        .order_by(_CHANGES.c.version)
-        .limit(_CHANGES_AT_ONCE)
-    ).all()
-
-
-def _kept(connection: Connection) -> range:
-    oldest = connection.scalar(sa.select(sa.func.min(_CHANGES.c.version))) or 1
-    return range(oldest - 1, _version(connection) + 1)
-
-
 def _version(connection: Connection) -> int:
-    return connection.scalar(sa.select(sa.func.max(_CHANGES.c.version))) or 0
-
-
-def _same(write: Write) -> sa.ColumnElement[bool]:
-    return sa.and_(
-        _RECORDS.c.kind == write.kind,
-        _RECORDS.c.namespace == write.namespace,
-        _RECORDS.c.name == write.name,
-    )
+    return connection.scalar(_NEWEST) or 0
 
 
 def _text(write: Write) -> str | None:
