@@ -101,11 +101,25 @@ def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> collections.abc.Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    suite = suite_of(item.path)
-    if report.skipped and not hasattr(report, "wasxfail") and suite:
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        item.config.stash[_skipped][suite].append(f"{item.nodeid}: {reason}")
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _note_skip(item, report.longrepr)
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> collections.abc.Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if report.skipped:  # a whole file, with pytest.importorskip for example
+        _note_skip(collector, report.longrepr)
+    return report
+
+
+def _note_skip(node: pytest.Item | pytest.Collector, reason: object) -> None:
+    if suite := suite_of(node.path):
+        text = str(reason[2] if isinstance(reason, tuple) else reason)
+        node.config.stash[_skipped][suite].append(f"{node.nodeid}: {text}")
 
 
 def _broken_promises(config: pytest.Config) -> list[str]:
