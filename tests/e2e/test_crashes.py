@@ -141,7 +141,7 @@ def test_a_killed_controller_goes_on_where_it_was(fleet: Fleet) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.needs_program("mosquitto", package="mosquitto")
 def test_a_killed_broker_comes_back_and_the_rollout_finishes(fleet: Fleet) -> None:
-    fleet.apply("model-retrained.yaml")
+    fleet.apply("revisions/retrained.yaml")
     broker = child_named(fleet.controller.process.pid, "mosquitto")
     wait_for(
         "revision 2 to reach a device",
