@@ -1,6 +1,7 @@
 """The digits example trains good readers, a confidently wrong one, and files that fit together."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -126,13 +127,14 @@ def test_a_source_that_makes_no_sense_is_a_usage_error(
 
 def test_the_manifests_name_the_files_that_training_writes(repository: Path, trained: Path) -> None:
     folder = repository / "examples" / "digits"
-    for name in ("model.yaml", "model-mislabelled.yaml", "model-retrained.yaml"):
+    for name in ("model.yaml", "revisions/mislabelled.yaml", "revisions/retrained.yaml"):
         (model,) = yaml.safe_load_all((folder / name).read_text())
         spec = model["spec"]
         data = spec["data"]
         files = [spec["source"], data["calibration"], data["evaluation"], data["train"]]
         assert model["metadata"]["name"] == "digits"
-        assert all((trained / file).is_file() for file in files)
+        beside = trained / Path(name).parent
+        assert all(Path(os.path.normpath(beside / file)).is_file() for file in files)
 
 
 @pytest.mark.parametrize("config", [Prune(ratio=0.5), Distill(width=0.5)], ids=lambda p: p.method)
