@@ -30,10 +30,6 @@ class Latency:
     p50_ms: float
     p95_ms: float
 
-    def scaled(self, ratio: "Ratio") -> "Latency":
-        """The latency of something `ratio` times as slow."""
-        return Latency(p50_ms=self.p50_ms * ratio.p50, p95_ms=self.p95_ms * ratio.p95)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:

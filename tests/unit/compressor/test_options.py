@@ -1,0 +1,131 @@
+"""Words of the command line become a job, or the right word is named."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from shoal.compressor import manifest, options
+from shoal.compressor.job import Method
+from shoal.contract.budget import Budget
+from shoal.contract.choice import Objective
+from shoal.contract.problem import InvalidError, NotFoundError
+
+ASKED = options.Asked(
+    model="m.onnx",
+    calibration="c.npz",
+    evaluation="e.npz",
+    train=None,
+    metric=None,
+    max_drop=None,
+    min_score=None,
+    floor="measured",
+    profile=None,
+    budget=None,
+    methods="quantize,prune,distill",
+    engines="onnxruntime",
+    objective="latency",
+    effort="balanced",
+    state=None,
+    trust_type=None,
+    trust_pickle=False,
+    model_output=None,
+    seed=0,
+    golden=None,
+    out="out",
+)
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    job = options.resolve(ASKED)
+    assert job.methods == frozenset(Method)
+    assert job.objective is Objective.LATENCY
+    assert (job.floor.max_drop, job.floor.min_score, job.floor.proven) == (0.01, None, False)
+    assert job.budget == Budget()
+    assert job.runtime.threads == 1
+
+
+def test_a_least_score_replaces_the_drop() -> None:
+    floor = options.resolve(replace(ASKED, min_score=0.9, floor="proven")).floor
+    assert (floor.max_drop, floor.min_score, floor.proven) == (None, 0.9, True)
+
+
+def test_a_budget_is_any_of_three_limits() -> None:
+    assert options.parse_budget("artifact=500KiB, latency=5ms", "--budget") == Budget(
+        artifact_bytes=512_000, latency_p95_ms=5.0
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "artifact", "artifact=", "artifact=1KiB,artifact=2KiB", "latency=5", "size=1KiB"]
+)
+def test_a_budget_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InvalidError):
+        options.parse_budget(text, "--budget")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "reason"),
+    [
+        ({"metric": "auroc"}, "--metric", "NotBuiltYet"),
+        ({"metric": "package.module:function"}, "--metric", "NotBuiltYet"),
+        ({"metric": "top"}, "--metric", "UnknownMetric"),
+        ({"methods": "split"}, "--methods", "NotBuiltYet"),
+        ({"objective": "speed"}, "--objective", "Invalid"),
+        ({"effort": "quik"}, "--effort", "Invalid"),
+        ({"floor": "guessed"}, "--floor", "Invalid"),
+        ({"trust_type": ["a.B"]}, "--trust-type", "NotBuiltYet"),
+        ({"trust_pickle": True}, "--trust-pickle", "NotBuiltYet"),
+        ({"max_drop": -0.1}, "--max-drop", "Invalid"),
+        ({"profile": "p.yaml", "budget": "latency=5ms"}, "--budget", "Invalid"),
+    ],
+)
+def test_wrong_words_name_their_option(wrong: dict[str, object], field: str, reason: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        options.resolve(replace(ASKED, **wrong))  # type: ignore[arg-type] # by name on purpose
+    assert (caught.value.problem.field, caught.value.problem.reason) == (field, reason)
+
+
+def a_profile(folder: Path, spec: str) -> Path:
+    path = folder / "profile.yaml"
+    path.write_text(
+        f"apiVersion: shoal/v1\nkind: DeviceProfile\nmetadata: {{name: p}}\nspec: {spec}\n"
+    )
+    return path
+
+
+def test_a_profile_gives_budget_and_runtime(tmp_path: Path) -> None:
+    spec = (
+        "{priority: 1, selector: {}, budget: {artifact: 64KiB, memory: 24MiB, latency: {p95: 5ms}},"
+        " runtime: {engines: [onnxruntime], threads: 2, precisions: [int8]}}"
+    )
+    budget, runtime = manifest.device_profile(a_profile(tmp_path, spec))
+    assert budget == Budget(artifact_bytes=65536, memory_bytes=25165824, latency_p95_ms=5.0)
+    assert (runtime.threads, runtime.precisions) == (2, ("int8",))
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ("{bugdet: {}}", "UnknownField"),
+        ("{budget: {artifact: 64}}", "Invalid"),
+        ("{budget: []}", "Invalid"),
+        ("{runtime: {threads: 0}}", "Invalid"),
+        ("{runtime: {precisions: [int4]}}", "NotBuiltYet"),
+        ("{runtime: {engines: [litert]}}", "NotBuiltYet"),
+        ("{runtime: {engines: onnxruntime}}", "Invalid"),
+    ],
+)
+def test_a_wrong_profile_names_its_field(tmp_path: Path, spec: str, reason: str) -> None:
+    with pytest.raises(InvalidError) as caught:
+        manifest.device_profile(a_profile(tmp_path, spec))
+    assert caught.value.problem.reason == reason
+    assert str(caught.value.problem.field).startswith("spec")
+
+
+def test_a_profile_that_is_not_there_or_is_another_kind(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError):
+        manifest.device_profile(tmp_path / "none.yaml")
+    other = tmp_path / "other.yaml"
+    other.write_text("kind: Model\n")
+    with pytest.raises(InvalidError, match="not one DeviceProfile"):
+        manifest.device_profile(other)
