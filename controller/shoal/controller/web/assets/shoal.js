@@ -25,6 +25,7 @@ function say(state, text) {
   if (badge.textContent !== text) {
     badge.className = "badge " + state;
     badge.textContent = text;
+    document.title = state === "live" ? "Shoal" : `Shoal: ${text}`;
   }
 }
 
