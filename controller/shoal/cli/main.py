@@ -80,6 +80,10 @@ def command() -> Any:
 
 
 def _run(asked: invocation.Invocation) -> int:
+    if not asked.rest and asked.output is invocation.Output.JSON:
+        raise InvalidError(
+            Problem(reason=Reason.INVALID, message="no command was given", hint="shoal --help")
+        )
     line = list(asked.rest) or ["--help"]
     with Session(asked) as session:
         try:

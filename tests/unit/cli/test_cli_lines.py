@@ -92,6 +92,11 @@ def test_a_wrong_line_is_a_usage_error_in_either_output(shoal: Shoal, line: str)
     assert in_json.err == ""
 
 
+def test_a_line_without_a_command_is_help_or_an_error(shoal: Shoal) -> None:
+    assert "Commands:" in shoal().out
+    assert shoal("-o", "json").json["error"]["message"] == "no command was given"
+
+
 def test_an_unknown_output_is_a_usage_error(shoal: Shoal) -> None:
     ran = shoal("get", "devices", "-o", "xml")
     assert ran.code == 2
