@@ -125,8 +125,11 @@ class Roster:
         identities = await self._store.list(IDENTITY)
         for record in identities.records:
             await self.learn(record)
-        for record in (await self._store.list(ASSIGNMENT)).records:
+        assignments = (await self._store.list(ASSIGNMENT)).records
+        for record in assignments:
             self._take_desired(record)
+        for device in set(self._desired) - {record.name for record in assignments}:
+            self._drop_desired(device)
         alive = {record.name for record in (await self._store.list(_DEVICE)).records}
         known = {record.name for record in identities.records}
         for device in set(self._identities) - known:
@@ -148,27 +151,31 @@ class Roster:
         if record.kind == IDENTITY:
             await (self._lose(record.name) if gone else self.learn(record))
         elif record.kind == ASSIGNMENT:
-            self._take_desired(record, gone=gone)
+            if gone:
+                self._drop_desired(record.name)
+            else:
+                self._take_desired(record)
         elif record.kind == _DEVICE and gone:
             identity = self._identities.get(record.name)
             if identity is not None and identity.namespace == record.namespace:
                 await self._forget(record.name)
 
-    def _take_desired(self, record: Record, *, gone: bool = False) -> None:
+    def _take_desired(self, record: Record) -> None:
         device = record.name
-        if gone:
-            self._desired.pop(device, None)
-        else:
-            try:
-                state = desired_state(device, record.data)
-            except ValueError:
-                _LOG.exception(
-                    "the assignment of device %s cannot be read; the last one stays", device
-                )
-                return
-            if self._desired.get(device) == state:
-                return
+        try:
+            state = desired_state(device, record.data)
+        except ValueError:
+            _LOG.exception("the assignment of device %s cannot be read; the last one stays", device)
+            return
+        if self._desired.get(device) != state:
             self._desired[device] = state
+            self._desired_changed(device)
+
+    def _drop_desired(self, device: str) -> None:
+        if self._desired.pop(device, None) is not None:
+            self._desired_changed(device)
+
+    def _desired_changed(self, device: str) -> None:
         self.bell(device).ring()
         for tell in self._on_desired:
             tell(device)
