@@ -142,6 +142,13 @@ class Life:
         return Slot(assignment=self.assignment, loaded_as=self.assignment.generation)
 
     @property
+    def running(self) -> Slot | None:
+        """What serves, or will in a moment; not a slot that keeps failing to come back."""
+        if self.active is None or self.up or not self.is_bad(self.active.variant):
+            return self.active
+        return None
+
+    @property
     def fallback(self) -> Slot | None:
         """The confirmed slot that can take over; None where that would be the same bytes."""
         if self.previous is None or self.active is None:

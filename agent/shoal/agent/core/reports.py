@@ -43,7 +43,7 @@ def _deployment_report(life: Life) -> DeploymentReport | None:
     phase: Phase | None = life.state.phase
     if phase is None:
         return None
-    install, active = life.install, life.active
+    install, running = life.install, life.running
     return DeploymentReport(
         deployment=life.deployment,
         generation=life.assignment.generation,
@@ -52,10 +52,10 @@ def _deployment_report(life: Life) -> DeploymentReport | None:
         variant=life.assignment.variant,
         reason=install.reason,
         message=install.message[:MESSAGE_TEXT_CHARS],
-        running=None if active is None else active.variant,
-        running_generation=0 if active is None else active.generation,
-        running_revision=0 if active is None else active.assignment.revision,
-        running_model="" if active is None else active.assignment.model,
+        running=None if running is None else running.variant,
+        running_generation=0 if running is None else running.generation,
+        running_revision=0 if running is None else running.assignment.revision,
+        running_model="" if running is None else running.assignment.model,
         good_inferences=install.good,
         errors=install.errors,
         restarts=install.restarts,

@@ -29,7 +29,7 @@ class LocalDisk:
 
     def append(self, path: Path, data: bytes) -> None:
         """Write at the end, creating the file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         with path.open("ab", buffering=0) as file:
             left = memoryview(data)
             while left:
@@ -60,7 +60,7 @@ class LocalDisk:
 
     def link(self, target: str, path: Path) -> None:
         """Make a symbolic link; there must be none."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         path.symlink_to(target)
 
     def target(self, path: Path) -> str | None:
@@ -74,6 +74,15 @@ class LocalDisk:
     def free_bytes(self) -> int:
         """Bytes that may still be written."""
         return shutil.disk_usage(self._root).free
+
+
+def _make_folder(path: Path) -> None:
+    """A folder is a name too: it is made durable in its parent at once."""
+    if path.is_dir():
+        return
+    _make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    _sync(path.parent, os.O_RDONLY | os.O_DIRECTORY)
 
 
 def _sync(path: Path, flags: int) -> None:

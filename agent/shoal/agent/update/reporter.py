@@ -20,6 +20,7 @@ from shoal.contract.telemetry import TelemetryWindow
 
 AGAIN_FIRST_S = 0.5
 AGAIN_MAX_S = 10.0
+COUNT_S = 2.0  # an engine that hangs must not silence the agent
 
 _log = logging.getLogger(__name__)
 
@@ -92,8 +93,9 @@ class Reporter:
             if life.active is None or not life.up:
                 continue
             try:
-                counters = await self._engine.counters(life.deployment)
-            except EngineError:
+                async with asyncio.timeout(COUNT_S):
+                    counters = await self._engine.counters(life.deployment)
+            except (EngineError, TimeoutError):
                 continue
             self._executor.feed(
                 ev.Counted(deployment=life.deployment, good=counters.good, errors=counters.errors)

@@ -1,8 +1,8 @@
 """Survey, fetch and probe: everything before the engine is asked."""
 
 import asyncio
-from collections import defaultdict
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from shoal.agent.core import events as ev
 from shoal.agent.core.effects import Fetch, Probe, Survey
@@ -32,7 +32,7 @@ class Staging:
         self._link = link
         self._prober = prober
         self._blobs = blobs
-        self._fetching: defaultdict[Digest, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._fetching: WeakValueDictionary[Digest, asyncio.Lock] = WeakValueDictionary()
         self._proving = asyncio.Lock()
 
     async def survey(self, effect: Survey) -> ev.Surveyed:
@@ -51,7 +51,7 @@ class Staging:
         received = _Received()
         try:
             for artifact in effect.artifacts:
-                async with self._fetching[artifact.digest]:
+                async with self._fetching.setdefault(artifact.digest, asyncio.Lock()):
                     await self._fetch_one(artifact, received)
         except (LinkError, StageError) as error:
             return ev.FetchFailed(

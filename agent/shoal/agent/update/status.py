@@ -95,7 +95,7 @@ def status(
 
 
 def _deployment(life: Life) -> dict[str, Any]:
-    active = life.active
+    running = life.running
     return {
         "deployment": life.deployment,
         "model": life.assignment.model,
@@ -103,8 +103,8 @@ def _deployment(life: Life) -> dict[str, Any]:
         "generation": life.assignment.generation,
         "revision": life.assignment.revision,
         "variant": life.assignment.variant,
-        "running": None if active is None else active.variant,
-        "running_generation": 0 if active is None else active.generation,
+        "running": None if running is None else running.variant,
+        "running_generation": 0 if running is None else running.generation,
         "reason": life.install.reason,
         "message": life.install.message,
     }

@@ -1,0 +1,305 @@
+"""In-memory ports of the agent; the disk forgets what was not made durable."""
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shoal.agent.core.ports import (
+    Counters,
+    LoadedSlot,
+    ProbeRequest,
+    ProbeResult,
+    SlotSpec,
+    Switched,
+)
+from shoal.agent.errors import EngineError, LinkError, ProbeError
+from shoal.contract import digest
+from shoal.contract.assignment import DesiredState
+from shoal.contract.digest import Digest
+from shoal.contract.reason import Reason
+from shoal.contract.report import DeviceReport
+from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
+
+from tests.unit.agent_core.world import PASSED
+
+
+class PowerCutError(Exception):
+    """The power goes in the middle of an operation."""
+
+
+@dataclass
+class _File:
+    data: bytes = b""
+    durable: bytes = b""
+
+
+_Entry = _File | str  # a symbolic link is where it points
+
+
+@dataclass
+class MemoryDisk:
+    """Contents and names are two things, each durable only when it was synced.
+
+    `operations` counts what was asked; the power goes at number `cut_at`, `full` disks write
+    nothing, and a write during the cut is torn in half.
+    """
+
+    free: int = 1 << 30
+    full: bool = False
+    operations: int = 0
+    cut_at: int | None = None
+    entries: dict[Path, _Entry] = field(default_factory=dict)
+    durable: dict[Path, _Entry] = field(default_factory=dict)
+
+    def restarted(self) -> "MemoryDisk":
+        """The disk as the next start finds it."""
+        entries: dict[Path, _Entry] = {}
+        for path, entry in self.durable.items():
+            kept = _File(entry.durable, entry.durable) if isinstance(entry, _File) else entry
+            entries[path] = kept
+        return MemoryDisk(free=self.free, entries=entries, durable=dict(entries))
+
+    def size(self, path: Path) -> int | None:
+        entry = self.entries.get(path)
+        return len(entry.data) if isinstance(entry, _File) else None
+
+    def read(self, path: Path) -> bytes:
+        return self._file(path).data
+
+    def digest(self, path: Path) -> Digest:
+        return digest.of_bytes(self.read(path))
+
+    def append(self, path: Path, data: bytes) -> None:
+        cut = self._operate()
+        if self.full:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        file = self.entries.setdefault(path, _File())
+        assert isinstance(file, _File)
+        if cut:
+            file.data += data[: len(data) // 2]
+            file.durable = file.data  # the kernel may have written any part of it
+            self.durable[path] = file
+            raise PowerCutError
+        file.data += data
+
+    def truncate(self, path: Path, size_bytes: int) -> None:
+        self._cut()
+        file = self._file(path)
+        file.data = file.data[:size_bytes]
+
+    def sync(self, path: Path) -> None:
+        self._cut()
+        file = self._file(path)
+        file.durable = file.data
+
+    def sync_directory(self, path: Path) -> None:
+        self._cut()
+        for known in [one for one in self.durable if one.parent == path]:
+            del self.durable[known]
+        self.durable.update({p: entry for p, entry in self.entries.items() if p.parent == path})
+
+    def rename(self, source: Path, target: Path) -> None:
+        self._cut()
+        if source not in self.entries:
+            raise FileNotFoundError(errno.ENOENT, "no such file", str(source))
+        self.entries[target] = self.entries.pop(source)
+
+    def remove(self, path: Path) -> None:
+        self._cut()
+        self.entries.pop(path, None)
+
+    def link(self, target: str, path: Path) -> None:
+        self._cut()
+        if path in self.entries:
+            raise FileExistsError(errno.EEXIST, "file exists", str(path))
+        self.entries[path] = target
+
+    def target(self, path: Path) -> str | None:
+        entry = self.entries.get(path)
+        return entry if isinstance(entry, str) else None
+
+    def names(self, path: Path) -> tuple[str, ...]:
+        return tuple(sorted(one.name for one in self.entries if one.parent == path))
+
+    def free_bytes(self) -> int:
+        return self.free
+
+    def _file(self, path: Path) -> _File:
+        entry = self.entries.get(path)
+        if not isinstance(entry, _File):
+            raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
+        return entry
+
+    def _operate(self) -> bool:
+        self.operations += 1
+        return self.operations == self.cut_at
+
+    def _cut(self) -> None:
+        if self._operate():
+            raise PowerCutError
+
+
+class QuickClock:
+    """A clock that never makes anybody wait."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        await asyncio.sleep(0)
+
+
+@dataclass
+class MemoryLink:
+    """A controller that holds artifacts and keeps what it is told.
+
+    `refusals` are raised, one a call, before anything is done; a fetch breaks off after `cut_after`
+    bytes where that is set; one that does not listen acknowledges nothing.
+    """
+
+    artifacts: dict[Digest, bytes] = field(default_factory=dict)
+    refusals: list[Reason] = field(default_factory=list)
+    reports: list[DeviceReport] = field(default_factory=list)
+    batches: list[TelemetryBatch] = field(default_factory=list)
+    fetched_from: list[int] = field(default_factory=list)
+    cut_after: int | None = None
+    connected: bool = True
+    listening: bool = True
+    closed: bool = False
+    states: asyncio.Queue[DesiredState] = field(default_factory=asyncio.Queue)
+
+    async def desired(self) -> AsyncIterator[DesiredState]:
+        while True:
+            yield await self.states.get()
+
+    async def report(self, report: DeviceReport) -> None:
+        self._store()
+        self.reports.append(report)
+
+    async def send_telemetry(self, batch: TelemetryBatch) -> None:
+        self._store()
+        self.batches.append(batch)
+
+    async def fetch(self, wanted: Digest, offset: int) -> AsyncIterator[bytes]:
+        self._reach()
+        self.fetched_from.append(offset)
+        if wanted not in self.artifacts:
+            raise LinkError(f"no {wanted}", Reason.NOT_FOUND)
+        data = self.artifacts[wanted][offset:]
+        for start in range(0, len(data), 100):
+            if self.cut_after is not None and start >= self.cut_after:
+                raise LinkError("the transfer broke off")
+            yield data[start : start + 100]
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def _store(self) -> None:
+        self._reach()
+        if not self.listening:
+            raise LinkError("no acknowledgement in time", Reason.TIMED_OUT)
+
+    def _reach(self) -> None:
+        if self.refusals:
+            raise LinkError("on purpose", self.refusals.pop(0))
+        if not self.connected:
+            raise LinkError("not connected")
+
+
+@dataclass
+class MemoryEngine:
+    """A process that holds slots; `refusals` fail the next loads."""
+
+    on_window: Callable[[TelemetryWindow], None] = lambda _: None
+    on_exit: Callable[[int], None] = lambda _: None
+    active: dict[str, SlotSpec] = field(default_factory=dict)
+    candidates: dict[tuple[str, int], SlotSpec] = field(default_factory=dict)
+    refusals: list[Reason] = field(default_factory=list)
+    starts: int = 0
+    refused_starts: int = 0
+    window_s: float = 0.0
+    pid: int | None = None
+
+    async def start(self) -> None:
+        if self.refused_starts:
+            self.refused_starts -= 1
+            raise EngineError(Reason.TIMED_OUT, "does not start")
+        self.starts += 1
+        self.pid = self.starts
+        self.active.clear()
+        self.candidates.clear()
+
+    async def configure(self, telemetry_window_s: float) -> None:
+        self._alive()
+        self.window_s = telemetry_window_s
+
+    async def stop(self) -> None:
+        self.pid = None
+
+    def dies(self) -> None:
+        self.pid = None
+        self.on_exit(-9)
+
+    async def load(self, slot: SlotSpec) -> LoadedSlot:
+        self._alive()
+        if self.refusals:
+            raise EngineError(self.refusals.pop(0), "on purpose")
+        self.candidates[slot.deployment, slot.generation] = slot
+        return LoadedSlot(deployment=slot.deployment, generation=slot.generation, load_ms=1.0)
+
+    async def activate(self, deployment: str, generation: int) -> Switched:
+        self._alive()
+        if (deployment, generation) not in self.candidates:
+            raise EngineError(Reason.NOT_FOUND, "no such candidate")
+        self.active[deployment] = self.candidates.pop((deployment, generation))
+        return Switched(monotonic_s=1.0, in_flight=2)
+
+    async def discard(self, deployment: str, generation: int) -> None:
+        self._alive()
+        self.candidates.pop((deployment, generation), None)
+
+    async def remove(self, deployment: str) -> None:
+        self._alive()
+        self.active.pop(deployment, None)
+
+    async def golden(self, deployment: str, generation: int, golden: Path) -> tuple[int, ...]:
+        self._alive()
+        assert golden.name
+        if self.active[deployment].generation != generation:
+            raise EngineError(Reason.NOT_FOUND, "another generation is active")
+        return (1, 2, 3)
+
+    async def counters(self, deployment: str) -> Counters:
+        self._alive()
+        if deployment not in self.active:
+            raise EngineError(Reason.NOT_FOUND, "no active slot")
+        return Counters(good=100, errors=1)
+
+    def _alive(self) -> None:
+        if self.pid is None:
+            raise EngineError(Reason.CRASHED, "the engine does not run")
+
+
+@dataclass
+class MemoryProber:
+    """Lets every candidate pass but for `refusals`; one at a time, or it complains."""
+
+    refusals: list[Reason] = field(default_factory=list)
+    requests: list[ProbeRequest] = field(default_factory=list)
+    busy: bool = False
+
+    async def probe(self, request: ProbeRequest) -> ProbeResult:
+        assert not self.busy
+        self.busy = True
+        await asyncio.sleep(0)
+        self.busy = False
+        self.requests.append(request)
+        if self.refusals:
+            raise ProbeError(self.refusals.pop(0), "on purpose", PASSED)
+        return ProbeResult(result=PASSED, active_answers=(0, 0, 0))

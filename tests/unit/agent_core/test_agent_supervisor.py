@@ -1,0 +1,356 @@
+"""The whole supervisor on in-memory ports: what it does with a controller, and without one."""
+
+import asyncio
+import contextlib
+import json
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shoal.agent.state_folder import StateFolder
+from shoal.agent.supervisor import Parts, Place, Supervisor
+from shoal.contract import digest
+from shoal.contract.assignment import Artifact, Assignment, DesiredState
+from shoal.contract.histogram import Histogram
+from shoal.contract.profile import HardwareProfile
+from shoal.contract.reason import Reason
+from shoal.contract.report import DeploymentReport, Phase
+from shoal.contract.telemetry import TelemetryWindow
+
+from tests.unit.agent_core.memory import (
+    MemoryDisk,
+    MemoryEngine,
+    MemoryLink,
+    MemoryProber,
+    QuickClock,
+)
+from tests.unit.agent_core.world import an_assignment
+
+DEADLINE_S = 20.0
+STATE = Path("/state")
+HARDWARE = HardwareProfile(
+    arch="x86_64",
+    cpu="test",
+    cores=2,
+    memory_bytes=1 << 30,
+    disk_free_bytes=1 << 30,
+    isa=(),
+    engines=(),
+    providers=(),
+)
+
+
+@dataclass
+class Device:
+    """One agent's ports; they outlive the supervisor that runs on them."""
+
+    disk: MemoryDisk = field(default_factory=MemoryDisk)
+    link: MemoryLink = field(default_factory=MemoryLink)
+    prober: MemoryProber = field(default_factory=MemoryProber)
+    engine: MemoryEngine = field(default_factory=MemoryEngine)
+    boots: int = 0
+
+    def offer(self, *variants: str) -> None:
+        """Let the controller hold the artifacts of these variants."""
+        for variant in variants:
+            for artifact in an_assignment(variant).artifacts:
+                self.link.artifacts[artifact.digest] = content_of(artifact)
+
+    def desire(self, version: int, *assignments: Assignment) -> None:
+        self.link.states.put_nowait(
+            DesiredState(
+                device="one",
+                version=version,
+                assignments=tuple(sized(one) for one in assignments),
+                telemetry_window_s=2.0,
+                heartbeat_s=5.0,
+            )
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Supervisor]:
+        self.boots += 1
+        supervisor = Supervisor(
+            Place(
+                folder=StateFolder(root=STATE),
+                device="one",
+                namespace="default",
+                boot_id=f"boot-{self.boots}",
+                agent_version="0.1.0",
+                hardware=HARDWARE,
+                link_name="grpc",
+                serving_url="http://127.0.0.1:1",
+            ),
+            Parts(
+                link=self.link,
+                prober=self.prober,
+                disk=self.disk,
+                clock=QuickClock(),
+                rng=random.Random(0),
+            ),
+            self._made,
+        )
+        task = asyncio.create_task(supervisor.run())
+        try:
+            yield supervisor
+            assert not task.done(), task.exception()
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def _made(
+        self, on_window: Callable[[TelemetryWindow], None], on_exit: Callable[[int], None]
+    ) -> MemoryEngine:
+        self.engine.on_window, self.engine.on_exit = on_window, on_exit
+        return self.engine
+
+    def reported(self) -> DeploymentReport | None:
+        if not self.link.reports or not self.link.reports[-1].deployments:
+            return None
+        return self.link.reports[-1].deployments[0]
+
+    async def until(self, phase: Phase, generation: int) -> DeploymentReport:
+        await until(lambda: said(self.reported(), phase, generation))
+        report = self.reported()
+        assert report is not None
+        return report
+
+    def status(self) -> dict[str, Any]:
+        path = STATE / "status.json"
+        if self.disk.size(path) is None:
+            return {"deployments": [], "spool_windows": 0}
+        found: dict[str, Any] = json.loads(self.disk.read(path))
+        return found
+
+    def phase(self) -> str:
+        """Of the only deployment, as the device itself says."""
+        return next((str(one["phase"]) for one in self.status()["deployments"]), "")
+
+
+def said(report: DeploymentReport | None, phase: Phase, generation: int) -> bool:
+    return report is not None and (report.phase, report.generation) == (phase, generation)
+
+
+def content_of(artifact: Artifact) -> bytes:
+    """What `world.blob` made the digest of."""
+    return artifact.name.encode()
+
+
+def sized(assignment: Assignment) -> Assignment:
+    artifacts = tuple(
+        Artifact(
+            role=one.role,
+            name=one.name,
+            digest=one.digest,
+            size_bytes=len(content_of(one)),
+        )
+        for one in assignment.artifacts
+    )
+    return Assignment(
+        deployment=assignment.deployment,
+        model=assignment.model,
+        revision=assignment.revision,
+        generation=assignment.generation,
+        variant=assignment.variant,
+        artifacts=artifacts,
+        soak_s=assignment.soak_s,
+    )
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():  # noqa: ASYNC110 - whatever the supervisor does is waited for
+            await asyncio.sleep(0)
+
+
+def run(scenario: Callable[[Device], Coroutine[Any, Any, None]]) -> None:
+    async def main() -> None:
+        device = Device()
+        device.offer("a", "b")
+        await scenario(device)
+
+    asyncio.run(main())
+
+
+def a_window(generation: int = 1) -> TelemetryWindow:
+    return TelemetryWindow(
+        deployment="default/digits",
+        variant=digest.of_bytes(b"a"),
+        generation=generation,
+        start_ms=1_000,
+        duration_ms=1_000,
+        requests=5,
+        errors=0,
+        latency_ms=Histogram(),
+    )
+
+
+def test_an_assignment_is_installed_and_reported() -> None:
+    async def scenario(device: Device) -> None:
+        async with device.running():
+            device.desire(1, an_assignment("a"))
+            report = await device.until(Phase.CONFIRMED, 1)
+            assert report.good_inferences == 100
+            assert device.engine.window_s == 2.0
+            assert device.status()["switches"][0]["in_flight"] == 2
+            assert device.status()["deployments"][0]["phase"] == "Confirmed"
+        assert device.link.closed
+        assert device.engine.pid is None
+
+    run(scenario)
+
+
+def test_golden_answers_are_reported_until_they_are_acknowledged() -> None:
+    async def scenario(device: Device) -> None:
+        async with device.running():
+            device.link.listening = False
+            device.desire(1, an_assignment("a"))
+            await until(lambda: device.phase() == "Confirmed")
+            device.link.listening = True
+            await until(lambda: len(device.link.reports) >= 2)
+            first = device.link.reports[0].deployments[0].golden
+            assert first is not None
+            assert first.candidate == (1, 2, 3)
+            await until(lambda: device.link.reports[-1].deployments[0].golden is None)
+            answered = [one for one in device.link.reports if one.deployments[0].golden]
+            assert len(answered) == 1
+
+    run(scenario)
+
+
+def test_sequences_grow_and_the_newest_state_is_what_arrives() -> None:
+    async def scenario(device: Device) -> None:
+        async with device.running():
+            device.desire(1, an_assignment("a"))
+            await device.until(Phase.CONFIRMED, 1)
+            sequences = [one.sequence for one in device.link.reports]
+            assert sequences == sorted(set(sequences))
+
+    run(scenario)
+
+
+def test_a_fetch_goes_on_where_it_broke_off() -> None:
+    async def scenario(device: Device) -> None:
+        long = "long " * 100
+        device.offer(long)
+        device.link.cut_after = 200
+        async with device.running():
+            device.desire(1, an_assignment(long, golden=False))
+            await until(lambda: device.engine.active)
+        assert device.link.fetched_from == [0, 200, 400]
+
+    run(scenario)
+
+
+def test_a_restart_serves_without_a_controller() -> None:
+    async def scenario(device: Device) -> None:
+        async with device.running():
+            device.desire(1, an_assignment("a"))
+            await device.until(Phase.CONFIRMED, 1)
+        device.link.connected = False
+        device.disk = device.disk.restarted()
+        async with device.running():
+            await until(lambda: device.engine.starts == 2 and device.engine.active)
+            assert device.engine.active["default/digits"].generation == 1
+            assert device.status()["connected"] is False
+
+    run(scenario)
+
+
+def test_a_dead_engine_is_started_again_with_what_it_served() -> None:
+    async def scenario(device: Device) -> None:
+        async with device.running():
+            device.desire(1, an_assignment("a"))
+            await device.until(Phase.CONFIRMED, 1)
+            device.engine.refused_starts = 2
+            device.engine.dies()
+            await until(lambda: device.engine.pid and device.engine.active)
+            await until(lambda: restarts(device) == 1)
+
+    run(scenario)
+
+
+def restarts(device: Device) -> int:
+    report = device.reported()
+    return 0 if report is None else report.restarts
+
+
+def test_a_refused_candidate_leaves_the_active_one() -> None:
+    async def scenario(device: Device) -> None:
+        async with device.running():
+            device.desire(1, an_assignment("a"))
+            await device.until(Phase.CONFIRMED, 1)
+            device.prober.refusals = [Reason.LATENCY_EXCEEDED]
+            device.desire(2, an_assignment("b", generation=2))
+            report = await device.until(Phase.REFUSED, 2)
+            assert report.preflight is not None
+            assert report.running_generation == 1
+
+    run(scenario)
+
+
+def test_a_removed_deployment_leaves_nothing_on_disk() -> None:
+    async def scenario(device: Device) -> None:
+        async with device.running():
+            device.desire(1, an_assignment("a"))
+            await device.until(Phase.CONFIRMED, 1)
+            device.desire(2)
+            await until(lambda: device.status()["deployments"] == [])
+            assert device.engine.active == {}
+            assert device.disk.names(STATE / "blobs" / "sha256") == ()
+
+    run(scenario)
+
+
+def test_a_full_disk_stops_neither_serving_nor_reporting() -> None:
+    async def scenario(device: Device) -> None:
+        async with device.running():
+            device.desire(1, an_assignment("a"))
+            await device.until(Phase.CONFIRMED, 1)
+            device.disk.full = True
+            device.desire(2, an_assignment("b", generation=2))
+            reports = len(device.link.reports)
+            await until(lambda: len(device.link.reports) > reports)
+            assert device.engine.active["default/digits"].generation == 1
+            device.disk.full = False
+            await device.until(Phase.CONFIRMED, 2)
+
+    run(scenario)
+
+
+def test_telemetry_waits_for_the_controller_and_arrives_once() -> None:
+    async def scenario(device: Device) -> None:
+        async with device.running():
+            device.desire(1, an_assignment("a"))
+            await device.until(Phase.CONFIRMED, 1)
+            device.desire(2, an_assignment("a", generation=2))
+            await device.until(Phase.CONFIRMED, 2)
+            device.link.connected = False
+            for _ in range(3):
+                device.engine.on_window(a_window(generation=1))
+            await until(lambda: device.status()["spool_windows"] == 3)
+        async with device.running():
+            await until(lambda: device.status()["spool_windows"] == 3)
+            device.link.connected = True
+            await until(lambda: device.link.batches)
+            await until(lambda: device.status()["spool_windows"] == 0)
+        assert [len(one.windows) for one in device.link.batches] == [3]
+        assert device.link.batches[0].boot_id == "boot-1"
+        assert {one.generation for one in device.link.batches[0].windows} == {2}
+
+    run(scenario)
+
+
+def test_telemetry_that_was_not_acknowledged_is_sent_again_unchanged() -> None:
+    async def scenario(device: Device) -> None:
+        async with device.running():
+            await until(lambda: device.link.reports)
+            device.link.refusals = [Reason.TIMED_OUT] * 3
+            device.engine.on_window(a_window())
+            await until(lambda: device.link.batches)
+            assert device.link.batches[0].sequence == 1
+
+    run(scenario)
