@@ -156,3 +156,17 @@ def test_a_profile_gives_threads_precisions_and_budget(tmp_path: Path) -> None:
     assert report["constraints"]["latency_ms_p95"] == pytest.approx(50)
     assert report["environment"]["threads"] == 2
     assert [row["is_source"] for row in report["pareto"]] == [True]
+
+
+def test_a_profile_without_fp32_gets_no_float_variant(tmp_path: Path) -> None:
+    model = linear([("x", FLOAT, ["N", 4])])
+    workshop = write(tmp_path, model, {"x": floats(40, 4, seed=1)}, {"x": floats(30, 4, seed=2)})
+    profile = tmp_path / "profile.yaml"
+    profile.write_text("kind: DeviceProfile\nspec: {runtime: {precisions: [int8]}}\n")
+    report = compressed(workshop, "--profile", str(profile))
+    assert report["pareto"]
+    for row in report["pareto"]:
+        assert "quantize" in row["recipe"]["title"]
+    assert ("graph", "UnsupportedOperator") in {
+        (row["recipe"]["title"], row["reason"]) for row in report["rejected"]
+    }

@@ -25,9 +25,13 @@ _LEVELS: Final = 127
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One weighted layer: `name` is its output, `sqnr_db` what is left when it alone is int8."""
+    """One weighted layer: `name` is its output, `sqnr_db` what is left when it alone is int8.
+
+    `title` is what the source calls it, where cleaning kept the layers in order.
+    """
 
     name: str
+    title: str
     operator: str
     weights: int
     sqnr_db: float
@@ -41,6 +45,7 @@ def layers(model: onnx.ModelProto, context: PassContext) -> tuple[Layer, ...]:
         for node in model.graph.node
         if node.op_type in WEIGHT_OPERATORS and node.input[1] in stored
     ]
+    titles = _titles(weighted, context.source)
     weighted.sort(key=lambda node: -int(np.prod(stored[node.input[1]].dims)))
     rows = [feed for feed, _ in zip(feeds(context), range(_ROWS), strict=False)]
     if not weighted or not rows:
@@ -55,12 +60,24 @@ def layers(model: onnx.ModelProto, context: PassContext) -> tuple[Layer, ...]:
         found.append(
             Layer(
                 name=node.output[0],
+                title=titles.get(node.output[0], node.output[0]),
                 operator=node.op_type,
                 weights=int(np.prod(tensor.dims)),
                 sqnr_db=round(_sqnr_db(truth[0], answers[0]), 1),
             )
         )
     return tuple(sorted(found, key=lambda layer: (layer.sqnr_db, layer.name)))
+
+
+def _titles(weighted: Sequence[onnx.NodeProto], source: onnx.ModelProto) -> dict[str, str]:
+    """Names of the source's layers by the cleaned ones' outputs, matched by place."""
+    theirs = [node for node in source.graph.node if node.op_type in WEIGHT_OPERATORS]
+    if len(theirs) != len(weighted):
+        return {}
+    return {
+        ours.output[0]: named.name or named.output[0]
+        for ours, named in zip(weighted, theirs, strict=True)
+    }
 
 
 def _sqnr_db(truth: Array, answers: Array) -> float:

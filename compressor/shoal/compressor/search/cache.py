@@ -14,7 +14,7 @@ from typing import Any
 
 from shoal.contract import digest
 
-SCHEMA = 2  # raised when an entry's meaning changes
+SCHEMA = 3  # raised when an entry's meaning changes
 
 
 class Cache:

@@ -33,6 +33,7 @@ from shoal.contract import units
 _PARITY: Final = 1e-3  # of the source's largest answer: how far cleaning may move any number
 _HOPELESS_DROPS: Final = 4.0  # allowed drops lost on validation, beyond which shrinking stops
 _HOPELESS_AT_LEAST: Final = 0.05
+_FLOAT: Final = (Rejection.UNSUPPORTED_OPERATOR, "the profile's precisions leave out fp32")
 _SENSITIVE: Final = 2  # layers tried in float, one at a time
 
 
@@ -127,7 +128,10 @@ class Search:
                 self._reject(Rejected(recipe=recipe, reason=error.reason, detail=error.message))
                 continue
             if scores.max_abs <= _PARITY * max(scores.largest, 1e-6):
-                self._weigh(recipe, built, scores, is_source=True)
+                if self._allowed.float32:
+                    self._weigh(recipe, built, scores, is_source=True)
+                else:
+                    self._turn_down(recipe, built, scores, _FLOAT)
                 return recipe
             moved = f"cleaning moves an answer by {scores.max_abs:.2g}"
             self._reject(Rejected(recipe=recipe, reason=Rejection.BUILD_FAILED, detail=moved))
@@ -193,15 +197,7 @@ class Search:
             return Attempt(accepted=False, scores=None)
         refusal = self._refusal(recipe, scores)
         if refusal is not None:
-            reason, detail = refusal
-            self._reject(
-                Rejected(
-                    recipe=recipe,
-                    reason=reason,
-                    detail=detail,
-                    scored=Scored(digest=built.digest, bytes=built.bytes, scores=scores),
-                )
-            )
+            self._turn_down(recipe, built, scores, refusal)
             return Attempt(accepted=False, scores=scores)
         self._weigh(recipe, built, scores, is_source=False)
         return Attempt(accepted=True, scores=scores)
@@ -209,9 +205,15 @@ class Search:
     def _refusal(self, recipe: Recipe, scores: Scores) -> tuple[Rejection, str] | None:
         in_float = all(one.method != "quantize" for one in recipe.passes)
         if in_float and not self._allowed.float32:
-            return Rejection.UNSUPPORTED_OPERATOR, "the profile's precisions leave out fp32"
+            return _FLOAT
         below = self._floor.refusal(scores)
         return None if below is None else (Rejection.SCORE_BELOW_FLOOR, below)
+
+    def _turn_down(
+        self, recipe: Recipe, built: Built, scores: Scores, why: tuple[Rejection, str]
+    ) -> None:
+        scored = Scored(digest=built.digest, bytes=built.bytes, scores=scores)
+        self._reject(Rejected(recipe=recipe, reason=why[0], detail=why[1], scored=scored))
 
     def _weigh(self, recipe: Recipe, built: Built, scores: Scores, *, is_source: bool) -> None:
         """Times a candidate and starts measuring its memory, which goes on beside later work."""
