@@ -1,12 +1,15 @@
 """`shoal rollout`: watch a rollout and steer it."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from shoal.cli import facts, printing, rollouts, showing
+from shoal.cli import facts, printing, rollouts, showing, successors
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session
-from shoal.contract.problem import ExitCode
+from shoal.contract.problem import ExitCode, NotFoundError
+
+if TYPE_CHECKING:  # the client imports httpx, which --help must not
+    from shoal.client.following import Deadline
 
 app = typer.Typer(
     name="rollout",
@@ -39,8 +42,38 @@ def status(
         if result is None:
             drawing.update(deployment)
             continue
+        coming = _wait_for_successor(session, deployment, drawing, deadline)
+        if coming.stage is successors.Stage.COMING:
+            continue
         drawing.end(deployment)
+        if coming.stage is successors.Stage.FAILED:
+            printing.note(coming.message)
+            raise typer.Exit(ExitCode.FAILED)
         raise typer.Exit(ExitCode.DONE if result == rollouts.COMPLETE else ExitCode.FAILED)
+
+
+def _wait_for_successor(
+    session: Session, deployment: facts.Resource, drawing: rollouts.Drawing, deadline: "Deadline"
+) -> successors.Successor:
+    """Watch the Model that `deployment` follows until its newest revision starts or never will."""
+    from shoal.client import following, kinds
+
+    model = successors.model_of(deployment)
+    found = successors.NOTHING
+    if model is None:
+        return found
+    key = (session.invocation.one_namespace, model)
+    try:
+        for version in following.versions(session.client.resources, kinds.MODEL, key, deadline):
+            found = successors.successor(deployment, version)
+            if found.stage is not successors.Stage.COMING:
+                return found
+            drawing.waiting(deployment, found.message)
+            if found.next_is_deployment:
+                return found
+    except NotFoundError:
+        return successors.NOTHING  # the Model was deleted: nothing newer will come
+    return found
 
 
 @app.command()

@@ -64,6 +64,13 @@ class Drawing:
         elif self._output is not Output.NAME:
             self._text(deployment)
 
+    def waiting(self, deployment: Resource, what: str) -> None:
+        """Shows what is waited for beyond the rollout that the deployment tells of."""
+        if self._output in {Output.TABLE, Output.WIDE} and what != self._said:
+            self._erase()
+            printing.line(f"{deployment['metadata']['name']}: {what}")
+            self._said = what
+
     def end(self, deployment: Resource) -> None:
         """Shows how the rollout was decided."""
         if self._output in {Output.JSON, Output.YAML}:

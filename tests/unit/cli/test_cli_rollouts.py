@@ -2,6 +2,7 @@
 
 import json
 import threading
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,45 @@ def test_a_spec_that_is_not_yet_observed_is_not_decided(api: ApiServer, shoal: S
     ran = shoal("rollout", "status", "deployment/digits", "--timeout", "200ms", "-o", "json")
     assert ran.code == 5
     assert ran.json["error"]["reason"] == "TimedOut"
+
+
+def a_followed_model(generation: int, **newest: object) -> dict[str, Any]:
+    model = fleet.a_model()
+    row = {"number": 2, "digest": "sha256:" + "d" * 64, "message": "", "classes": {}, **newest}
+    status = {**model["status"], "observedGeneration": 1, "revisions": [row]}
+    return {**model, "metadata": {**model["metadata"], "generation": generation}, "status": status}
+
+
+def test_status_waits_for_a_newer_model_that_the_deployment_follows(
+    api: ApiServer, shoal: Shoal
+) -> None:
+    api.store(a_followed_model(1, ready=False, reason="Searching"))
+    api.store(fleet.a_deployment("complete", modelRevision=1))
+    ran = shoal("rollout", "status", "digits", "--timeout", "200ms")
+    assert ran.code == 5
+    assert "variants of revision 2 of model digits are being searched" in ran.out
+
+
+def test_status_waits_for_a_model_that_was_just_applied(api: ApiServer, shoal: Shoal) -> None:
+    api.store(a_followed_model(2, ready=True, reason="Ready"))
+    api.store(fleet.a_deployment("complete", modelRevision=2))
+    assert shoal("rollout", "status", "digits", "--timeout", "200ms").code == 5
+
+
+def test_a_newer_model_that_failed_ends_status_with_its_reason(
+    api: ApiServer, shoal: Shoal
+) -> None:
+    api.store(a_followed_model(1, ready=False, reason="NotOnnx", message="this is no model"))
+    api.store(fleet.a_deployment("complete", modelRevision=1))
+    ran = shoal("rollout", "status", "digits")
+    assert ran.code == 1
+    assert "revision 2 of model digits failed: this is no model [NotOnnx]" in ran.err
+
+
+def test_an_undone_deployment_waits_for_no_newer_model(api: ApiServer, shoal: Shoal) -> None:
+    api.store(a_followed_model(1, ready=True, reason="Ready"))
+    api.store(fleet.a_deployment("complete", modelRevision=1, following=False))
+    assert shoal("rollout", "status", "digits").code == 0
 
 
 def test_watched_status_is_ndjson(api: ApiServer, shoal: Shoal) -> None:

@@ -1,5 +1,6 @@
 """Rollouts as operators see them: verbs under compare-and-swap, and the history of revisions."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from shoal.controller.reconcile.deployments import read_record
 from shoal.controller.reconcile.world import put_over
 from shoal.controller.store.port import Record, Store
 
+_PATIENCE_S = 5.0
+_POLL_S = 0.02
 _ATTEMPTS = 20  # the reconcile loop writes the same record; each loss means it made progress
 
 
@@ -33,7 +36,9 @@ class StoredRollouts:
         self._now = now
 
     async def request(self, request: RolloutRequest) -> None:
-        """Record what the operator asked for; the next pass carries it out.
+        """Record what the operator asked for, and return once the next pass has carried it out.
+
+        A controller too busy for that within a few seconds answers all the same: the wish is kept.
 
         Raises:
             ConflictError: the rollout is not in a state in which this can be done.
@@ -55,8 +60,15 @@ class StoredRollouts:
                 )
             except ConflictError:
                 continue
-            return
+            return await self._carried_out(place, request.deployment)
         raise RuntimeError(f"the record of {request.deployment} changed {_ATTEMPTS} times in a row")
+
+    async def _carried_out(self, place: tuple[str, str], deployment: str) -> None:
+        """Wait for the pass that takes the intent, so that a status read next is not an old one."""
+        for _ in range(round(_PATIENCE_S / _POLL_S)):
+            if read_record(await self._stored(place), deployment).intent is None:
+                return
+            await asyncio.sleep(_POLL_S)
 
     async def revisions(self, deployment: str) -> Sequence[dict[str, Any]]:
         """The deployment's revisions, oldest first, in the API's form."""
