@@ -1,7 +1,7 @@
 """Desired state: what one device should run now.
 
 A device is always given the latest approved state, whole; nothing is queued. What is absent from it
-is to be removed. `generation` is per (device, deployment) and never decreases (design: invariant I4).
+is to be removed. `generation` is per (device, deployment) and never decreases (design: I4).
 """
 
 import enum
@@ -40,7 +40,7 @@ class Preflight:
     leaves it out. `min_agreement` is with the variant's own reference answers.
     """
 
-    budget: Budget = Budget()
+    budget: Budget = Budget()  # noqa: RUF009 - frozen, so one for all is safe
     max_latency_ratio: float | None = None
     min_agreement: float = 0.99
 

@@ -14,7 +14,7 @@ from shoal.contract.limits import HISTOGRAM_BUCKETS, HISTOGRAM_SCALE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """A frozen histogram: sparse buckets, sorted by index. Values are positive; zero has its own count."""
+    """A frozen histogram: sparse buckets, sorted by index; zero has its own count."""
 
     scale: int = HISTOGRAM_SCALE
     buckets: tuple[tuple[int, int], ...] = ()

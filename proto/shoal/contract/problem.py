@@ -8,8 +8,8 @@
     ├── ForbiddenError     the caller may not do this               exit 6
     └── FailedError        asked for, tried, did not happen         exit 1
 
-Programs subclass these in their own `errors.py`; HTTP, gRPC and exit codes are mapped from the class
-in one table each.
+Programs subclass these in their own `errors.py`; HTTP, gRPC and exit codes are mapped from the
+class in one table each.
 """
 
 import enum

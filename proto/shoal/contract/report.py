@@ -25,7 +25,7 @@ class Phase(enum.StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """No later phase follows under the same generation, except LocalRollback after Confirmed."""
+        """Nothing follows under the same generation, except LocalRollback after Confirmed."""
         return self in _TERMINAL
 
 
