@@ -11,7 +11,7 @@ from shoal.contract.assignment import Artifact, ArtifactRole
 from shoal.contract.digest import hex_of
 from shoal.contract.reason import Reason
 
-from tests.unit.agent_core.memory import MemoryDisk, PowerCutError
+from tests.unit.agent_core.memory_disk import MemoryDisk, PowerCutError
 
 CONTENT = bytes(range(256)) * 4
 ARTIFACT = Artifact(

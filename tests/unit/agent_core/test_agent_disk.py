@@ -8,7 +8,7 @@ from shoal.agent.core.ports import Disk
 from shoal.agent.update.disk import LocalDisk
 from shoal.contract import digest
 
-from tests.unit.agent_core.memory import MemoryDisk
+from tests.unit.agent_core.memory_disk import MemoryDisk
 
 DISKS: dict[str, Callable[[Path], Disk]] = {"local": LocalDisk, "memory": lambda _: MemoryDisk()}
 

@@ -9,8 +9,9 @@ from shoal.agent.core.saved import Saved
 from shoal.agent.update import journal
 from shoal.agent.update.journal import Journal
 
-from tests.unit.agent_core.memory import MemoryDisk, PowerCutError
-from tests.unit.agent_core.world import World, an_assignment
+from tests.unit.agent_core.builders import an_assignment
+from tests.unit.agent_core.memory_disk import MemoryDisk, PowerCutError
+from tests.unit.agent_core.world import World
 
 PATH = Path("/state/journal.jsonl")
 

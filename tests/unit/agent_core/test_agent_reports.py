@@ -14,8 +14,9 @@ from shoal.contract.reason import Reason
 from shoal.contract.report import DeploymentReport, Phase
 from shoal.contract.telemetry import TelemetryWindow
 
-from tests.unit.agent_core.memory import MemoryDisk
-from tests.unit.agent_core.world import World, an_assignment, blob
+from tests.unit.agent_core.builders import an_assignment, blob
+from tests.unit.agent_core.memory_disk import MemoryDisk
+from tests.unit.agent_core.world import World
 
 FOLDER = Path("/state/spool")
 FACTS = Facts(

@@ -8,7 +8,8 @@ from shoal.agent.core.lives import State
 from shoal.contract.assignment import Assignment
 from shoal.contract.reason import Reason
 
-from tests.unit.agent_core.world import ENGINE_WORK, World, an_assignment
+from tests.unit.agent_core.builders import an_assignment
+from tests.unit.agent_core.world import ENGINE_WORK, World
 
 DEPLOYMENTS = ("default/digits", "default/words")
 VARIANTS = ("a", "b", "c")
