@@ -53,7 +53,7 @@ class StoredRollouts:
             before = read_record(stored, request.deployment)
             after = verbs.apply(before, wanted, self._now())
             if after == before:
-                return
+                return None
             try:
                 await self._store.commit(
                     [put_over(stored, "Rollout", place, record_to_json(after))]
