@@ -47,6 +47,7 @@ class MemoryLink:
 
     artifacts: dict[Digest, bytes] = field(default_factory=dict)
     refusals: list[Reason] = field(default_factory=list)
+    refused_fetches: list[Reason] = field(default_factory=list)
     reports: list[DeviceReport] = field(default_factory=list)
     batches: list[TelemetryBatch] = field(default_factory=list)
     fetched_from: list[int] = field(default_factory=list)
@@ -70,6 +71,8 @@ class MemoryLink:
 
     async def fetch(self, wanted: Digest, offset: int) -> AsyncIterator[bytes]:
         self._reach()
+        if self.refused_fetches:
+            raise LinkError("on purpose", self.refused_fetches.pop(0))
         self.fetched_from.append(offset)
         if wanted not in self.artifacts:
             raise LinkError(f"no {wanted}", Reason.NOT_FOUND)
