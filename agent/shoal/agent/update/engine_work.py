@@ -19,7 +19,7 @@ class EngineWork:
     """The engine, asked one thing after the other, and only while a process is there.
 
     Whoever keeps the process says when it is `ready` to be asked and when it is `gone`. `on_switch`
-    is told of every move of the pointer.
+    is told when a candidate takes the place of what served; a slot that comes back is no switch.
     """
 
     def __init__(self, engine: Engine, blobs: BlobStore, on_switch: OnSwitch) -> None:
@@ -96,16 +96,17 @@ class EngineWork:
 
     async def _activate(self, effect: Activate) -> ev.Activated | ev.LoadFailed:
         try:
-            await self._switch(effect.slot)
+            switched = await self._engine.activate(effect.deployment, effect.slot.loaded_as)
         except EngineError as error:
             return _load_failed(effect, error)
+        self._on_switch(effect.slot, switched)
         return ev.Activated(deployment=effect.deployment, ticket=effect.ticket)
 
     async def _restore(self, effect: Restore) -> ev.Restored | ev.RestoreFailed:
         try:
             await asyncio.to_thread(self._blobs.verify, effect.slot.variant)
             await self._engine.load(self._spec(effect.slot))
-            await self._switch(effect.slot)
+            await self._engine.activate(effect.deployment, effect.slot.loaded_as)
         except (EngineError, StageError) as error:
             return ev.RestoreFailed(
                 deployment=effect.deployment,
@@ -123,10 +124,6 @@ class EngineWork:
                 raise
             # The process took the deployment with it.
         return ev.Removed(deployment=effect.deployment, ticket=effect.ticket)
-
-    async def _switch(self, slot: Slot) -> None:
-        deployment = slot.assignment.deployment
-        self._on_switch(slot, await self._engine.activate(deployment, slot.loaded_as))
 
     def _spec(self, slot: Slot) -> SlotSpec:
         assignment = slot.assignment
