@@ -23,7 +23,7 @@ _WIDTHS: Final = {
     Effort.BALANCED: (0.6, 0.4, 0.25),
     Effort.THOROUGH: (0.8, 0.6, 0.5, 0.4, 0.3, 0.2),
 }
-_STEPS: Final = {Effort.QUICK: 400, Effort.BALANCED: 2_000, Effort.THOROUGH: 8_000}
+_STEPS: Final = {Effort.QUICK: 400, Effort.BALANCED: 1_500, Effort.THOROUGH: 8_000}
 _TEMPERATURE: Final = 4.0
 
 
