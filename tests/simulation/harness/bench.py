@@ -1,0 +1,161 @@
+"""A device's fake disk and engine, and what they answer to the effects of the core."""
+
+from dataclasses import dataclass, field
+
+from shoal.agent.core import effects as ef
+from shoal.agent.core import events as ev
+from shoal.contract.digest import Digest
+from shoal.contract.reason import Reason
+from shoal.contract.report import PreflightResult
+
+from tests.simulation.harness.models import Library, Nature
+
+PREFLIGHT = PreflightResult(
+    agreement=1.0,
+    p50_ms=1.0,
+    p95_ms=1.0,
+    active_p95_ms=None,
+    latency_ratio=None,
+    peak_memory_bytes=1,
+    load_ms=1.0,
+)
+
+
+@dataclass(slots=True)
+class FakeDisk:
+    """What outlives a crash: the journal's last state, and complete blobs."""
+
+    journal: str | None = None
+    blobs: set[Digest] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class FakeEngine:
+    """The digest that serves each deployment; a dead process serves nothing."""
+
+    up: bool = True
+    serving: dict[str, Digest] = field(default_factory=dict)
+
+    def die(self) -> None:
+        self.up = False
+        self.serving = {}
+
+    def start(self) -> None:
+        self.up = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Bench:
+    """Answers effects as the library says that variants behave."""
+
+    disk: FakeDisk
+    engine: FakeEngine
+    library: Library
+
+    def answer(self, effect: ef.Answered, *, online: bool) -> ev.Event:
+        """What comes of an effect."""
+        match effect:
+            case ef.Survey():
+                return self._survey(effect)
+            case ef.Fetch():
+                return self._fetch(effect, online=online)
+            case ef.Probe():
+                return self._probe(effect)
+            case ef.Observe():
+                return self._observe(effect)
+            case _:
+                return self._engine(effect)
+
+    def _engine(self, effect: ef.Load | ef.Activate | ef.Restore | ef.Remove) -> ev.Event:
+        name, ticket = effect.deployment, effect.ticket
+        match effect:
+            case ef.Load():
+                if self.library.nature(effect.slot.variant) is Nature.BROKEN:
+                    return ev.LoadFailed(
+                        deployment=name, ticket=ticket, reason=Reason.LOAD_FAILED, message="broken"
+                    )
+                return ev.Loaded(deployment=name, ticket=ticket)
+            case ef.Activate():
+                self.engine.serving[name] = effect.slot.variant
+                return ev.Activated(deployment=name, ticket=ticket)
+            case ef.Restore():
+                self.engine.serving[name] = effect.slot.variant
+                return ev.Restored(deployment=name, ticket=ticket)
+            case ef.Remove():
+                self.engine.serving.pop(name, None)
+                return ev.Removed(deployment=name, ticket=ticket)
+
+    def _survey(self, effect: ef.Survey) -> ev.Event:
+        missing = tuple(one for one in effect.artifacts if one.digest not in self.disk.blobs)
+        return ev.Surveyed(
+            deployment=effect.deployment,
+            ticket=effect.ticket,
+            missing=missing,
+            missing_bytes=sum(one.size_bytes for one in missing),
+            free_bytes=1 << 30,
+        )
+
+    def _fetch(self, effect: ef.Fetch, *, online: bool) -> ev.Event:
+        if not online:
+            return ev.FetchFailed(
+                deployment=effect.deployment,
+                ticket=effect.ticket,
+                reason=Reason.UNREACHABLE,
+                message="no link",
+                received_bytes=0,
+            )
+        self.disk.blobs |= {one.digest for one in effect.artifacts}
+        return ev.Fetched(deployment=effect.deployment, ticket=effect.ticket, received_bytes=1)
+
+    def _probe(self, effect: ef.Probe) -> ev.Event:
+        if self.library.nature(effect.assignment.variant) is Nature.HEAVY:
+            return ev.ProbeFailed(
+                deployment=effect.deployment,
+                ticket=effect.ticket,
+                reason=Reason.LATENCY_EXCEEDED,
+                message="p95 9 ms",
+                result=PREFLIGHT,
+            )
+        active = effect.active
+        answers = () if active is None else self.library.answers(active)
+        return ev.Probed(
+            deployment=effect.deployment,
+            ticket=effect.ticket,
+            result=PREFLIGHT,
+            active_answers=answers,
+        )
+
+    def _observe(self, effect: ef.Observe) -> ev.Event:
+        serving = self.engine.serving.get(effect.deployment)
+        if serving is None:
+            return ev.ObserveFailed(
+                deployment=effect.deployment,
+                ticket=effect.ticket,
+                reason=Reason.LOAD_FAILED,
+                message="nothing is active",
+            )
+        answers = None if effect.golden is None else self.library.answers(serving)
+        return ev.Observed(
+            deployment=effect.deployment, ticket=effect.ticket, good=100, errors=0, answers=answers
+        )
+
+
+_FAILURES: dict[type, type[ev.LoadFailed | ev.RestoreFailed | ev.ObserveFailed]] = {
+    ef.Load: ev.LoadFailed,
+    ef.Activate: ev.LoadFailed,
+    ef.Restore: ev.RestoreFailed,
+    ef.Observe: ev.ObserveFailed,
+}
+
+
+def crashed(effect: ef.Answered) -> ev.Event | None:
+    """How the engine's death answers what it was asked."""
+    kind = _FAILURES.get(type(effect))
+    if kind is None:
+        return None
+    return kind(
+        deployment=effect.deployment,
+        ticket=effect.ticket,
+        reason=Reason.CRASHED,
+        message="the engine died",
+    )

@@ -1,0 +1,88 @@
+"""Model revisions of known nature, in the form in which searches leave them in the store."""
+
+import enum
+import hashlib
+from typing import Any
+
+from shoal.contract.digest import Digest
+from shoal.contract.profile import HardwareProfile, RuntimeChoice, class_profile
+
+ROWS = 60
+GOLDEN = Digest("sha256:" + "9" * 64)
+RIGHT = tuple(i % 10 for i in range(ROWS))
+WRONG = tuple((i + 1) % 10 for i in range(ROWS))
+HARDWARE = HardwareProfile(
+    arch="x86_64",
+    cpu="a cpu",
+    cores=2,
+    memory_bytes=1 << 30,
+    disk_free_bytes=1 << 30,
+    isa=("avx2",),
+    engines=(("onnxruntime", "1.31.1"),),
+    providers=("CPUExecutionProvider",),
+)
+CLASS = class_profile(HARDWARE, RuntimeChoice()).name
+SIZES = (80, 90, 100, 180, 200)  # bytes; budgets are 100 and 200
+
+
+class Nature(enum.StrEnum):
+    """How every variant of a model revision behaves on a device."""
+
+    GOOD = "good"
+    WRONG = "wrong"  # runs well and answers badly: only the gate sees it
+    HEAVY = "heavy"  # preflight refuses the first choice, the next one is good
+    BROKEN = "broken"  # does not load
+
+
+class Library:
+    """Which digest is what."""
+
+    def __init__(self) -> None:
+        self._natures: dict[Digest, Nature] = {}
+
+    def revision(self, number: int, nature: Nature) -> dict[str, Any]:
+        """The stored record of a model revision with a finished search."""
+        points = [self._point(number, size, nature) for size in SIZES]
+        golden = {"digest": GOLDEN, "bytes": 10, "labels": RIGHT, "source_answers": RIGHT}
+        archive = {"points": points, "golden": golden, "output": "", "min_score": 0.5}
+        return {
+            "model": "digits",
+            "number": number,
+            "key": str(number),
+            "source": digest_of(f"source {number}"),
+            "spec": {
+                "quality": {"minScore": None},
+                "compression": {"objective": "accuracy"},
+                "assets": [],
+            },
+            "classes": {CLASS: {"state": "Ready", "archive": archive}},
+        }
+
+    def nature(self, digest: Digest) -> Nature:
+        return self._natures[digest]
+
+    def answers(self, digest: Digest) -> tuple[int, ...]:
+        return WRONG if self.nature(digest) is Nature.WRONG else RIGHT
+
+    def _point(self, number: int, size: int, nature: Nature) -> dict[str, Any]:
+        digest = digest_of(f"model {number} of {size} bytes")
+        first = size in {100, 200}  # what the two budgets choose
+        heavy = nature is Nature.HEAVY
+        self._natures[digest] = Nature.GOOD if heavy and not first else nature
+        return {
+            "digest": digest,
+            "bytes": size,
+            "score": 0.9,
+            "validation_score": size / 1000,
+            "validation_interval": [size / 1000, size / 1000],
+            "agreement": 0.9,
+            "latency_p95_ms": 1.0,
+            "latency_ratio": 0.9,
+            "peak_memory_bytes": 1_000,
+            "is_source": False,
+            "reference": None,
+        }
+
+
+def digest_of(text: str) -> Digest:
+    return Digest(f"sha256:{hashlib.sha256(text.encode()).hexdigest()}")

@@ -1,0 +1,47 @@
+"""The simulation runs what ships: only ports are fakes.
+
+A second planner, table or store would prove nothing about the first.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+from shoal.agent.core import machine, table
+from shoal.controller.planning import planner
+from shoal.controller.reconcile import deployments
+from shoal.controller.store.memory import MemoryStore
+
+from tests.simulation.harness import controller, device
+from tests.simulation.harness.simulation import Simulation
+
+HARNESS = Path(controller.__file__).parent
+MODULES = sorted(HARNESS.glob("*.py"))
+# What only production may define: whoever plans, steps, stores or merges.
+PRODUCTION = {"plan", "step", "commit", "merge", "reconcile", "resume", "affected", "observe"}
+
+
+def test_the_parts_are_the_production_ones() -> None:
+    assert vars(controller)["deployments"] is deployments
+    assert vars(deployments)["planner"] is planner
+    assert vars(device)["machine"] is machine
+    assert vars(machine)["TABLE"] is table.TABLE
+    assert type(Simulation(0).controller.store) is MemoryStore
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_no_module_of_the_harness_defines_what_production_decides(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    defined = {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert not defined & PRODUCTION
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_nothing_of_production_is_patched(path: Path) -> None:
+    text = path.read_text()
+    for word in ("monkeypatch", "setattr", "unittest.mock", "patch("):
+        assert word not in text
