@@ -10,18 +10,11 @@ import platform
 import shutil
 from pathlib import Path
 
-from shoal.contract.profile import HardwareProfile
+from shoal.contract.profile import ISA_FEATURES, HardwareProfile
 
 CPUINFO = Path("/proc/cpuinfo")
 MEMINFO = Path("/proc/meminfo")
 
-# Only features that change int8 results or speed: more of them would split classes for nothing.
-ISA = frozenset(
-    {
-        *("sse4_1", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8"),  # x86
-        *("asimddp", "i8mm"),  # ARM
-    }
-)
 ENGINES = ("onnxruntime",)
 PROVIDERS = ("CPUExecutionProvider",)
 
@@ -42,7 +35,7 @@ def measure(state_dir: Path) -> HardwareProfile:
 
 
 def isa(cpuinfo: str) -> tuple[str, ...]:
-    """The features of `ISA` that every core in `/proc/cpuinfo` has, sorted.
+    """The features of `ISA_FEATURES` that every core in `/proc/cpuinfo` has, sorted.
 
     x86 calls the line `flags`, ARM `Features`. Cores may differ (big.LITTLE), so they are
     intersected: a kernel may be scheduled on any of them.
@@ -54,7 +47,7 @@ def isa(cpuinfo: str) -> tuple[str, ...]:
         for text in (line.partition(":")[2],)
         if name
     ]
-    return tuple(sorted(frozenset.intersection(*cores) & ISA)) if cores else ()
+    return tuple(sorted(frozenset.intersection(*cores) & ISA_FEATURES)) if cores else ()
 
 
 def cpu_name(cpuinfo: str) -> str:

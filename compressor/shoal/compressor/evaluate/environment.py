@@ -6,13 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from shoal.contract.profile import ClassProfile
+from shoal.contract.profile import ISA_FEATURES, ClassProfile
 
-# Features that change int8 results or speed, by their names in /proc/cpuinfo.
-_FEATURES: Final = {
-    *("sse4_1", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8"),  # x86
-    *("asimddp", "i8mm"),  # ARM
-}
 _VNNI: Final = {"avx512_vnni", "avx_vnni", "amx_int8"}
 _PACKAGES: Final = ("shoal", "numpy", "onnx", "onnxruntime", "onnxslim", "torch", "torch-pruning")
 
@@ -47,7 +42,7 @@ def this_machine() -> Machine:
     return Machine(
         arch=platform.machine(),
         cpu=fields.get("model name") or platform.processor() or platform.machine(),
-        isa=tuple(sorted(flags & _FEATURES)),
+        isa=tuple(sorted(flags & ISA_FEATURES)),
         versions=tuple((name, _version(name)) for name in sorted(_PACKAGES)),
     )
 
