@@ -15,8 +15,8 @@ ProfileClass = NewType("ProfileClass", str)
 
 DEFAULT_PRECISIONS = ("int8", "fp32")
 
-# The processor features that change int8 results or speed, by their names in /proc/cpuinfo. Agent and
-# compressor must read the same ones: more would split classes for nothing, others would tear them.
+# The processor features that change int8 results or speed, by their names in /proc/cpuinfo. Agent
+# and compressor must read the same ones: more would split classes for nothing, others tear them.
 ISA_FEATURES = frozenset(
     {
         *("sse4_1", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8"),  # x86

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from shoal.agent.runtime import hardware
+from shoal.contract.profile import ISA_FEATURES
 
 X86 = """processor\t: 0
 model name\t: AMD EPYC 9B14
@@ -46,7 +47,7 @@ def test_this_machine_is_measured_before_its_state_folder_exists(tmp_path: Path)
     assert profile.disk_free_bytes > 0
     assert dict(profile.engines)["onnxruntime"]
     assert profile.providers == ("CPUExecutionProvider",)
-    assert set(profile.isa) <= hardware.ISA
+    assert set(profile.isa) <= ISA_FEATURES
 
 
 def loaded_modules(imports: str) -> set[str]:

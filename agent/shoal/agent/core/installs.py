@@ -21,7 +21,14 @@ BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 30.0
 START_AGAIN_S = 1.0
 
-_REFUSALS = frozenset({Reason.PARITY_FAILED, Reason.LATENCY_EXCEEDED, Reason.MEMORY_EXCEEDED})
+_REFUSALS = frozenset(
+    {
+        Reason.PARITY_FAILED,
+        Reason.LATENCY_EXCEEDED,
+        Reason.MEMORY_EXCEEDED,
+        Reason.ARTIFACT_EXCEEDED,
+    }
+)
 _BROKEN_LINK = frozenset({Reason.UNREACHABLE, Reason.TIMED_OUT})
 
 
