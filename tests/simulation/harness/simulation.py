@@ -7,7 +7,9 @@ from shoal.agent.core import effects as ef
 from shoal.agent.core import events as ev
 from shoal.agent.core.lives import Context
 from shoal.contract.assignment import DesiredState
+from shoal.contract.reason import Reason
 from shoal.contract.report import DeviceReport, Phase
+from shoal.controller.domain.revisions import Result
 from shoal.controller.domain.rollout import Verb
 
 from tests.simulation.harness.actions import (
@@ -29,6 +31,8 @@ from tests.simulation.harness.network import Network
 from tests.simulation.harness.timeline import Timeline
 
 NAMES = ("small-0", "small-1", "small-2", "large-0", "large-1")
+# With every device there and every answer in, only what devices did may still hold a rollout.
+SETTLED = {Reason.THRESHOLD_UNMET, Reason.TOO_MANY_FAILURES, Reason.HARD_STOP}
 REST_S = 900.0  # how long a fleet without faults may take to come to rest
 
 
@@ -78,12 +82,19 @@ class Simulation:
         raise BrokenLawError(f"law 5: {self.restless()}")
 
     def restless(self) -> list[str]:
-        """Devices whose observed state is not what they are told."""
-        return [
+        """What has not come to an end: the rollout, and devices that are not as they are told."""
+        problems = [
             f"{name}: {problem}"
             for name, device in self.devices.items()
             if (problem := self._problem(device))
         ]
+        record = self.controller.record()
+        current = record.current
+        if current is None or current.result is Result.ACTIVE or record.intent is not None:
+            problems.append(f"the rollout goes on: {current and current.reason} {record.waiting}")
+        elif current.result is Result.HELD and current.reason not in SETTLED:
+            problems.append(f"the rollout is held: {current.reason}: {current.message}")
+        return problems
 
     def _problem(self, device: SimulatedDevice) -> str:
         told = self._assignments().get(device.name)

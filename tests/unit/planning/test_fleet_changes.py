@@ -224,3 +224,37 @@ def test_in_flight_devices_of_a_small_budget_come_one_after_the_other(make: Make
         world.turn(1.0)
     assert len(set(seen)) == 4
     assert world.status == "complete"
+
+
+def test_devices_that_are_down_go_first_where_they_use_up_the_budget(make: Make) -> None:
+    world = a_complete_world(make, fleet=devices_of(SMALL, 4))
+    world.change("small-2", ready=False)
+    world.edit(max_unavailable=share(25))
+    world.turn(1.0)
+    assert world.fresh() == ["small-2"]
+    world.find("small-2")
+    world.finish()
+    assert world.status == "complete"
+
+
+def test_a_device_that_is_down_is_no_canary_while_there_is_a_choice(make: Make) -> None:
+    world = a_complete_world(make, fleet=devices_of(SMALL, 4))
+    world.change("small-2", ready=False)
+    world.edit(max_unavailable=share(50))
+    world.turn(1.0)
+    assert world.fresh() != ["small-2"]
+
+
+def test_a_device_that_is_back_has_the_whole_deadline_before_it(make: Make) -> None:
+    world = a_second_rollout(make, strategy=a_strategy(progress_deadline_s=20.0, quorum_ppm=0))
+    canary = world.fresh()[0]
+    world.confirm(*world.fresh()[1:])
+    world.lose(canary)
+    world.turn(100.0)
+    world.find(canary)
+    world.turn(1.0)
+    assert world.status == "active"
+    world.turn(19.0)
+    assert world.status == "active"
+    world.turn(1.0)
+    assert (world.status, world.reason) == ("held", "ProgressDeadline")

@@ -20,7 +20,8 @@ from shoal.controller.domain.rollout import (
 from shoal.controller.domain.snapshot import Snapshot
 from shoal.controller.planning import freezing, gates, standing, transitions
 from shoal.controller.planning.decisions import Moved, normal, warning
-from shoal.controller.planning.view import View, look
+from shoal.controller.planning.looking import look
+from shoal.controller.planning.view import View
 
 # How far each outcome is: progress is measured by them, and by nothing else.
 _DISTANCE = {

@@ -27,8 +27,9 @@ from shoal.controller.planning.guards import (
     superseding,
     thresholds,
 )
+from shoal.controller.planning.looking import look
 from shoal.controller.planning.observing import observe
-from shoal.controller.planning.view import View, look
+from shoal.controller.planning.view import View
 
 Guard = Callable[[View], Decision | None]
 

@@ -4,18 +4,16 @@ Built anew whenever the record changes, so that no guard sees what another has o
 disjoint: a selected device is a member of exactly one cohort of the current revision, or loose.
 """
 
-import hashlib
-from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 
 from shoal.controller.domain.fleet import CohortId, DeviceView
 from shoal.controller.domain.outcomes import Outcome
-from shoal.controller.domain.revisions import CohortContent, Content, Revision
-from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, RolloutRecord, Target
+from shoal.controller.domain.revisions import CohortContent, Revision
+from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, RolloutRecord
 from shoal.controller.domain.snapshot import Snapshot
 from shoal.controller.domain.strategy import Strategy, WaveSpec
-from shoal.controller.planning import standing, targets
+from shoal.controller.planning import standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,113 +162,3 @@ class View:
     def wave_spec(self, cohort: CohortView) -> WaveSpec:
         """The wave that a cohort is in."""
         return self.strategy.waves[max(cohort.progress.wave, 0)]
-
-
-def look(snapshot: Snapshot, record: RolloutRecord) -> View:
-    """Sort what the snapshot holds under `record`."""
-    current = record.current
-    known = {one.device: one for one in record.devices}
-    selected = [one for one in snapshot.devices if one.selected]
-    if current is None:
-        loose = tuple(_loose(one, known.get(one.name)) for one in selected)
-        return View(snapshot=snapshot, record=record, cohorts=(), loose=loose)
-    groups: dict[CohortId | None, list[DeviceView]] = defaultdict(list)
-    for device in selected:
-        home = cohort_of(device, known.get(device.name), current)
-        groups[home if home and current.content.of(home) else None].append(device)
-    cohorts = tuple(
-        _cohort(snapshot, record, content, groups[content.cohort])
-        for content in current.content.cohorts
-    )
-    loose = tuple(_loose(one, known.get(one.name)) for one in groups[None])
-    return View(snapshot=snapshot, record=record, cohorts=cohorts, loose=loose)
-
-
-def cohort_of(device: DeviceView, known: DeviceRecord | None, current: Revision) -> CohortId | None:
-    """A device told the current revision keeps its cohort there; others are where they fit now.
-
-    A device whose class changed keeps its variant until the next revision or a retry (design:
-    section 3).
-    """
-    if known and known.told and known.told.revision == current.number and not known.regroup:
-        return known.told.cohort
-    return device.cohort.id if device.cohort else None
-
-
-def _loose(device: DeviceView, known: DeviceRecord | None) -> Member:
-    state = standing.untold(lost=device.lost)
-    return Member(device=device, known=known, in_wave=False, told=False, state=state)
-
-
-def _cohort(
-    snapshot: Snapshot,
-    record: RolloutRecord,
-    content: CohortContent,
-    devices: list[DeviceView],
-) -> CohortView:
-    progress = record.cohort(content.cohort) or CohortProgress(cohort=content.cohort)
-    known = {one.device: one for one in record.devices}
-    selected = sum(one.selected for one in snapshot.devices)
-    current = record.current
-    if current is None:
-        raise RuntimeError("a cohort belongs to a revision")
-    sizes = wave_sizes(current.content, len(devices), selected)
-    size = len(devices) if progress.done or progress.returning else sizes[progress.wave]
-    if progress.wave < 0 or progress.reverted or not content.variants:
-        size = 0
-    ordered = sorted(devices, key=lambda one: _rank(record, progress, one, known.get(one.name)))
-    told = {one.name for one in devices if targets.follows(record, progress, known.get(one.name))}
-    members = tuple(
-        Member(
-            device=one,
-            known=known.get(one.name),
-            in_wave=i < max(size, len(told)),
-            told=one.name in told,
-            state=standing.of(snapshot.now, current, progress, one, known.get(one.name)),
-        )
-        for i, one in enumerate(ordered)
-    )
-    return CohortView(content=content, progress=progress, members=members, sizes=sizes)
-
-
-def wave_sizes(content: Content, devices: int, selected: int) -> tuple[int, ...]:
-    """Cumulative wave sizes of a cohort with this many of the selected devices, rounded up.
-
-    Three of nine devices under 10 %, 50 % and 100 %: 1, 2, 3. Later waves are never smaller.
-    """
-    sizes: list[int] = []
-    for wave in content.strategy.waves:
-        sizes.append(max([wave.size.up(devices, selected), *sizes[-1:]]))
-    return tuple(sizes)
-
-
-def _rank(
-    record: RolloutRecord,
-    progress: CohortProgress,
-    device: DeviceView,
-    known: DeviceRecord | None,
-) -> tuple[int, str]:
-    """Who comes first into a wave; never by a metric (gates.md section 8, pitfall 8).
-
-    Devices already told come first, so that a wave keeps its members; then those that must move
-    anyway: they hold something unproven, or the refused variant that their cohort fell from; then
-    ready, unready and lost ones; then by a hash that differs from revision to revision.
-    """
-    number = record.current.number if record.current else 0
-    if targets.follows(record, progress, known):
-        place = 0
-    elif device.lost:
-        place = 4
-    elif known and known.told and _must_move(record, known, known.told):
-        place = 1
-    else:
-        place = 2 if device.ready else 3
-    text = f"{record.deployment}:{number}:{device.name}"
-    return place, hashlib.sha256(text.encode()).hexdigest()
-
-
-def _must_move(record: RolloutRecord, known: DeviceRecord, told: Target) -> bool:
-    """Whether a device in need of something new is better taken than one that is well."""
-    current = record.current
-    fell = current is not None and told.revision == current.number and not known.confirmed
-    return fell or targets.stale(record, told)

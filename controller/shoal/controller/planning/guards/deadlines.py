@@ -6,7 +6,7 @@ from shoal.controller.domain.revisions import Result, WaveState
 from shoal.controller.domain.strategy import OnDeadline
 from shoal.controller.planning import transitions, waves
 from shoal.controller.planning.decisions import Decision, Held
-from shoal.controller.planning.view import CohortView, View
+from shoal.controller.planning.view import Member, View
 
 
 def decide(view: View) -> Decision | None:
@@ -29,16 +29,25 @@ def decide(view: View) -> Decision | None:
 def due_at(view: View) -> float | None:
     """When the deadline expires; None while no device is expected to move.
 
-    A soaking device is meant to sit still, so its wave's soak is added: progress at 100, deadline
-    60 s, soak 30 s: 190.
+    Only devices that were told are expected to. A soaking one is meant to sit still, so its wave's
+    soak is added; one that was lost is given its time when it is back. Progress at 100, a device
+    back at 110, deadline 60 s, soak 30 s: 200.
     """
     if not view.running:
         return None
-    expected = [one for one in view.open if one.judging and one.unfinished]
+    expected = [
+        (cohort, member)
+        for cohort in view.open
+        if cohort.judging
+        for member in cohort.unfinished
+        if member.told
+    ]
     if not expected:
         return None
-    soaks = [view.wave_spec(one).soak_s for one in expected if _soaking(one)]
-    return view.record.progress.at + view.strategy.progress_deadline_s + max(soaks, default=0.0)
+    soaks = [view.wave_spec(cohort).soak_s for cohort, one in expected if _soaking(one)]
+    back = [one.known.since for _, one in expected if one.known is not None]
+    started = max(view.record.progress.at, *back)
+    return started + view.strategy.progress_deadline_s + max(soaks, default=0.0)
 
 
 def expired_message(view: View) -> str:
@@ -49,5 +58,5 @@ def expired_message(view: View) -> str:
     )
 
 
-def _soaking(cohort: CohortView) -> bool:
-    return any(one.outcome is Outcome.SOAKING for one in cohort.unfinished)
+def _soaking(member: Member) -> bool:
+    return member.outcome is Outcome.SOAKING

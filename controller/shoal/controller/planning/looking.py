@@ -1,0 +1,88 @@
+"""From a snapshot and a record to the view: who belongs where, in which order, and in the wave."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from shoal.controller.domain.fleet import CohortId, DeviceView
+from shoal.controller.domain.revisions import CohortContent, Revision
+from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, RolloutRecord
+from shoal.controller.domain.snapshot import Snapshot
+from shoal.controller.planning import ranking, standing, targets
+from shoal.controller.planning.view import CohortView, Member, View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """What every cohort is sorted against."""
+
+    now: float
+    record: RolloutRecord
+    current: Revision
+    known: dict[str, DeviceRecord]
+    selected: tuple[DeviceView, ...]
+
+    @property
+    def starved(self) -> bool:
+        """Whether devices that are not ready use up all of maxUnavailable."""
+        down = sum(not one.ready and not one.lost for one in self.selected)
+        limit = self.current.content.strategy.max_unavailable.down(len(self.selected))
+        return down >= max(1, limit)
+
+
+def look(snapshot: Snapshot, record: RolloutRecord) -> View:
+    """Sort what the snapshot holds under `record`."""
+    current = record.current
+    known = {one.device: one for one in record.devices}
+    selected = tuple(one for one in snapshot.devices if one.selected)
+    if current is None:
+        loose = tuple(_loose(one, known.get(one.name)) for one in selected)
+        return View(snapshot=snapshot, record=record, cohorts=(), loose=loose)
+    scene = _Scene(now=snapshot.now, record=record, current=current, known=known, selected=selected)
+    groups: dict[CohortId | None, list[DeviceView]] = defaultdict(list)
+    for device in selected:
+        home = cohort_of(device, known.get(device.name), current)
+        groups[home if home and current.content.of(home) else None].append(device)
+    cohorts = tuple(
+        _cohort(scene, content, groups[content.cohort]) for content in current.content.cohorts
+    )
+    loose = tuple(_loose(one, known.get(one.name)) for one in groups[None])
+    return View(snapshot=snapshot, record=record, cohorts=cohorts, loose=loose)
+
+
+def cohort_of(device: DeviceView, known: DeviceRecord | None, current: Revision) -> CohortId | None:
+    """A device told the current revision keeps its cohort there; others are where they fit now.
+
+    A device whose class changed keeps its variant until the next revision or a retry (design:
+    section 3).
+    """
+    if known and known.told and known.told.revision == current.number and not known.regroup:
+        return known.told.cohort
+    return device.cohort.id if device.cohort else None
+
+
+def _loose(device: DeviceView, known: DeviceRecord | None) -> Member:
+    state = standing.untold(lost=device.lost)
+    return Member(device=device, known=known, in_wave=False, told=False, state=state)
+
+
+def _cohort(scene: _Scene, content: CohortContent, devices: list[DeviceView]) -> CohortView:
+    record, known = scene.record, scene.known
+    progress = record.cohort(content.cohort) or CohortProgress(cohort=content.cohort)
+    sizes = ranking.wave_sizes(scene.current.content, len(devices), len(scene.selected))
+    size = len(devices) if progress.done or progress.returning else sizes[progress.wave]
+    if progress.wave < 0 or progress.reverted or not content.variants:
+        size = 0
+    order = ranking.Order(record=record, progress=progress, starved=scene.starved)
+    ordered = sorted(devices, key=lambda one: order.rank(one, known.get(one.name)))
+    told = {one.name for one in devices if targets.follows(record, progress, known.get(one.name))}
+    members = tuple(
+        Member(
+            device=one,
+            known=known.get(one.name),
+            in_wave=i < max(size, len(told)),
+            told=one.name in told,
+            state=standing.of(scene.now, scene.current, progress, one, known.get(one.name)),
+        )
+        for i, one in enumerate(ordered)
+    )
+    return CohortView(content=content, progress=progress, members=members, sizes=sizes)
