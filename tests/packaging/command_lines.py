@@ -74,6 +74,11 @@ def _words(line: str) -> list[str]:
 
 
 def of_markdown(text: str) -> Iterator[list[str]]:
-    """The command lines in the code blocks of a page that a person would type."""
+    """The command lines in the code blocks of a page that a person would type.
+
+    In a block with prompts, what has none is output.
+    """
     for block in _BLOCK.findall(text):
-        yield from of_text(block)
+        lines = block.replace("\\\n", " ").splitlines()
+        typed = [line for line in lines if line.startswith("$ ")]
+        yield from of_text("\n".join(typed or lines))
