@@ -1,5 +1,73 @@
 """Runs that once broke a law: a seed and what happened. None is ever taken out."""
 
-from tests.simulation.harness.actions import Action
+from shoal.controller.domain.rollout import Verb
 
-RUNS: tuple[tuple[int, tuple[Action, ...]], ...] = ()
+from tests.simulation.harness.actions import (
+    Action,
+    Ask,
+    CrashController,
+    CrashDevice,
+    CutDevice,
+    EditSpec,
+    KillEngine,
+    Publish,
+    Wait,
+)
+from tests.simulation.harness.models import Nature
+
+RUNS: tuple[tuple[int, tuple[Action, ...]], ...] = (
+    # Devices that never got up used up maxUnavailable, and no fix could reach anybody.
+    (
+        109,
+        (
+            Publish(Nature.BROKEN),
+            KillEngine(4),
+            Wait(0.2),
+            Publish(Nature.BROKEN),
+            Ask(Verb.RETRY),
+            Wait(1.0),
+            KillEngine(4),
+            Ask(Verb.PROMOTE),
+            Wait(3.0),
+            CutDevice(4, 5.0),
+            Wait(40.2),
+            EditSpec(5),
+        ),
+    ),
+    # A lost canary of a superseded first revision kept it while another one was told the next.
+    (
+        5012,
+        (
+            Wait(3.0),
+            CutDevice(4, 60.0),
+            CrashController(60.0),
+            Wait(0.2),
+            CutDevice(1, 60.0),
+            Wait(1.0),
+            Publish(Nature.GOOD),
+        ),
+    ),
+    # A cohort fell, and another device than the one that refused became its canary.
+    (
+        9134,
+        (
+            Wait(10.0),
+            CrashDevice(0, 5.0),
+            Wait(3.0),
+            EditSpec(5),
+            CrashDevice(2, 0.5),
+            Wait(20.0),
+            CutDevice(3, 60.0),
+            EditSpec(3),
+            KillEngine(1),
+            KillEngine(1),
+            Wait(40.0),
+            Ask(Verb.RESUME),
+            KillEngine(3),
+            Wait(1.0),
+            CrashController(60.0),
+            CrashDevice(0, 0.5),
+            Publish(Nature.HEAVY),
+        ),
+    ),
+)

@@ -1,7 +1,9 @@
 """The laws of a rollout, asked after every step of a simulation.
 
 1  Never more unproven devices than the wave: of each cohort no more devices are told a variant
-   whose canary has not passed than a canary has (design: invariant I8).
+   whose canary has not passed than a canary has (design: invariant I8). While nothing was ever
+   complete there is nothing to take a device back to: one that runs an earlier revision keeps it
+   (design: section 6 point 0) and is not counted.
 2  No activation of an aborted revision once the abort is visible: after a device has been told
    something newer, it does not move its pointer to a revision that was given up.
 3  One terminal status per (device, generation); LocalRollback after Confirmed is the one exception.
@@ -83,14 +85,20 @@ class Laws:
     ) -> None:
         homes = {one.device: one.told.cohort for one in record.devices if one.told is not None}
         proven = {
-            (revision.number, one.cohort, one.variant)
-            for revision in record.revisions
-            for one in revision.proven
+            (one.cohort, one.variant) for revision in record.revisions for one in revision.proven
         }
+        complete = {
+            content.cohort
+            for revision in record.revisions
+            if revision.completed_at is not None
+            for content in revision.content.cohorts
+        }
+        newest = record.current.number if record.current else 0
         unproven: dict[CohortId, set[str]] = defaultdict(set)
         for device, one in assignments.items():
             cohort = homes.get(device)
-            if cohort and (one["revision"], cohort, one["variant"]) not in proven:
+            keeps = one["revision"] != newest and cohort not in complete
+            if cohort and not keeps and (cohort, one["variant"]) not in proven:
                 unproven[cohort].add(device)
         for cohort, devices in unproven.items():
             if len(devices) > CANARY:

@@ -74,7 +74,8 @@ class Simulation:
         self.network.loss = self.network.repeats = 0.0
         self.network.cut.clear()
         self.timeline.run(120.0)  # crashed ones come back by themselves
-        self.apply(Ask(Verb.RESUME))
+        if self.controller.record().paused_at is not None:
+            self.apply(Ask(Verb.RESUME))
         for _ in range(int(REST_S / 10)):
             self.timeline.run(10.0)
             if not self.restless():

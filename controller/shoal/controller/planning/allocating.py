@@ -18,7 +18,9 @@ def allowed(view: View) -> tuple[str, ...]:
     """
     if view.current is None or view.current.result.tombstone:
         return ()
-    return _within(_left(view), _candidates(view))
+    # What must be taken back comes first, so that unproven variants never become more.
+    owed = [one for one in _misplaced(view, ()) if not _free(one)]
+    return _within(_left(view) - len(owed), _candidates(view))
 
 
 def taken_back(view: View, go: Collection[str]) -> tuple[str, ...]:
@@ -48,22 +50,28 @@ def _within(left: int, members: Iterable[Member]) -> tuple[str, ...]:
 
 
 def _free(member: Member) -> bool:
+    """Whether telling the device something makes none unavailable that was not so before."""
     return member.device.lost or unavailable(member)
 
 
 def _misplaced(view: View, go: Collection[str]) -> Iterator[Member]:
+    """Devices whose assignment may not stand and who are not called to the current revision.
+
+    A device of a return that is called and has to wait is among them where moving it is free: it
+    must not wake up to what was given up.
+    """
     dead = view.current is not None and view.current.result.tombstone
-    for cohort in view.cohorts:
-        for member in cohort.members:
-            told = member.known.told if member.known else None
-            called = member.in_wave and not member.device.lost and not dead
-            if told is None or member.name in go or (called and not cohort.progress.returning):
-                continue
-            if targets.stale(view.record, told):
-                yield member
-    for member in view.loose:
+    called = {
+        one.name
+        for cohort in view.cohorts
+        for one in cohort.members
+        if not dead and wanting(cohort, one) and not (cohort.progress.returning and _free(one))
+    }
+    for member in view.members:
         told = member.known.told if member.known else None
-        if told is not None and targets.stale(view.record, told):
+        if told is None or member.name in go or member.name in called:
+            continue
+        if targets.stale(view.record, told):
             yield member
 
 

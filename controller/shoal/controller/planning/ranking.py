@@ -25,7 +25,7 @@ class Order:
     """The order of one cohort's devices.
 
     Devices already told come first, so that a wave keeps its members; then those that must move
-    anyway: they hold something unproven, or the refused variant that their cohort fell from; then
+    anyway: they hold the refused variant that their cohort fell from, or something unproven; then
     ready, unready and lost ones; then by a hash that differs from revision to revision. Where
     unready devices use up maxUnavailable (`starved`) they go before ready ones: telling them costs
     nothing, and nothing else could ever move.
@@ -40,17 +40,17 @@ class Order:
         if targets.follows(self.record, self.progress, known):
             place = 0
         elif device.lost:
-            place = 4
-        elif known and known.told and self._must_move(known, known.told):
+            place = 5
+        elif known and known.told and self._fell(known, known.told):
             place = 1
+        elif known and known.told and targets.stale(self.record, known.told):
+            place = 2
         else:
-            place = 2 if device.ready is not self.starved else 3
+            place = 3 if device.ready is not self.starved else 4
         number = self.record.current.number if self.record.current else 0
         text = f"{self.record.deployment}:{number}:{device.name}"
         return place, hashlib.sha256(text.encode()).hexdigest()
 
-    def _must_move(self, known: DeviceRecord, told: Target) -> bool:
-        """Whether a device in need of something new is better taken than one that is well."""
+    def _fell(self, known: DeviceRecord, told: Target) -> bool:
         current = self.record.current
-        fell = current is not None and told.revision == current.number and not known.confirmed
-        return fell or targets.stale(self.record, told)
+        return current is not None and told.revision == current.number and not known.confirmed

@@ -60,13 +60,15 @@ def stale(record: RolloutRecord, told: Target) -> bool:
         and not progress.reverted
         and told.variant == variant_of(revision.content.of(told.cohort), progress)
     )
-    return not wanted and not proven(revision, told)
+    return not wanted and (revision.result.tombstone or not proven(record, told))
 
 
-def proven(revision: Revision, told: Target) -> bool:
-    """Whether the variant passed its cohort's canary there; never so under a tombstone."""
+def proven(record: RolloutRecord, told: Target) -> bool:
+    """Whether the variant passed its cohort's canary once and did not fail since."""
+    bad = {(one.cohort, one.digest) for one in record.quarantine}
     one = Proven(cohort=told.cohort, variant=told.variant)
-    return not revision.result.tombstone and one in revision.proven
+    passed = any(one in revision.proven for revision in record.revisions)
+    return passed and (told.cohort, told.variant) not in bad
 
 
 def return_from(record: RolloutRecord, revision: Revision) -> Return | None:
@@ -94,10 +96,35 @@ def as_return(record: RolloutRecord, revision: Revision) -> Return:
     return Return(revision=revision, steps=tuple(steps))
 
 
-def resting_progress(cohort: CohortId, to: Return) -> CohortProgress:
-    """The progress of a cohort that lies on returned content: proven, past every wave."""
-    last = len(to.revision.content.strategy.waves) - 1
-    return CohortProgress(cohort=cohort, step=to.step(cohort), wave=last, returning=True)
+def complete_target(record: RolloutRecord, cohort: CohortId) -> Target | None:
+    """What the cohort got from the newest revision that was complete; None where it got nothing."""
+    for one in sorted(record.revisions, key=lambda one: -one.number):
+        content = one.content.of(cohort)
+        if one.completed_at is None or content is None or not content.variants:
+            continue
+        if not one.result.tombstone and not quarantined(record, one):
+            to = as_return(record, one)
+            return _resting(to.revision, cohort, to.step(cohort))
+    return None
+
+
+def kept_target(record: RolloutRecord, told: Target, running: Digest | None) -> Target | None:
+    """What a device runs while it was told something else, None where that was given up too."""
+    for one in sorted(record.revisions, key=lambda one: -one.number):
+        content = one.content.of(told.cohort)
+        if content is not None and running in content.variants and not one.result.tombstone:
+            return _resting(one, told.cohort, content.variants.index(running))
+    return None
+
+
+def _resting(revision: Revision, cohort: CohortId, step: int) -> Target | None:
+    """The target of content that a device lies on: past every wave."""
+    content = revision.content.of(cohort)
+    if content is None:
+        return None
+    last = len(revision.content.strategy.waves) - 1
+    progress = CohortProgress(cohort=cohort, step=step, wave=last, returning=True)
+    return target(revision, content, progress)
 
 
 def quarantined(record: RolloutRecord, revision: Revision) -> bool:

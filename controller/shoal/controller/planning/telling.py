@@ -38,8 +38,7 @@ def tell(view: View, go: Collection[str]) -> Told:
         elif device.name in go:
             wanted = _current(view, homes[device.name])
         elif told is not None and device.name in back:
-            runs = device.report is not None and device.report.running == told.variant
-            wanted = _back(view, homes.get(device.name), told, runs=runs)
+            wanted = _back(view, homes.get(device.name), told, device)
         else:
             wanted = told
         again = known is not None and known.again and device.name in go
@@ -67,21 +66,19 @@ def _current(view: View, cohort: CohortView) -> Target:
     return targets.target(view.current, cohort.content, cohort.progress)
 
 
-def _back(view: View, cohort: CohortView | None, told: Target, *, runs: bool) -> Target | None:
+def _back(view: View, cohort: CohortView | None, told: Target, device: DeviceView) -> Target | None:
     """Where a device goes that may not keep what it was told.
 
     A return leads there; else it is the newest complete content of its cohort. Where there is none
     it keeps what it runs already, and what it does not run yet is withdrawn.
     """
-    current = view.current
     if cohort is not None and cohort.progress.returning:
         return _current(view, cohort)
-    to = targets.return_from(view.record, current) if current else None
-    content = to.revision.content.of(told.cohort) if to else None
-    if to is not None and content is not None and content.variants:
-        progress = targets.resting_progress(told.cohort, to)
-        return targets.target(to.revision, content, progress)
-    return told if runs else None
+    found = targets.complete_target(view.record, told.cohort)
+    if found is not None:
+        return found
+    running = device.report.running if device.report else None
+    return told if running == told.variant else targets.kept_target(view.record, told, running)
 
 
 def _changed(
