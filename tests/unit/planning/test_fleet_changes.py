@@ -258,3 +258,50 @@ def test_a_device_that_is_back_has_the_whole_deadline_before_it(make: Make) -> N
     assert world.status == "active"
     world.turn(1.0)
     assert (world.status, world.reason) == ("held", "ProgressDeadline")
+
+
+def test_before_anything_was_complete_a_device_keeps_what_it_runs(make: Make) -> None:
+    world = make(fleet=devices_of(SMALL, 3))
+    world.turn()
+    first = world.fresh()[0]
+    world.confirm(first)
+    runs = world.targets()[first].variant
+    world.publish()
+    world.turn(1.0)  # revision 2 starts with the device that holds something unproven
+    assert world.targets()[first].revision == 2
+    world.report(first, Phase.FETCHING)
+    world.lose(first)
+    world.publish()
+    world.turn(1.0)
+    assert world.targets()[first].variant == runs
+    assert world.targets()[first].revision == 1
+
+
+def test_what_runs_nowhere_is_withdrawn_where_nothing_was_complete(make: Make) -> None:
+    world = make(fleet=devices_of(SMALL, 3))
+    world.turn()
+    first = world.fresh()[0]
+    world.lose(first)
+    world.publish()
+    world.turn(1.0)
+    assert first not in world.targets()
+
+
+def test_a_return_knows_the_cohorts_that_joined_it_later(make: Make) -> None:
+    world = a_second_rollout(make, fleet=devices_of(SMALL, 3))
+    world.finish()
+    world.ask(Verb.UNDO)
+    world.finish()
+    world.fleet = [*world.fleet, *devices_of(LARGE, 3)]
+    world.turn(1.0)
+    assert len(world.fresh()) == 1  # never complete before: with a canary of its own
+    world.finish()
+    assert world.status == "complete"
+    world.publish()
+    world.turn(1.0)
+    large = next(one for one in world.fresh() if "large" in one)
+    world.lose(large)
+    world.publish()
+    world.turn(1.0)
+    assert world.targets()[large].variant == variant(1, 300)
+    assert world.targets()[large].revision == 3

@@ -23,6 +23,7 @@ from tests.unit.planning.worlds import (
     a_wave,
     an_archive,
     devices_of,
+    variant,
 )
 
 GATED = a_strategy(gates=(ACCURACY,), waves=(a_wave("all", 100),))
@@ -178,6 +179,14 @@ def test_answers_before_the_switch_are_not_counted(make: Make) -> None:
     world.turn(1.0)
     assert gate_of(world).samples == 0
     assert world.status == "active"
+
+
+def test_answers_of_another_variant_are_not_counted(make: Make) -> None:
+    world = a_soaking_fleet(make, 1)
+    answers = GoldenAnswers(golden=GOLDEN, candidate=WRONG, active=RIGHT)
+    world.report("small-0", Phase.SOAKING, running=variant(1, 100), golden=answers)
+    world.turn(1.0)
+    assert gate_of(world).samples == 0
 
 
 def test_a_pass_stays_through_later_waves_and_a_fail_beats_it(make: Make) -> None:

@@ -5,14 +5,18 @@ from shoal.controller.domain.revisions import Origin
 from shoal.controller.domain.snapshot import Conflict
 
 from tests.unit.planning.worlds import (
+    ACCURACY,
+    CLASS,
     LARGE,
     OTHER_CLASS,
     SMALL,
+    WRONG,
     Make,
     World,
     a_complete_world,
     a_model,
     a_second_rollout,
+    a_strategy,
     an_archive,
     devices_of,
     variant,
@@ -196,3 +200,48 @@ def test_the_choice_and_its_falls_are_the_best_three(make: Make) -> None:
     assert content.variants == (variant(1, 300), variant(1, 200), variant(1, 100))
     shown = world.plan.status.cohorts[0]
     assert shown.fallbacks == (variant(1, 200), variant(1, 100))
+
+
+def test_a_running_rollout_goes_on_while_the_next_model_is_searched(make: Make) -> None:
+    world = a_second_rollout(make)
+    searching = ClassArchive(profile_class=CLASS, state=ArchiveState.SEARCHING)
+    world.models = (*world.models, a_model(3, searching))
+    world.finish()
+    assert (world.plan.status.revision, world.status) == (2, "complete")
+
+
+def test_a_running_rollout_goes_on_when_the_pin_is_not_ready(make: Make) -> None:
+    world = a_second_rollout(make)
+    world.pinned, world.generation = 7, 2
+    world.finish()
+    assert (world.plan.status.revision, world.status) == (2, "complete")
+
+
+def test_devices_that_no_search_was_done_for_wait_and_complete_nothing(make: Make) -> None:
+    world = make(fleet=devices_of(SMALL, 1))
+    world.turn()
+    other = replace(LARGE, profile_class=OTHER_CLASS, profile="other")
+    world.fleet = devices_of(other, 2)
+    world.turn(1.0)
+    assert (world.status, world.reason) == ("active", "ModelNotReady")
+
+
+def test_a_quarantine_that_leaves_nothing_says_so(make: Make) -> None:
+    world = make(
+        fleet=devices_of(SMALL, 1),
+        strategy=a_strategy(gates=(ACCURACY,)),
+        models=(a_model(1, an_archive(1, sizes=(100,))),),
+    )
+    world.turn()
+    world.soak("small-0", answers=WRONG)
+    world.turn(1.0)
+    world.edit(device_timeout_s=601.0)
+    world.turn(1.0)
+    assert (world.status, world.reason) == ("held", "NoFeasibleVariant")
+    assert "1 are in quarantine" in world.plan.status.message
+
+
+def test_guards_that_all_decline_settle_nothing(make: Make) -> None:
+    world = make(guards=())
+    world.turn()
+    assert not world.plan.desired

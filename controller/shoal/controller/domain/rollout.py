@@ -174,6 +174,17 @@ class RolloutRecord:
         """The newest revision: what devices are led to unless it was given up."""
         return self.revisions[-1] if self.revisions else None
 
+    @property
+    def going(self) -> Revision:
+        """The current revision where there must be one.
+
+        Raises:
+            RuntimeError: there is none; asking was our own mistake.
+        """
+        if self.current is None:
+            raise RuntimeError(f"{self.deployment} has no revision")
+        return self.current
+
     def revision(self, number: int) -> Revision | None:
         """The revision with this number, if it is still kept."""
         return next((one for one in self.revisions if one.number == number), None)
@@ -194,9 +205,7 @@ class RolloutRecord:
 
     def with_current(self, **changes: Any) -> "RolloutRecord":
         """The record with fields of the current revision replaced."""
-        if self.current is None:
-            raise RuntimeError(f"{self.deployment} has no revision to change")
-        return self.with_revision(replace(self.current, **changes))
+        return self.with_revision(replace(self.going, **changes))
 
     def with_device(self, device: DeviceRecord) -> "RolloutRecord":
         """The record with this device replaced or added."""

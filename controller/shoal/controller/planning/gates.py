@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from shoal.contract.report import Phase
 from shoal.controller.domain.archive import GoldenSet
 from shoal.controller.domain.evidence import (
     Ballot,
@@ -51,9 +50,7 @@ def judge(view: View, cohort: CohortView) -> tuple[GateVerdict, ...]:
 
 def golden_set(view: View, cohort: CohortView) -> GoldenSet | None:
     """The golden set of the cohort's archive, None while the archive is not at hand."""
-    if view.current is None:
-        return None
-    model = view.snapshot.model_view(view.current.content.model_revision)
+    model = view.snapshot.model_view(view.record.going.content.model_revision)
     archive = model.archive(cohort.content.profile_class) if model else None
     return archive.golden if archive else None
 
@@ -91,7 +88,7 @@ def _ballot(member: Member, sheet: GoldenSet | None) -> Ballot | None:
     answers = report.golden
     if answers is None or member.outcome not in {Outcome.SOAKING, Outcome.CONFIRMED}:
         return None
-    if report.phase not in {Phase.SOAKING, Phase.CONFIRMED} or report.running != known.told.variant:
+    if report.running != known.told.variant:
         return None
     rows = len(sheet.source_answers)
     fits = len(answers.candidate) == rows and len(answers.active) in {0, rows}

@@ -89,11 +89,8 @@ def as_return(record: RolloutRecord, revision: Revision) -> Return:
     """The return to this revision, or to the one that it returned to itself."""
     if revision.origin.returns and revision.source is not None:
         revision = record.revision(revision.source) or revision
-    steps = []
-    for content in revision.content.cohorts:
-        last = [one.variant for one in revision.proven if one.cohort == content.cohort][-1:]
-        steps.append((content.cohort, content.variants.index(last[0]) if last else 0))
-    return Return(revision=revision, steps=tuple(steps))
+    steps = tuple((one.cohort, _proven_step(revision, one)) for one in revision.content.cohorts)
+    return Return(revision=revision, steps=steps)
 
 
 def complete_target(record: RolloutRecord, cohort: CohortId) -> Target | None:
@@ -102,9 +99,8 @@ def complete_target(record: RolloutRecord, cohort: CohortId) -> Target | None:
         content = one.content.of(cohort)
         if one.completed_at is None or content is None or not content.variants:
             continue
-        if not one.result.tombstone and not quarantined(record, one):
-            to = as_return(record, one)
-            return _resting(to.revision, cohort, to.step(cohort))
+        if not quarantined(record, one):
+            return _resting(one, content, _proven_step(one, content))
     return None
 
 
@@ -113,17 +109,20 @@ def kept_target(record: RolloutRecord, told: Target, running: Digest | None) -> 
     for one in sorted(record.revisions, key=lambda one: -one.number):
         content = one.content.of(told.cohort)
         if content is not None and running in content.variants and not one.result.tombstone:
-            return _resting(one, told.cohort, content.variants.index(running))
+            return _resting(one, content, content.variants.index(running))
     return None
 
 
-def _resting(revision: Revision, cohort: CohortId, step: int) -> Target | None:
+def _proven_step(revision: Revision, content: CohortContent) -> int:
+    """The place in the cohort's list that it came to rest on; the newest proof comes last."""
+    proofs = [one.variant for one in revision.proven if one.cohort == content.cohort]
+    return content.variants.index(proofs[-1]) if proofs else 0
+
+
+def _resting(revision: Revision, content: CohortContent, step: int) -> Target:
     """The target of content that a device lies on: past every wave."""
-    content = revision.content.of(cohort)
-    if content is None:
-        return None
     last = len(revision.content.strategy.waves) - 1
-    progress = CohortProgress(cohort=cohort, step=step, wave=last, returning=True)
+    progress = CohortProgress(cohort=content.cohort, step=step, wave=last, returning=True)
     return target(revision, content, progress)
 
 

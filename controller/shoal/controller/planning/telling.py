@@ -61,9 +61,7 @@ def desired(record: RolloutRecord) -> tuple[Tell, ...]:
 
 
 def _current(view: View, cohort: CohortView) -> Target:
-    if view.current is None:
-        raise RuntimeError("nothing can be told without a revision")
-    return targets.target(view.current, cohort.content, cohort.progress)
+    return targets.target(view.record.going, cohort.content, cohort.progress)
 
 
 def _back(view: View, cohort: CohortView | None, told: Target, device: DeviceView) -> Target | None:

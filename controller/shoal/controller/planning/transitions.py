@@ -78,14 +78,12 @@ def give_back(record: RolloutRecord, to: targets.Return, origin: Origin, now: fl
     source = to.revision
     moved = start(record, source.content, origin, source.number, now)
     record = moved.record
-    if record.current is None:
-        raise RuntimeError("start leaves a current revision")
     last = len(source.content.strategy.waves) - 1
     cohorts = tuple(
         replace(one, step=to.step(one.cohort), wave=last, returning=True) for one in record.cohorts
     )
-    skipped = tuple(replace(one, state=WaveState.SKIPPED) for one in record.current.waves[:last])
-    final = replace(record.current.waves[last], state=WaveState.ACTIVE, started_at=now)
+    skipped = tuple(replace(one, state=WaveState.SKIPPED) for one in record.going.waves[:last])
+    final = replace(record.going.waves[last], state=WaveState.ACTIVE, started_at=now)
     record = record.with_current(waves=(*skipped, final), proven=source.proven)
     reason = Reason.UNDONE if origin is Origin.UNDO else Reason.ROLLED_BACK
     record = replace(record, cohorts=cohorts, wave=last, suspended=reason)
@@ -98,9 +96,7 @@ def give_up(record: RolloutRecord, why: Why, now: float) -> Moved:
     The first rollout ever has nothing to return to: devices keep what they ran, and a rollback
     becomes a failure. The revision is a tombstone from here on.
     """
-    current = record.current
-    if current is None:
-        raise RuntimeError("there is no revision to give up")
+    current = record.going
     to = targets.return_from(record, current)
     result = Result.FAILED if to is None and why.result is Result.ROLLED_BACK else why.result
     record = end(record, replace(why, result=result), now)
@@ -114,9 +110,7 @@ def give_up(record: RolloutRecord, why: Why, now: float) -> Moved:
 
 def end(record: RolloutRecord, why: Why, now: float) -> RolloutRecord:
     """The record with its current revision ended."""
-    current = record.current
-    if current is None:
-        raise RuntimeError("there is no revision to end")
+    current = record.going
     failed = WaveState.HELD if why.result is Result.SUPERSEDED else WaveState.FAILED
     waves = tuple(
         replace(one, state=failed, ended_at=now)
@@ -132,9 +126,7 @@ def end(record: RolloutRecord, why: Why, now: float) -> RolloutRecord:
 
 def quarantine(record: RolloutRecord, cohorts: Sequence[CohortId], reason: Reason) -> RolloutRecord:
     """The record with the variants that these cohorts got set aside until retried by hand."""
-    current = record.current
-    if current is None:
-        raise RuntimeError("there is no revision to quarantine")
+    current = record.going
     kept = {(one.cohort, one.digest): one for one in record.quarantine}
     for progress in record.cohorts:
         content = current.content.of(progress.cohort)
@@ -154,9 +146,7 @@ def quarantine(record: RolloutRecord, cohorts: Sequence[CohortId], reason: Reaso
 
 def with_wave(record: RolloutRecord, index: int, wave: WaveRecord) -> RolloutRecord:
     """The record with one wave of its current revision replaced."""
-    if record.current is None:
-        raise RuntimeError("there is no revision with waves")
-    waves = record.current.waves
+    waves = record.going.waves
     return record.with_current(waves=(*waves[:index], wave, *waves[index + 1 :]))
 
 
