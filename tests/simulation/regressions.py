@@ -47,6 +47,32 @@ RUNS: tuple[tuple[int, tuple[Action, ...]], ...] = (
             Publish(Nature.GOOD),
         ),
     ),
+    # Devices that keep an aborted first revision were counted as if they could still be moved.
+    (
+        20225,
+        (
+            CrashDevice(3, 0.5),
+            CutDevice(2, 60.0),
+            Wait(10.0),
+            CutDevice(3, 60.0),
+            Ask(Verb.PAUSE),
+            Ask(Verb.ABORT),
+            KillEngine(1),
+            KillEngine(4),
+            EditSpec(1),
+            Wait(3.2),
+            CrashController(0.5),
+            CrashController(5.0),
+            CrashDevice(4, 60.0),
+            Wait(1.0),
+            KillEngine(3),
+            Publish(Nature.BROKEN),
+            KillEngine(4),
+            EditSpec(5),
+            Ask(Verb.PROMOTE, follow=True),
+            Wait(13.0),
+        ),
+    ),
     # A cohort fell, and another device than the one that refused became its canary.
     (
         9134,

@@ -451,3 +451,19 @@ def test_a_device_that_is_down_costs_a_return_nothing(make: Make) -> None:
     world.find("small-0", "small-1")
     world.finish()
     assert world.status == "complete"
+
+
+def test_devices_that_keep_an_aborted_first_revision_do_not_block_the_next(make: Make) -> None:
+    strategy = a_strategy(waves=(a_wave("some", 60), a_wave("all", 100)), max_unavailable=share(34))
+    world = make(fleet=devices_of(SMALL, 5), strategy=strategy)
+    world.turn()
+    while len(world.on_revision(1)) < 3:
+        world.confirm(*world.pending())
+        world.turn(1.0)
+    world.confirm(*world.pending()[:2])
+    world.ask(Verb.ABORT)
+    world.turn(1.0)
+    assert len(world.targets()) >= 2
+    world.publish()
+    world.finish()
+    assert world.status == "complete"

@@ -55,7 +55,7 @@ def _free(member: Member) -> bool:
 
 
 def _misplaced(view: View, go: Collection[str]) -> Iterator[Member]:
-    """Devices whose assignment may not stand and who are not called to the current revision.
+    """Devices whose assignment may not stand and that are not called to the current revision.
 
     A device of a return that is called and has to wait is among them where moving it is free: it
     must not wake up to what was given up.
@@ -71,7 +71,10 @@ def _misplaced(view: View, go: Collection[str]) -> Iterator[Member]:
         told = member.known.told if member.known else None
         if told is None or member.name in go or member.name in called:
             continue
-        if targets.stale(view.record, told):
+        if not targets.stale(view.record, told):
+            continue
+        # What has nowhere to go but where it is already is not moved.
+        if targets.rest(view.record, told, member.device.report) != told:
             yield member
 
 

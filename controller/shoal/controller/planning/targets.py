@@ -8,6 +8,7 @@ to the newest complete content, or, where there is none, from devices that do no
 from dataclasses import dataclass
 
 from shoal.contract.digest import Digest
+from shoal.contract.report import DeploymentReport
 from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.revisions import CohortContent, Proven, Revision
 from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, RolloutRecord, Target
@@ -91,6 +92,19 @@ def as_return(record: RolloutRecord, revision: Revision) -> Return:
         revision = record.revision(revision.source) or revision
     steps = tuple((one.cohort, _proven_step(revision, one)) for one in revision.content.cohorts)
     return Return(revision=revision, steps=steps)
+
+
+def rest(record: RolloutRecord, told: Target, report: DeploymentReport | None) -> Target | None:
+    """Where a device goes that may not keep what it was told.
+
+    To the newest complete content of its cohort; where there is none it keeps what it runs, and
+    what it does not run yet is withdrawn.
+    """
+    found = complete_target(record, told.cohort)
+    if found is not None:
+        return found
+    running = report.running if report else None
+    return told if running == told.variant else kept_target(record, told, running)
 
 
 def complete_target(record: RolloutRecord, cohort: CohortId) -> Target | None:

@@ -65,18 +65,10 @@ def _current(view: View, cohort: CohortView) -> Target:
 
 
 def _back(view: View, cohort: CohortView | None, told: Target, device: DeviceView) -> Target | None:
-    """Where a device goes that may not keep what it was told.
-
-    A return leads there; else it is the newest complete content of its cohort. Where there is none
-    it keeps what it runs already, and what it does not run yet is withdrawn.
-    """
+    """A return leads to its own content, anything else to where the device can rest."""
     if cohort is not None and cohort.progress.returning:
         return _current(view, cohort)
-    found = targets.complete_target(view.record, told.cohort)
-    if found is not None:
-        return found
-    running = device.report.running if device.report else None
-    return told if running == told.variant else targets.kept_target(view.record, told, running)
+    return targets.rest(view.record, told, device.report)
 
 
 def _changed(
