@@ -6,27 +6,21 @@ from shoal.controller.domain.strategy import (
     Action,
     GateSpec,
     Metric,
-    OnDeadline,
-    OnInconclusive,
     Scope,
 )
 
-from tests.unit.planning.worlds import (
+from tests.unit.planning.builders import (
     ACCURACY,
-    LABELS,
-    LARGE,
     RIGHT,
     SMALL,
     WRONG,
-    Make,
-    a_complete_world,
-    a_second_rollout,
     a_strategy,
     a_wave,
     devices_of,
     share,
     variant,
 )
+from tests.unit.planning.worlds import Make, a_second_rollout
 
 GATED = a_strategy(gates=(ACCURACY,))
 
@@ -247,166 +241,6 @@ def test_restarts_are_a_hard_stop_and_pass_at_the_end_of_the_soak(make: Make) ->
     world.confirm(first, restarts=1)
     world.turn(1.0)
     assert world.record.revisions[1].reason == "HardStop"
-
-
-def test_an_inconclusive_gate_prolongs_the_soak_and_then_holds(make: Make) -> None:
-    world = a_second_rollout(make, strategy=GATED)
-    for name in world.fresh():
-        tell = world.told(name)
-        world.report(
-            name,
-            Phase.CONFIRMED,
-            running=tell.target.variant,
-            running_generation=tell.generation,
-        )
-    world.turn(1.0)
-    assert (world.status, world.reason) == ("active", "GateInconclusive")
-    assert world.plan.wake_at == world.now + 50.0  # maxSoak 60 s, of which 10 s were the soak
-    world.turn(50.0)
-    assert (world.status, world.reason) == ("held", "GateInconclusive")
-    world.finish()
-    world.confirm(*world.on_revision(2))
-    world.turn(1.0)
-    assert world.status == "active"  # new evidence ends the hold
-
-
-def test_an_inconclusive_gate_can_roll_back(make: Make) -> None:
-    gate = GateSpec(metric=Metric.ACCURACY, limit=0.05, on_inconclusive=OnInconclusive.ROLLBACK)
-    world = a_second_rollout(make, strategy=a_strategy(gates=(gate,)))
-    few = [one if i % 12 else (one + 1) % 10 for i, one in enumerate(LABELS)]
-    world.confirm(*world.fresh(), answers=few)
-    world.turn(1.0)
-    assert world.reason == "GateInconclusive"
-    world.turn(60.0)
-    assert world.record.revisions[1].result == "rolled-back"
-    assert world.record.quarantine
-
-
-def test_advisory_gates_are_shown_and_neither_block_nor_pass(make: Make) -> None:
-    gates = (
-        GateSpec(metric=Metric.LATENCY_P95, limit=1.5),
-        GateSpec(metric=Metric.ERROR_RATE, limit=0.01),
-    )
-    world = a_complete_world(make, strategy=a_strategy(gates=gates))
-    shown = world.record.revisions[0].waves[0].gates
-    assert {(one.verdict, one.advisory) for one in shown} == {("inconclusive", True)}
-
-
-def test_a_device_that_takes_too_long_has_timed_out(make: Make) -> None:
-    world = a_second_rollout(make, strategy=a_strategy(device_timeout_s=30.0))
-    name = world.fresh()[0]
-    others = [one for one in world.fresh() if one != name]
-    world.confirm(*others)
-    world.turn(1.0)
-    assert world.plan.wake_at is not None
-    world.turn(38.0)
-    assert world.status == "active"
-    world.turn(1.0)  # 30 s and the soak of 10 s
-    bad = world.record.revisions[1]
-    assert bad.reason == "TooManyFailures"
-    assert "TimedOut" in bad.message
-
-
-def test_the_progress_deadline_holds_and_progress_ends_the_hold(make: Make) -> None:
-    world = a_second_rollout(make, strategy=a_strategy(progress_deadline_s=20.0))
-    name = world.fresh()[0]
-    world.turn(19.0)
-    assert world.status == "active"
-    world.turn(1.0)
-    assert (world.status, world.reason) == ("held", "ProgressDeadline")
-    world.report(name, Phase.FETCHING)
-    world.turn(1.0)
-    assert world.status == "active"
-
-
-def test_the_progress_deadline_can_roll_back_or_only_report(make: Make) -> None:
-    strategy = a_strategy(progress_deadline_s=20.0, on_deadline=OnDeadline.ROLLBACK)
-    world = a_second_rollout(make, strategy=strategy)
-    world.turn(20.0)
-    assert world.record.revisions[1].reason == "ProgressDeadline"
-    strategy = a_strategy(progress_deadline_s=20.0, on_deadline=OnDeadline.REPORT)
-    world = a_second_rollout(make, strategy=strategy)
-    world.turn(20.0)
-    assert world.status == "active"
-    progressing = world.plan.status.conditions[0]
-    assert (progressing.status, progressing.reason) == (False, "ProgressDeadline")
-
-
-def test_paused_time_does_not_count_against_the_deadline(make: Make) -> None:
-    world = a_second_rollout(make, strategy=a_strategy(progress_deadline_s=20.0))
-    world.turn(15.0)
-    world.ask(Verb.PAUSE)
-    world.turn(400.0)
-    assert world.status == "active"
-    world.ask(Verb.RESUME)
-    world.turn(4.0)
-    assert world.status == "active"
-    world.turn(1.0)
-    assert (world.status, world.reason) == ("held", "ProgressDeadline")
-
-
-def test_a_refusal_makes_the_cohort_fall_and_start_again_at_its_canary(make: Make) -> None:
-    world = make()
-    world.turn()
-    canaries = world.canaries()
-    world.confirm(*(one for key, one in canaries.items() if key != "small"))
-    world.refuse(canaries["small"])
-    world.turn(1.0)
-    assert world.fresh() == [canaries["small"]]
-    assert world.told(canaries["small"]).target.variant == variant(1, 90)
-    assert "VariantFell" in world.events
-    world.finish()
-    assert world.status == "complete"
-    small = {one.variant for name, one in world.targets().items() if "small" in name}
-    assert small == {variant(1, 90)}
-
-
-def test_a_cohort_falls_two_steps_at_most_and_then_the_refusal_is_a_failure(make: Make) -> None:
-    world = a_second_rollout(make, fleet=devices_of(LARGE, 3))
-    for step in (300, 200, 100):
-        assert world.told(world.fresh()[0]).target.variant == variant(2, step)
-        world.refuse(world.fresh()[0])
-        world.turn(1.0)
-    assert world.record.revisions[1].reason == "TooManyFailures"
-
-
-def test_a_fall_in_a_later_wave_leaves_confirmed_devices_on_the_proven_variant(make: Make) -> None:
-    world = make(fleet=devices_of(SMALL, 10))
-    world.turn()
-    canary = world.fresh()[0]
-    world.confirm(canary)
-    world.turn(1.0)
-    refusing = world.fresh()[0]
-    world.refuse(refusing)
-    world.turn(1.0)
-    assert world.fresh() == [refusing]
-    assert world.targets()[canary].variant == variant(1, 100)
-    world.finish()
-    assert world.status == "complete"
-    assert {one.variant for one in world.targets().values()} == {variant(1, 90)}
-
-
-def test_a_late_cohort_that_fails_after_completion_is_taken_back_alone(make: Make) -> None:
-    world = a_complete_world(make, fleet=devices_of(SMALL, 3), strategy=GATED)
-    world.fleet = [*world.fleet, *devices_of(LARGE, 3)]
-    world.turn(1.0)
-    canary = world.fresh()[0]
-    world.soak(canary, answers=WRONG)
-    world.turn(1.0)
-    assert world.status == "complete"
-    assert len(world.on_revision(1)) == 4  # nothing before: the canary keeps what it runs
-    assert "CohortReverted" in world.events
-
-
-def test_what_was_complete_is_held_and_not_rolled_back_when_a_device_fails_later(
-    make: Make,
-) -> None:
-    world = a_second_rollout(make)
-    world.finish()
-    world.roll_back_locally("small-0")
-    world.turn(1.0)
-    assert (world.status, world.reason) == ("held", "HardStop")
-    assert world.plan.status.revision == 2
 
 
 def test_events_name_the_devices_that_went_wrong(make: Make) -> None:

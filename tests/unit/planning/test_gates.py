@@ -7,7 +7,7 @@ from shoal.controller.domain.evidence import GateVerdict
 from shoal.controller.domain.strategy import GateSpec, Metric
 from shoal.controller.planning import gates, golden
 
-from tests.unit.planning.worlds import (
+from tests.unit.planning.builders import (
     ACCURACY,
     GOLDEN,
     LABELS,
@@ -15,16 +15,14 @@ from tests.unit.planning.worlds import (
     ROWS,
     SMALL,
     WRONG,
-    Make,
-    World,
     a_model,
-    a_second_rollout,
     a_strategy,
     a_wave,
     an_archive,
     devices_of,
     variant,
 )
+from tests.unit.planning.worlds import Make, World, a_second_rollout
 
 GATED = a_strategy(gates=(ACCURACY,), waves=(a_wave("all", 100),))
 

@@ -14,6 +14,8 @@ from tests.unit.planning import (
     test_failures,
     test_fleet_changes,
     test_order,
+    test_patience,
+    test_undo,
     test_verbs,
     test_waves,
 )
@@ -33,7 +35,7 @@ STORIES: dict[str, tuple[Story, Story | None]] = {
         test_order.test_cannot_run_goes_before_an_undo,
     ),
     "intents": (
-        test_verbs.test_undo_brings_the_earlier_content_back_and_it_stays,
+        test_undo.test_undo_brings_the_earlier_content_back_and_it_stays,
         test_order.test_an_undo_goes_before_a_newer_model,
     ),
     "superseding": (
@@ -49,7 +51,7 @@ STORIES: dict[str, tuple[Story, Story | None]] = {
         test_order.test_a_pause_goes_before_the_deadline,
     ),
     "deadlines": (
-        test_failures.test_the_progress_deadline_holds_and_progress_ends_the_hold,
+        test_patience.test_the_progress_deadline_holds_and_progress_ends_the_hold,
         test_order.test_the_deadline_goes_before_the_quorum,
     ),
     "quorums": (
@@ -65,7 +67,7 @@ STORIES: dict[str, tuple[Story, Story | None]] = {
         test_order.test_the_thresholds_go_before_an_inconclusive_gate,
     ),
     "inconclusive": (
-        test_failures.test_an_inconclusive_gate_prolongs_the_soak_and_then_holds,
+        test_patience.test_an_inconclusive_gate_prolongs_the_soak_and_then_holds,
         test_order.test_an_inconclusive_gate_goes_before_an_approval,
     ),
     "approvals": (

@@ -4,21 +4,18 @@ from shoal.controller.domain.rollout import Verb
 from shoal.controller.domain.snapshot import Conflict
 from shoal.controller.domain.strategy import Approval, OnDeadline
 
-from tests.unit.planning.worlds import (
+from tests.unit.planning.builders import (
     ACCURACY,
     RIGHT,
     SMALL,
     THREE_WAVES,
     WRONG,
-    Make,
-    World,
-    a_complete_world,
-    a_second_rollout,
     a_strategy,
     a_wave,
     devices_of,
     share,
 )
+from tests.unit.planning.worlds import Make, World, a_complete_world, a_second_rollout
 
 ALL_AT_ONCE = (a_wave("all", 100),)
 

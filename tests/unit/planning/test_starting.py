@@ -4,23 +4,20 @@ from shoal.controller.domain.archive import ArchiveState, ClassArchive
 from shoal.controller.domain.revisions import Origin
 from shoal.controller.domain.snapshot import Conflict
 
-from tests.unit.planning.worlds import (
+from tests.unit.planning.builders import (
     ACCURACY,
     CLASS,
     LARGE,
     OTHER_CLASS,
     SMALL,
     WRONG,
-    Make,
-    World,
-    a_complete_world,
     a_model,
-    a_second_rollout,
     a_strategy,
     an_archive,
     devices_of,
     variant,
 )
+from tests.unit.planning.worlds import Make, World, a_complete_world, a_second_rollout
 
 
 def conditions(world: World) -> dict[str, tuple[bool, str]]:

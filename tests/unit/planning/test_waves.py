@@ -5,20 +5,17 @@ from shoal.controller.domain.revisions import WaveState
 from shoal.controller.domain.rollout import Verb
 from shoal.controller.domain.strategy import Amount, Approval
 
-from tests.unit.planning.worlds import (
+from tests.unit.planning.builders import (
     LARGE,
     SMALL,
     THREE_WAVES,
-    Make,
-    World,
-    a_complete_world,
-    a_second_rollout,
     a_strategy,
     a_wave,
     devices_of,
     share,
     variant,
 )
+from tests.unit.planning.worlds import Make, World, a_complete_world, a_second_rollout
 
 
 def states(world: World) -> list[WaveState]:

@@ -1,5 +1,6 @@
 """How large a wave is, and who comes first into it; never by a metric (gates.md section 8)."""
 
+import functools
 import hashlib
 from dataclasses import dataclass
 
@@ -48,9 +49,13 @@ class Order:
         else:
             place = 3 if device.ready is not self.starved else 4
         number = self.record.current.number if self.record.current else 0
-        text = f"{self.record.deployment}:{number}:{device.name}"
-        return place, hashlib.sha256(text.encode()).hexdigest()
+        return place, _lot(f"{self.record.deployment}:{number}:{device.name}")
 
     def _fell(self, known: DeviceRecord, told: Target) -> bool:
         current = self.record.current
         return current is not None and told.revision == current.number and not known.confirmed
+
+
+@functools.lru_cache(maxsize=65_536)
+def _lot(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
