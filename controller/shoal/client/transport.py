@@ -144,8 +144,8 @@ def _why(error: httpx.HTTPError) -> str:
 def _address(server: str) -> str:
     """`server` as a URL; a bare `host:port` means http."""
     text = server if "://" in server else f"http://{server}"
-    parts = urllib.parse.urlsplit(text)
     try:
+        parts = urllib.parse.urlsplit(text)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False

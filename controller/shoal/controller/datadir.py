@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
-from shoal.contract.problem import ConflictError, Problem
+from shoal.contract.problem import ConflictError, InvalidError, Problem
 from shoal.contract.reason import Reason
 
 _ENDPOINTS = "endpoints.json"
@@ -31,9 +32,9 @@ def locked(data: Path) -> Iterator[None]:
 
     Raises:
         ConflictError: another controller holds it.
+        InvalidError: it cannot be made or written.
     """
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (data / "lock").open("a+") as file:
+    with _lock_file(data) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -52,6 +53,21 @@ def locked(data: Path) -> Iterator[None]:
         # Left behind by a controller that was killed; whoever waits for the file must not find it.
         (data / _ENDPOINTS).unlink(missing_ok=True)
         yield
+
+
+def _lock_file(data: Path) -> IO[str]:
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return (data / "lock").open("a+")
+    except OSError as error:
+        raise InvalidError(
+            Problem(
+                reason=Reason.INVALID,
+                message=f"{data} cannot be the data directory: {error.strerror}",
+                field="--data",
+                hint="choose a folder that this user may write to: --data DIR",
+            )
+        ) from error
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ accuracy gate and taken back by itself; another good one goes out; `undo` brings
 """
 
 import contextlib
+import enum
 import json
 import signal
 import tempfile
@@ -27,6 +28,13 @@ from shoal.lab.stage import Stage, open_stage, start_agents, wait_until_enrolled
 _DEPLOYMENT = "digits"
 _ROLLOUT_S = 180.0
 _STAYS_S = 2.0
+
+
+class Output(enum.StrEnum):
+    """How the result is printed."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 @dataclass(slots=True)
@@ -69,8 +77,9 @@ def command(
         bool, typer.Option("--no-browser", help="Do not open one.")
     ] = False,
     output: Annotated[
-        str, typer.Option("-o", "--output", metavar="text|json", help="How to print the result.")
-    ] = "text",
+        Output,
+        typer.Option("-o", "--output", metavar="text|json", help="How to print the result."),
+    ] = Output.TEXT,
 ) -> None:
     """Run a whole fleet on this machine: compress, roll out, roll back, undo.
 
@@ -91,7 +100,7 @@ def command(
         story = Story(stage=stage, client=client, say=progress.say)
         _tell(story)
         result = _result(story, audience, progress)
-        typer.echo(json.dumps(result) if output == "json" else _text(result))
+        typer.echo(json.dumps(result) if output is Output.JSON else _text(result))
         _stay(str(result["dashboard"]), seconds, progress, browser=not no_browser)
     if not _is_good(result):
         raise typer.Exit(1)

@@ -103,6 +103,12 @@ def test_an_unknown_output_is_a_usage_error(shoal: Shoal) -> None:
     assert "one of table, wide, json, yaml, name" in ran.err
 
 
+def test_an_unknown_output_of_the_demo_is_refused_before_it_starts(shoal: Shoal) -> None:
+    ran = shoal("demo", "-o", "xml")
+    assert ran.code == 2
+    assert "'xml' is not one of 'text', 'json'" in ran.err
+
+
 def test_nobody_there_exits_5_and_says_what_to_do(shoal: Shoal) -> None:
     ran = shoal("get", "devices", "--server", "http://127.0.0.1:1", "-o", "json")
     assert ran.code == 5

@@ -150,7 +150,7 @@ def test_nobody_there_says_where_and_what_to_start() -> None:
     assert "shoal serve" in str(caught.value.problem.hint)
 
 
-@pytest.mark.parametrize("address", ["ftp://x", "http://", "http://host:port", ""])
+@pytest.mark.parametrize("address", ["ftp://x", "http://", "http://host:port", "http://[", ""])
 def test_an_impossible_address_is_refused(address: str) -> None:
     with pytest.raises(InvalidError, match="not the address"):
         Client(address)
