@@ -95,6 +95,10 @@ class Simulation:
             problems.append(f"the rollout goes on: {current and current.reason} {record.waiting}")
         elif current.result is Result.HELD and current.reason not in SETTLED:
             problems.append(f"the rollout is held: {current.reason}: {current.message}")
+        if record.taken.generation != self._generation:
+            problems.append(f"generation {self._generation} of the spec was not taken up")
+        if not record.suspended and record.taken.model_revision != self._revisions:
+            problems.append(f"model revision {self._revisions} was not taken up")
         return problems
 
     def _problem(self, device: SimulatedDevice) -> str:
