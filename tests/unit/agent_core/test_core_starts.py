@@ -36,10 +36,50 @@ def test_three_failed_starts_mark_a_digest_bad(serving: World) -> None:
     for _ in range(3):
         serving.fail(until(serving, Load), Reason.LOAD_FAILED)
     assert states(serving) is State.FAILED
-    serving.assign(an_assignment("b", generation=3))
-    assert states(serving) is State.REFUSED
-    assert serving.life().install.reason == Reason.BAD_SLOT
+    assert serving.life().is_bad(blob("b"))
     assert serving.engine == {"default/digits": 1}
+
+
+def test_a_bad_digest_may_start_three_times_more_under_a_newer_generation(serving: World) -> None:
+    for generation in (2, 3):
+        serving.assign(an_assignment("b", generation=generation))
+        for _ in range(3):
+            assert states(serving) is not State.FAILED
+            serving.fail(until(serving, Load), Reason.LOAD_FAILED)
+        assert states(serving) is State.FAILED
+        serving.assign(an_assignment("b", generation=generation))  # said again, on a reconnect
+        assert serving.pending == []
+    serving.assign(an_assignment("b", generation=4))
+    serving.settle()
+    assert states(serving) is State.CONFIRMED
+    assert not serving.life().is_bad(blob("b"))
+
+
+def test_a_crash_loop_may_begin_again_under_a_newer_generation_and_ends_again(
+    serving: World,
+) -> None:
+    for generation in (2, 3):
+        serving.assign(an_assignment("b", generation=generation))
+        until(serving, Observe)
+        for _ in range(3):
+            assert states(serving) is State.SOAKING
+            serving.engine_dies()
+        assert states(serving) is State.LOCAL_ROLLBACK
+        serving.settle()
+        assert serving.engine == {"default/digits": 1}
+
+
+def test_a_bad_digest_that_waited_for_a_switch_may_start_again(serving: World) -> None:
+    serving.assign(an_assignment("b", generation=2))
+    for _ in range(3):
+        serving.fail(until(serving, Load), Reason.LOAD_FAILED)
+    serving.assign(an_assignment("c", generation=3))
+    activate = until(serving, Activate)
+    serving.assign(an_assignment("b", generation=4))
+    serving.succeed(activate)
+    serving.settle()
+    assert states(serving) is State.CONFIRMED
+    assert serving.engine == {"default/digits": 4}
 
 
 def test_a_candidate_that_kills_the_engine_is_to_blame_not_what_served(serving: World) -> None:

@@ -5,13 +5,13 @@ from dataclasses import replace
 from shoal.agent.core import events as ev
 from shoal.agent.core.effects import Collect, Point, Remove, Survey
 from shoal.agent.core.lives import Install, Life, State
-from shoal.agent.core.outcomes import Outcome, abandon, cancel, finish, issue
+from shoal.agent.core.outcomes import Outcome, abandon, cancel, finish, forgiven, issue
 from shoal.contract.assignment import ArtifactRole, Assignment
 from shoal.contract.reason import Reason
 
 
 def begin(life: Life, assignment: Assignment) -> Outcome:
-    """Start with an assignment from nothing but the disk and the active slot."""
+    """Start, or start again, with an assignment from nothing but the disk and the active slot."""
     life = replace(
         life,
         state=State.PENDING,
@@ -34,10 +34,20 @@ def begin(life: Life, assignment: Assignment) -> Outcome:
     return life, (Collect(), survey)
 
 
+def take_up(life: Life, assignment: Assignment) -> Outcome:
+    """Begin a newer generation: whoever gave it has decided anew, also where its digest is bad.
+
+    A digest that failed three starts under an earlier generation may start three times more, no
+    more: what counts then is what happens under this one. A crash loop thus ends with the
+    generation, and goes on only for as long as somebody retries it by hand.
+    """
+    return begin(forgiven(life, assignment.variant), assignment)
+
+
 def supersede(life: Life, event: ev.Assigned, now: float) -> Outcome:
     """The newest assignment replaces the present one at once (design section 6 point 1)."""
     del now
-    begun, effects = begin(life, event.assignment)
+    begun, effects = take_up(life, event.assignment)
     return begun, (*abandon(life), *effects)
 
 
@@ -69,5 +79,5 @@ def removed(life: Life, event: ev.Removed, now: float) -> Outcome:
     bare = replace(life, active=None, previous=None, up=False, restore=0)
     if life.successor is None:
         return bare, (gone, Collect())
-    begun, effects = begin(bare, life.successor)
+    begun, effects = take_up(bare, life.successor)
     return begun, (gone, *effects)

@@ -7,7 +7,7 @@ after it with the effects that follow. Failures leave the active slot as it is (
 from dataclasses import replace
 
 from shoal.agent.core import events as ev
-from shoal.agent.core.assignments import begin, depart
+from shoal.agent.core.assignments import depart, take_up
 from shoal.agent.core.effects import Activate, Discard, Fetch, Load, Probe
 from shoal.agent.core.lives import Life, State, serves_alike
 from shoal.agent.core.outcomes import Outcome, cancel, failed_start, finish, issue, point
@@ -170,7 +170,7 @@ def start_failed(life: Life, reason: str, message: str, now: float) -> Outcome:
     if life.leaving:
         following, effects = depart(life, ev.Unassigned(), now)
     elif life.successor is not None:
-        following, effects = begin(life, life.successor)
+        following, effects = take_up(life, life.successor)
     elif life.is_bad(life.assignment.variant):
         following, effects = finish(life, State.FAILED, reason, message)
     else:
@@ -196,7 +196,7 @@ def activated(life: Life, event: ev.Activated, now: float) -> Outcome:
     if life.leaving:
         following, effects = depart(life, ev.Unassigned(), now)
     elif life.successor is not None:
-        following, effects = begin(life, life.successor)
+        following, effects = take_up(life, life.successor)
     else:
         following, effects = soak(life, now)
     return following, (*stale, point(life), *effects)

@@ -174,7 +174,7 @@ def _continued(life: Life, now: float) -> Outcome:
     if life.leaving or life.state is State.REMOVING:
         return _leave_again(life, now)
     if life.successor is not None:
-        return assignments.begin(life, life.successor)
+        return assignments.take_up(life, life.successor)
     if life.state in _STARTING | _ON_THE_WAY:
         return _begin_again(life)
     if life.state is State.SOAKING:
