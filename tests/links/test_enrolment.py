@@ -147,9 +147,14 @@ def test_without_a_name_the_controller_chooses_one(stage: Stage) -> None:
 def test_a_device_cannot_give_itself_other_labels(stage: Stage) -> None:
     async def scenario(stage: Stage) -> None:
         async with stage.side("off") as side:
-            for key in ("tier", "device/"):
+            for key, value in (
+                ("tier", "x"),
+                ("device/", "x"),
+                ("device/a/b", "x"),
+                ("device/a", " "),
+            ):
                 with pytest.raises(InvalidError) as refused:
-                    await side.enrol("dev-a", labels=((key, "x"),))
+                    await side.enrol("dev-a", labels=((key, value),))
                 assert refused.value.problem.field == f"labels.{key}"
 
     stage.run(scenario)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from shoal.contract.enrolment import device_label
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason
 
@@ -11,7 +12,6 @@ DEFAULT_SERVE = "127.0.0.1:8472"
 
 _UNIX = "unix:"
 _PORTS = 65_536
-_OWN_LABELS = "device/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +93,13 @@ def device_labels(text: str) -> tuple[tuple[str, str], ...]:
     pairs = []
     for part in filter(None, (one.strip() for one in text.split(","))):
         key, equals, value = part.partition("=")
-        if not equals or not key.startswith(_OWN_LABELS) or key == _OWN_LABELS:
-            raise _invalid(
-                "--labels",
-                f"{part!r} is not a label that a device may give itself",
-                "device/KEY=VALUE; other labels come from the join token",
-            )
-        pairs.append((key, value))
+        try:
+            if not equals:
+                raise ValueError(f"{part!r} is no KEY=VALUE")
+            pairs.append(device_label(key, value))
+        except ValueError as error:
+            hint = "device/KEY=VALUE; other labels come from the join token"
+            raise _invalid("--labels", str(error), hint) from None
     return tuple(pairs)
 
 

@@ -12,6 +12,8 @@ from shoal.contract.profile import HardwareProfile
 
 DEVICE_LABEL_PREFIX = "device/"  # the only label keys a device may choose for itself
 
+_LABEL_CHARS = 63
+_LABEL_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
@@ -37,6 +39,26 @@ class EnrolResponse:
     broker: str
     certificate_pem: bytes
     authority_pem: bytes
+
+
+def device_label(key: str, value: str) -> tuple[str, str]:
+    """The two as a label that a device may give itself; the form is that of every other label.
+
+    Raises:
+        ValueError: another key than `device/NAME`, or characters that no label has.
+    """
+    name = key.removeprefix(DEVICE_LABEL_PREFIX)
+    if name == key or not name:
+        raise ValueError(
+            f"a device may only give itself labels under {DEVICE_LABEL_PREFIX}, not {key!r}"
+        )
+    for part in filter(None, (name, value)):
+        if len(part) > _LABEL_CHARS or not _LABEL_PART.fullmatch(part):
+            raise ValueError(
+                f"{part!r} cannot be in a label: up to {_LABEL_CHARS} letters, digits and inner"
+                " - _ ."
+            )
+    return key, value
 
 
 def device_name(text: str) -> str:

@@ -149,7 +149,7 @@ def test_addresses() -> None:
 def test_labels() -> None:
     assert settings.device_labels("") == ()
     assert settings.device_labels("device/a=1, device/b=") == (("device/a", "1"), ("device/b", ""))
-    for text in ("a=1", "device/a", "device/=1"):
+    for text in ("a=1", "device/a", "device/=1", "device/a=b c", "device/a/b=c"):
         with pytest.raises(InvalidError):
             settings.device_labels(text)
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from shoal.contract import jsonform
 from shoal.contract.enrolment import (
-    DEVICE_LABEL_PREFIX,
     EnrolRequest,
     EnrolResponse,
+    device_label,
     device_name,
 )
 from shoal.contract.problem import (
@@ -159,17 +159,18 @@ def _wanted_name(request: EnrolRequest) -> str:
 
 
 def _own_labels(request: EnrolRequest) -> dict[str, str]:
-    for key, _ in request.labels:
-        if not key.startswith(DEVICE_LABEL_PREFIX) or key == DEVICE_LABEL_PREFIX:
+    for key, value in request.labels:
+        try:
+            device_label(key, value)
+        except ValueError as error:
             raise InvalidError(
                 Problem(
                     reason=Reason.INVALID,
-                    message=f"a device may only give itself labels under {DEVICE_LABEL_PREFIX},"
-                    f" not {key!r}",
+                    message=str(error),
                     field=f"labels.{key}",
                     hint="other labels come with the token: shoal token create --labels k=v",
                 )
-            )
+            ) from None
     return dict(request.labels)
 
 
