@@ -1,5 +1,6 @@
 """The journal says what was last recorded, whatever happened to its end."""
 
+import zlib
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,8 @@ def test_what_has_not_changed_is_not_written() -> None:
     assert disk.operations == operations
 
 
-@given(cut=st.integers(min_value=0, max_value=2_000_000), damage=st.booleans())
-def test_a_torn_or_damaged_end_costs_only_itself(cut: int, *, damage: bool) -> None:
+@given(cut=st.integers(min_value=0, max_value=2_000_000))
+def test_a_torn_end_costs_only_itself(cut: int) -> None:
     disk = MemoryDisk()
     written = Journal(disk, PATH)
     ends = [0]
@@ -64,16 +65,39 @@ def test_a_torn_or_damaged_end_costs_only_itself(cut: int, *, damage: bool) -> N
         written.record(saved)
         ends.append(len(disk.read(PATH)))
     at = cut % ends[-1]
-    content = disk.read(PATH)
     disk.truncate(PATH, at)
-    if damage:
-        disk.append(PATH, bytes([content[at] ^ 1]) + content[at + 1 :])
     whole = sum(1 for end in ends[1:] if end <= at)
     reopened = Journal(disk, PATH)
     replayed = reopened.replay()
     assert replayed == (HISTORY[whole - 1] if whole else Journal(MemoryDisk(), PATH).replay())
     reopened.record(HISTORY[-1])
     assert Journal(disk, PATH).replay() == HISTORY[-1]
+
+
+@given(place=st.integers(min_value=0, max_value=2_000_000), bit=st.integers(0, 7))
+def test_a_damaged_line_costs_none_of_those_after_it(place: int, bit: int) -> None:
+    disk = MemoryDisk()
+    written = Journal(disk, PATH)
+    *before, last = HISTORY[: len(HISTORY) // 2]
+    for saved in before:
+        written.record(saved)
+    at = place % (len(disk.read(PATH)) - 1)  # all but the end of the line before the last
+    written.record(last)
+    content = bytearray(disk.read(PATH))
+    content[at] ^= 1 << bit
+    disk.truncate(PATH, 0)
+    disk.append(PATH, bytes(content))
+    assert Journal(disk, PATH).replay().lives == last.lives
+
+
+def test_a_line_of_another_version_is_passed_over() -> None:
+    disk = MemoryDisk()
+    text = b'{"device":{"colour":"red"}}'
+    disk.append(PATH, b"%08x %s\n" % (zlib.crc32(text), text))
+    reopened = Journal(disk, PATH)
+    assert reopened.replay().lives == ()
+    reopened.record(HISTORY[0])
+    assert Journal(disk, PATH).replay() == HISTORY[0]
 
 
 def test_power_cuts_at_every_operation_leave_this_step_or_the_one_before() -> None:

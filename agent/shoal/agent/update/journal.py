@@ -1,12 +1,13 @@
 """The journal: what must survive, one line a step, durable before anything irreversible.
 
 A line is the CRC-32 of its JSON, a space, and the JSON of what changed: the device, lives that are
-new or different, deployments that are gone. Replay takes lines up to the first that is torn or
-damaged and cuts the rest off. Once the file is much longer than what it says, it is replaced by one
-line that says the same.
+new or different, deployments that are gone. Replay cuts off what a crash tore and passes over lines
+that were damaged later: a line says whole lives, so those after it are still true. Once the file is
+much longer than what it says, it is replaced by one line that says the same.
 """
 
 import json
+import logging
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from shoal.contract.limits import KIB
 
 COMPACT_FROM_BYTES = 256 * KIB
 COMPACT_RATIO = 8  # of the file to the one line that says the same
+
+_log = logging.getLogger(__name__)
 
 _NOTHING = Saved(
     device=SavedDevice(desired_version=0, telemetry_window_s=10.0, heartbeat_s=30.0), lives=()
@@ -39,13 +42,12 @@ class Journal:
         if self._disk.size(self._path) is None:
             return self._saved
         content = self._disk.read(self._path)
-        good = 0
-        for line in content.splitlines(keepends=True):
-            change = _read_line(line)
-            if change is None:
-                break
-            self._saved = _applied(self._saved, change)
-            good += len(line)
+        for number, line in enumerate(content.splitlines(keepends=True), 1):
+            try:
+                self._saved = _applied(self._saved, _read_line(line))
+            except ValueError as error:
+                _log.warning("line %d of %s is passed over: %s", number, self._path, error)
+        good = content.rfind(b"\n") + 1
         if good < len(content):
             self._disk.truncate(self._path, good)
             self._disk.sync(self._path)
@@ -127,10 +129,14 @@ def _line(change: dict[str, Any]) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
-def _read_line(line: bytes) -> dict[str, Any] | None:
-    """The change that a line says; None where it is torn or damaged."""
+def _read_line(line: bytes) -> dict[str, Any]:
+    """The change that a line says.
+
+    Raises:
+        ValueError: it is torn or damaged.
+    """
     head, _, text = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or head != b"%08x" % zlib.crc32(text):
-        return None
+        raise ValueError("it is torn or damaged")
     change: dict[str, Any] = json.loads(text)
     return change
