@@ -102,11 +102,14 @@ class Writer:
 
         Raises:
             NotFoundError: there is none.
+            ConflictError: a Deployment still runs the Model.
         """
         admission.writable(kind)
 
         async def once() -> dict[str, Any]:
             current = await self._ports.store.get(kind, namespace, name)
+            if kind == "Model":
+                await self._refuse_in_use(current)
             if kind != "Deployment":
                 expected = current.resource_version
                 await self._ports.store.commit(
@@ -122,6 +125,23 @@ class Writer:
             )
 
         return await _until_it_fits(once)
+
+    async def _refuse_in_use(self, model: Record) -> None:
+        """A Model made again counts from revision 1, which a Deployment could not tell apart."""
+        deployments = await self._ports.store.list("Deployment", model.namespace)
+        users = [
+            record.name
+            for record in deployments.records
+            if record.data["spec"]["model"].partition("@")[0] == model.name
+        ]
+        if users:
+            raise ConflictError(
+                Problem(
+                    reason=Reason.CONFLICT,
+                    message=f"Model {model.name} is in use by {', '.join(users)}",
+                    hint=f"first: shoal delete deployment {' '.join(users)}",
+                )
+            )
 
     def _admit(self, document: dict[str, Any], *, present: bool) -> Parsed:
         parsed = parse(document)

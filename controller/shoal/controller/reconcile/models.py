@@ -19,7 +19,10 @@ from shoal.controller.store.port import Put, Record, Write
 
 log = logging.getLogger(__name__)
 
-_Search = tuple[str, str, str]  # namespace, name of the ModelRevision record, profile class
+# Namespace, name and content key of the ModelRevision record, profile class. With the content,
+# because a Model that is deleted and made again counts its revisions from 1: what a search of the
+# old content finds must never pass for the new one's.
+_Search = tuple[str, str, str, str]
 
 
 class Searches:
@@ -33,18 +36,18 @@ class Searches:
 
     def start(self, record: Record, profile: ClassProfile) -> None:
         """Begin a search unless it runs or waits to be taken."""
-        search = (record.namespace, record.name, profile.name)
+        search = _search_of(record, profile.name)
         if search not in self._running and search not in self._found:
             self._running[search] = asyncio.create_task(self._run(search, record, profile))
 
     def take(self, record: Record) -> dict[str, dict[str, Any]]:
         """What finished searches of one revision found, by profile class."""
-        mine = [s for s in self._found if s[:2] == (record.namespace, record.name)]
-        return {search[2]: self._found[search] for search in mine}
+        mine = [s for s in self._found if s == _search_of(record, s[-1])]
+        return {search[-1]: self._found[search] for search in mine}
 
     def taken(self, record: Record, profile_class: str) -> None:
         """The pass has stored what this search found."""
-        self._found.pop((record.namespace, record.name, profile_class), None)
+        self._found.pop(_search_of(record, profile_class), None)
 
     async def idle(self) -> None:
         """Wait until nothing runs."""
@@ -77,6 +80,10 @@ class Searches:
                 "message": f"the result of the search could not be read: {error}",
             }
         return {"state": ArchiveState.READY, "archive": archive}
+
+
+def _search_of(record: Record, profile_class: str) -> _Search:
+    return (record.namespace, record.name, str(record.data["key"]), profile_class)
 
 
 async def reconcile(world: World, searches: Searches, key: Key) -> float | None:
