@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
-from shoal.compressor.passes.protocol import Pass
+from shoal.compressor.passes.protocol import IN_TITLE, Pass
 from shoal.contract import digest
 
 
@@ -41,14 +41,14 @@ class Recipe:
 
 
 def _pass_title(config: Pass) -> str:
-    """The method with its scheme or its first number, and what else differs from the defaults."""
-    settings = [field for field in fields(config) if field.init]
+    """The method with its scheme, what is marked for titles, and what is not as by default."""
     scheme = next((field for field in fields(config) if field.name == "scheme"), None)
+    settings = [field for field in fields(config) if field.init]
+    marked = [field for field in settings if field.metadata == IN_TITLE]
+    changed = [field for field in settings if getattr(config, field.name) != field.default]
     shown = [
-        f"{field.name}={_value_json(getattr(config, field.name))}"
-        for place, field in enumerate(settings)
-        if getattr(config, field.name) != field.default
-        or (place == 0 and scheme is None and isinstance(field.default, float))
+        f"{name}={_value_json(getattr(config, name))}"
+        for name in dict.fromkeys(field.name for field in (*marked, *changed))
     ]
     kind = f" {getattr(config, scheme.name)}" if scheme else ""
     listed = f"({', '.join(shown)})" if shown else ""

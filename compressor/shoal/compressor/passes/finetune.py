@@ -14,26 +14,12 @@ from dataclasses import dataclass
 import torch
 from shoal.compressor.network.graph import Network
 from shoal.compressor.passes.protocol import PassError
+from shoal.compressor.passes.teaching import Schedule
 from shoal.compressor.rejections import Rejection
 from torch import Tensor
 from torch.nn import functional
 
 _TEACHING_ROWS = 256  # rows the teacher answers at once
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """How to train: Adam, from `learning_rate` down a cosine, for a number of optimizer steps.
-
-    `temperature` softens the answers (None: match them as they are); `label_weight` is the share of
-    the loss that labels have where there are any.
-    """
-
-    steps: int
-    batch_rows: int
-    learning_rate: float
-    temperature: float | None
-    label_weight: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,15 @@ that reading a recipe stays cheap.
 import enum
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import numpy.typing as npt
 import onnx
 from shoal.compressor.rejections import Rejection
 
 Array = npt.NDArray[Any]
+
+IN_TITLE: Final = {"in_title": True}  # metadata of a setting that titles show even at its default
 
 
 class Effort(enum.StrEnum):

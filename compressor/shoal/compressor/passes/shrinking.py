@@ -14,6 +14,7 @@ from shoal.compressor.network import narrowing, parity
 from shoal.compressor.network.cut import Cut
 from shoal.compressor.passes import finetune
 from shoal.compressor.passes.protocol import PassContext, PassError, PassResult, TrainRows
+from shoal.compressor.passes.teaching import Schedule
 from shoal.compressor.rejections import Rejection
 from torch import Tensor
 
@@ -30,7 +31,7 @@ class Plan:
     """
 
     cut: Cut
-    schedule: finetune.Schedule
+    schedule: Schedule
     labels: bool
     mixed_share: float = 0.0
 
