@@ -19,14 +19,33 @@ p.soft, td.soft { color: var(--soft); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); }
-td.n, th.n { text-align: right; }
+td { font-size: .93rem; } td.n, th.n { text-align: right; white-space: nowrap; }
 tr.chosen { font-weight: 600; }
 svg { width: 100%; height: auto; font: 11px system-ui, sans-serif; fill: var(--soft); }
 .axis { stroke: var(--line); } .source { stroke: var(--source); stroke-dasharray: 4 4; }
 .limit { stroke: var(--limit); stroke-width: 2; }
 .point { fill: var(--point); } .chosen { fill: var(--chosen); }
 .source-point { fill: var(--source); }
+.legend span { margin-right: 1.2rem; white-space: nowrap; }
+.legend b { display: inline-block; width: .7em; height: .7em; border-radius: 50%;
+  margin-right: .4em; background: var(--mark); }
+.legend b.line { height: 2px; width: 1.2em; border-radius: 0; vertical-align: middle; }
 """
+
+_LEGEND: Final = (
+    '<p class="legend soft">'
+    '<span><b style="--mark: var(--chosen)"></b>chosen</span>'
+    '<span><b style="--mark: var(--source)"></b>the source, cleaned</span>'
+    '<span><b style="--mark: var(--point)"></b>other variants</span>'
+    '<span><b class="line" style="--mark: var(--source)"></b>as fast as the source</span>'
+    '<span><b class="line" style="--mark: var(--limit)"></b>artifact budget</span></p>'
+)
+
+
+class _Number(str):
+    """The text of a cell that stands on the right, figure under figure."""
+
+    __slots__ = ()
 
 
 def page(report: Mapping[str, Any]) -> str:
@@ -41,16 +60,18 @@ def page(report: Mapping[str, Any]) -> str:
             f"<title>Shoal: variants</title><style>{_STYLE}</style></head><body>",
             "<h1>Variants</h1>",
             f"<p>{html.escape(_summary(report))}</p>",
+            f'<p class="soft">{html.escape(_limits(report))}</p>',
             *(f'<p class="soft">{html.escape(text)}</p>' for text in report["warnings"]),
             "<h2>Size and latency</h2>",
             picture.pareto(report["pareto"], digest, limit),
+            _LEGEND,
             "<h2>Pareto front</h2>",
             _front(report["pareto"], digest),
             "<h2>Layers by sensitivity to int8</h2>",
             _table(
-                ("layer", "operator", "weights", "signal to noise, dB"),
+                ("layer", "operator", _Number("weights"), _Number("signal to noise, dB")),
                 (
-                    (r["name"], r["operator"], r["weights"], r["sqnr_db"])
+                    (r["title"], r["operator"], _Number(f"{r['weights']:,}"), _Number(r["sqnr_db"]))
                     for r in report["sensitivity"]
                 ),
             ),
@@ -81,13 +102,25 @@ def _summary(report: Mapping[str, Any]) -> str:
     )
 
 
+def _limits(report: Mapping[str, Any]) -> str:
+    """The floor and the budget, such as "Score at least 0.9744, artifact at most 24 KiB."."""
+    limits, shown = report["constraints"], []
+    for name, key in (("artifact", "artifact_bytes"), ("memory", "memory_bytes")):
+        if limits[key] is not None:
+            shown.append(f"{name} at most {units.format_size(limits[key])}")
+    if limits["latency_ms_p95"] is not None:
+        shown.append(f"p95 at most {limits['latency_ms_p95']:g} ms")
+    score = f"Score at least {limits['min_score']:.4f} ({report['floor']['kind']})"
+    return ", ".join((score, *shown)) + "."
+
+
 def _front(rows: Sequence[Mapping[str, Any]], chosen: str | None) -> str:
-    heads = ("recipe", "size", "score", "interval", "p95 ms", "latency", "memory", "agreement")
+    numbers = ("size", "score", "interval", "p95 ms", "latency", "memory", "agreement")
+    heads = ("recipe", *(_Number(name) for name in numbers))
     body = []
     for row in rows:
         low, high = row["score_interval"]
-        cells = (
-            row["recipe"]["title"],
+        figures = (
             units.format_size(row["bytes"]),
             f"{row['score']:.4f}",
             f"{low:.4f} to {high:.4f}",
@@ -96,22 +129,30 @@ def _front(rows: Sequence[Mapping[str, Any]], chosen: str | None) -> str:
             units.format_size(max(row["peak_memory_bytes"], 0)),
             f"{row['parity']['agreement']:.4f}",
         )
+        cells = _cells((row["recipe"]["title"], *(_Number(text) for text in figures)))
         mark = ' class="chosen"' if row["digest"] == chosen else ""
-        body.append(f'<tr{mark} title="{row["digest"]}">{_cells(cells)}</tr>')
-    head = "".join(f"<th>{name}</th>" for name in heads)
-    return f'<div class="wide"><table><tr>{head}</tr>{"".join(body)}</table></div>'
+        body.append(f'<tr{mark} title="{row["digest"]}">{cells}</tr>')
+    return _framed(heads, "".join(body))
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
     if not body:
         return '<p class="soft">none</p>'
-    head = "".join(f"<th>{name}</th>" for name in heads)
+    return _framed(heads, body)
+
+
+def _framed(heads: Sequence[str], body: str) -> str:
+    head = _cells(heads, "th") if any(heads) else ""
     return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
 
 
-def _cells(values: Iterable[object]) -> str:
-    return "".join(f"<td>{html.escape(str(value))}</td>" for value in values)
+def _cells(values: Iterable[object], tag: str = "td") -> str:
+    written = []
+    for value in values:
+        mark = ' class="n"' if isinstance(value, _Number) else ""
+        written.append(f"<{tag}{mark}>{html.escape(str(value))}</{tag}>")
+    return "".join(written)
 
 
 def _environment(report: Mapping[str, Any]) -> Iterable[Sequence[object]]:
