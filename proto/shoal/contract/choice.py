@@ -17,6 +17,7 @@ from shoal.contract.budget import Budget
 from shoal.contract.digest import Digest
 
 SLOWER = 1.03  # measured ratio above which a point counts as slower than the source
+ROUNDING = 1e-9  # a floor computed as 0.8 - 0.1 is a hair above 0.7, and a score of 0.7 meets it
 _LATENCY_STEP = math.log(1.05)
 
 
@@ -80,28 +81,30 @@ def ranked(
 
 
 def nearest(points: Sequence[Point], budget: Budget, min_score: float) -> tuple[Miss, ...]:
-    """For each constraint that some point misses, the point that comes closest to meeting it.
+    """For each constraint that stands in the way, the point that comes closest to meeting it.
 
-    Among the points that meet every other constraint where there are any, else among all of them.
+    The closest is looked for among the points that miss the fewest other constraints. Example: a
+    misses the score, b the bytes: a is nearest for the score and b for the bytes.
     """
+    missed = {p.digest: _misses(p, budget, min_score) for p in points}
     result = []
     for name in ("min_score", "artifact_bytes", "memory_bytes", "latency_ms_p95"):
-        others = [p for p in points if set(_misses(p, budget, min_score)) <= {name}] or list(points)
-        if not others or any(name not in _misses(p, budget, min_score) for p in others):
+        others = {digest: len(found.keys() - {name}) for digest, found in missed.items()}
+        fewest = min(others.values(), default=0)
+        near = {digest: missed[digest] for digest, count in others.items() if count == fewest}
+        if not near or any(name not in found for found in near.values()):
             continue
-        best = min(others, key=lambda p: (_misses(p, budget, min_score)[name][1], p.digest))
-        limit, by = _misses(best, budget, min_score)[name]
+        best = min(near, key=lambda digest: (near[digest][name][1], digest))
+        limit, by = near[best][name]
         value = limit - by if name == "min_score" else limit + by
-        result.append(
-            Miss(constraint=name, limit=limit, nearest=value, missed_by=by, digest=best.digest)
-        )
+        result.append(Miss(constraint=name, limit=limit, nearest=value, missed_by=by, digest=best))
     return tuple(result)
 
 
 def _misses(point: Point, budget: Budget, min_score: float) -> dict[str, tuple[float, float]]:
     """Constraint name to (limit, positive miss)."""
     missed: dict[str, tuple[float, float]] = {}
-    if point.score < min_score:
+    if point.score < min_score - ROUNDING:
         missed["min_score"] = (min_score, min_score - point.score)
     for name, limit, value in (
         ("artifact_bytes", budget.artifact_bytes, point.bytes),

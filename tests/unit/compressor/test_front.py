@@ -21,6 +21,7 @@ SCORES = Scores(
     validation_interval=(0.96, 1.0),
     validation_agreement=0.99,
 )
+FLOOR = Floor(min_score=0.9, proven=False)
 COSTS = Costs(p50_ms=0.9, p95_ms=1.0, latency_ratio=1.0, peak_memory_bytes=10 << 20)
 
 
@@ -83,7 +84,7 @@ def test_a_budget_picks_from_the_front_what_it_would_pick_from_all() -> None:
         for objective in Objective:
             budget = Budget(artifact_bytes=limit)
             of_all, of_front = (
-                choice.ranked([point(c) for c in group], budget, 0.9, objective)[0]
+                choice.ranked([point(c, FLOOR) for c in group], budget, 0.9, objective)[0]
                 for group in (everything, kept)
             )
             assert of_all == of_front
@@ -99,6 +100,42 @@ def test_the_floor_counts_the_point_estimate_or_the_whole_interval() -> None:
 
 
 def test_what_was_never_timed_meets_no_latency_or_memory_limit() -> None:
-    untimed = untimed_point(Scored(digest=digest.of_bytes(b"x"), bytes=5, scores=SCORES))
+    untimed = untimed_point(Scored(digest=digest.of_bytes(b"x"), bytes=5, scores=SCORES), FLOOR)
     for budget in (Budget(latency_p95_ms=1e9), Budget(memory_bytes=1 << 40)):
         assert not choice.ranked([untimed], budget, 0.0, Objective.BYTES)
+
+
+def test_a_floor_to_be_proven_judges_by_the_lower_end_the_source_included() -> None:
+    proven = Floor(min_score=0.97, proven=True)
+    source = a_candidate("source", 10, is_source=True)
+    assert choice.ranked([point(source, proven)], Budget(), 0.97, Objective.BYTES) == ()
+    (miss,) = choice.nearest([point(source, proven)], Budget(), 0.97)
+    assert (miss.constraint, miss.nearest) == ("min_score", 0.96)
+
+
+def test_a_floor_that_is_a_hair_above_the_score_by_rounding_is_met() -> None:
+    scores = replace(SCORES, score=0.7)
+    floor = Floor(min_score=0.8 - 0.1, proven=False)
+    assert floor.min_score > scores.score
+    assert floor.refusal(scores) is None
+    one = point(replace(a_candidate("one", 10), scores=scores), floor)
+    assert choice.ranked([one], Budget(), floor.min_score, Objective.BYTES) == (one,)
+
+
+def test_where_every_point_misses_two_limits_the_nearest_are_still_told() -> None:
+    budget = Budget(artifact_bytes=50, latency_p95_ms=1.0)
+    weak_and_large = a_candidate("a", 60)
+    large_and_slow = a_candidate("b", 70, p95_ms=2.0)
+    weak_and_slow = a_candidate("c", 40, p95_ms=3.0)
+    weak = replace(SCORES, score=0.5)
+    points = [
+        point(replace(weak_and_large, scores=weak), FLOOR),
+        point(large_and_slow, FLOOR),
+        point(replace(weak_and_slow, scores=weak), FLOOR),
+    ]
+    nearest = {
+        miss.constraint: miss.digest for miss in choice.nearest(points, budget, FLOOR.min_score)
+    }
+    assert nearest["artifact_bytes"] == weak_and_large.digest
+    assert nearest["latency_ms_p95"] == large_and_slow.digest
+    assert set(nearest) == {"min_score", "artifact_bytes", "latency_ms_p95"}

@@ -43,7 +43,7 @@ def compose(
     `order` holds the digests of the points that meet floor and budget, best first.
     """
     rows = [_row(candidate, setting) for candidate in front]
-    chosen = next((row for digest in order[:1] for row in rows if row["digest"] == digest), None)
+    chosen = next((row for row in rows if [row["digest"]] == list(order[:1])), None)
     budget = setting.job.budget
     report: dict[str, Any] = {
         "source": {
@@ -87,11 +87,12 @@ def compose(
 
 def no_feasible_variant(archive: Archive, setting: Setting) -> dict[str, Any]:
     """The error of a run that found nothing to choose: what came nearest to each constraint."""
-    points = [point(candidate) for candidate in archive.candidates]
-    points += [untimed_point(one.scored) for one in archive.rejected if one.scored is not None]
+    floor = setting.floor
+    points = [point(candidate, floor) for candidate in archive.candidates]
+    points += [untimed_point(one.scored, floor) for one in archive.rejected if one.scored]
     misses = [
         miss
-        for miss in choice.nearest(points, setting.job.budget, setting.floor.min_score)
+        for miss in choice.nearest(points, setting.job.budget, floor.min_score)
         if math.isfinite(miss.nearest) and miss.nearest < sys.maxsize
     ]
     names = ", ".join(miss.constraint for miss in misses) or "floor and budget together"

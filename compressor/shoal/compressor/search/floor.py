@@ -1,11 +1,9 @@
 """The floor of the score: the worst that a candidate may be on evaluation rows."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from shoal.compressor.search.values import Scores
-
-_ROUNDING: Final = 1e-9
+from shoal.contract.choice import ROUNDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,13 +13,17 @@ class Floor:
     min_score: float
     proven: bool
 
+    def judged(self, scores: Scores) -> float:
+        """The number that is held against the floor: the score, or its interval's lower end."""
+        return scores.interval[0] if self.proven else scores.score
+
     def is_proven(self, scores: Scores) -> bool:
         """Whether the whole paired interval lies at or above the floor."""
-        return scores.interval[0] >= self.min_score - _ROUNDING
+        return scores.interval[0] >= self.min_score - ROUNDING
 
     def refusal(self, scores: Scores) -> str | None:
         """Why these scores are not enough, as a phrase; None where they are."""
-        if scores.score < self.min_score - _ROUNDING:
+        if scores.score < self.min_score - ROUNDING:
             missing = self.min_score - scores.score
             return (
                 f"score {scores.score:.4f} misses the floor {self.min_score:.4f} by {missing:.4f}"

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from shoal.compressor.search.floor import Floor
 from shoal.compressor.search.values import Candidate, Scored
 from shoal.contract.choice import Point, latency_step
 
@@ -12,12 +13,12 @@ _MEMORY_STEP: Final = 1 << 20  # a mebibyte of a process's peak is noise
 _DIGITS: Final = 6  # what the report keeps, so that its readers see the same order
 
 
-def point(candidate: Candidate) -> Point:
+def point(candidate: Candidate, floor: Floor) -> Point:
     """What the rule of choice may look at."""
     return Point(
         digest=candidate.digest,
         bytes=candidate.bytes,
-        score=candidate.scores.score,
+        score=floor.judged(candidate.scores),
         validation_score=candidate.scores.validation_score,
         validation_interval=candidate.scores.validation_interval,
         agreement=candidate.scores.validation_agreement,
@@ -28,12 +29,12 @@ def point(candidate: Candidate) -> Point:
     )
 
 
-def untimed_point(scored: Scored) -> Point:
+def untimed_point(scored: Scored, floor: Floor) -> Point:
     """A point for what was refused before it was timed: its latency and memory are unknown."""
     return Point(
         digest=scored.digest,
         bytes=scored.bytes,
-        score=scored.scores.score,
+        score=floor.judged(scored.scores),
         validation_score=scored.scores.validation_score,
         validation_interval=scored.scores.validation_interval,
         agreement=scored.scores.validation_agreement,
