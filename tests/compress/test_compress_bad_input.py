@@ -1,12 +1,15 @@
 """Every wrong file or word ends in the contract's error shape, with its reason, never a trace."""
 
+import json
+import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper, numpy_helper
 
 from tests.compress.workshop import Array, Workshop, linear
 
@@ -87,6 +90,14 @@ def use_a_custom_operator(folder: Path) -> None:
     onnx.save(model, folder / "source.onnx")
 
 
+def hide_it_in_a_mistyped_attribute(folder: Path) -> None:
+    model = onnx.load(folder / "source.onnx")
+    attribute = model.graph.node[0].attribute.add(name="note", type=onnx.AttributeProto.FLOAT)
+    attribute.t.data_location = TensorProto.EXTERNAL
+    attribute.t.external_data.add(key="location", value="../../etc/passwd")
+    (folder / "source.onnx").write_bytes(model.SerializeToString())
+
+
 def break_the_graph(folder: Path) -> None:
     model = onnx.load(folder / "source.onnx")
     model.graph.node[0].op_type = "NoSuchOperator"
@@ -104,6 +115,7 @@ def break_the_graph(folder: Path) -> None:
         (leave_by_a_link, "ExternalData"),
         (point_beyond_the_end, "ExternalData"),
         (name_nothing, "ExternalData"),
+        (hide_it_in_a_mistyped_attribute, "ExternalData"),
         (use_a_custom_operator, "UnknownDomain"),
         (break_the_graph, "LoadFailed"),
     ],
@@ -158,6 +170,11 @@ def test_a_row_in_both_calibration_and_evaluation_is_named(workshop: Workshop) -
         (("--budget", "artifact=5"), "Invalid"),
         (("--budget", "artefact=5KiB"), "Invalid"),
         (("--model-output", "absent"), "Invalid"),
+        (("--profile", "p.yaml", "--budget", "artifact=5KiB"), "Invalid"),
+        (("--max-drop", "nan"), "Invalid"),
+        (("--min-score", "inf"), "Invalid"),
+        (("--seed", "-1"), "Usage"),
+        (("--out", "/dev/null/out"), "Invalid"),
         (("--no-such-option",), "Usage"),
         (("--max-drop", "much"), "Usage"),
     ],
@@ -166,6 +183,49 @@ def test_a_wrong_word_is_answered_in_json(
     workshop: Workshop, options: tuple[str, ...], reason: str
 ) -> None:
     assert refused(workshop, *options)["reason"] == reason
+
+
+def test_labels_that_are_not_one_class_a_row_are_refused(workshop: Workshop) -> None:
+    one_hot = np.eye(3, dtype=np.int64)[np.arange(30) % 3]
+    np.savez(workshop.folder / "evaluation.npz", x=rows(30, seed=2), y=one_hot)
+    error = refused(workshop)
+    assert error["reason"] == "BadData"
+    assert "labels 'y' have shape [30, 3]" in error["message"]
+
+
+def test_rows_that_the_source_cannot_answer_are_refused_by_number(workshop: Workshop) -> None:
+    table = numpy_helper.from_array(rows(10), "table")
+    graph = helper.make_graph(
+        [helper.make_node("Gather", ["table", "ids"], ["scores"])],
+        "lookup",
+        [helper.make_tensor_value_info("ids", TensorProto.INT64, ["N"])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["N", 4])],
+        [table],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, workshop.folder / "source.onnx")
+    np.savez(workshop.folder / "calibration.npz", ids=np.arange(5))
+    np.savez(workshop.folder / "evaluation.npz", ids=np.arange(5, 13))
+    error = refused(workshop)
+    assert error["reason"] == "BadData"
+    assert "row 5 cannot be run" in error["message"]
+
+
+def test_ctrl_c_before_anything_is_measured_is_one_answer(workshop: Workshop) -> None:
+    with subprocess.Popen(
+        workshop.command(),
+        env=workshop.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("checking")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert json.loads(out)["error"]["reason"] == "Interrupted"
+    assert "Traceback" not in err
 
 
 def test_a_near_miss_is_answered_with_the_right_word(workshop: Workshop) -> None:

@@ -1,6 +1,7 @@
 """One real search over a reader of digits: what it writes, what it chooses, that it repeats."""
 
 import json
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -116,6 +117,65 @@ def test_budgets_pick_different_variants_of_one_archive(
         }
         chosen[limit] = ran.json["chosen"]["digest"]
     assert len(set(chosen.values())) == 3
+
+
+def test_swapping_the_budgets_of_two_profiles_swaps_their_variants(
+    workshop: Workshop, train: tuple[str, str], report: Any
+) -> None:
+    source = report["source"]["bytes"]
+    small, large = f"{source // 5}B", f"{source * 10}B"
+
+    def chosen(budgets: dict[str, str]) -> dict[str, str]:
+        found = {}
+        for name, artifact in budgets.items():
+            profile = workshop.folder / f"{name}.yaml"
+            profile.write_text(
+                "kind: DeviceProfile\n"
+                f"metadata: {{name: {name}}}\n"
+                f"spec: {{budget: {{artifact: {artifact}}}}}\n"
+            )
+            ran = workshop.run(*OPTIONS, *train, "--profile", str(profile))
+            found[name] = ran.json["chosen"]["digest"]
+        return found
+
+    before = chosen({"camera": small, "gateway": large})
+    after = chosen({"camera": large, "gateway": small})
+    assert before["camera"] != before["gateway"]
+    assert after == {"camera": before["gateway"], "gateway": before["camera"]}
+
+
+def test_damaged_models_of_a_cache_are_built_again(
+    workshop: Workshop, train: tuple[str, str], report: Any, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    shutil.copytree(workshop.cache, cache)
+    for model in (cache / "compress" / "models").iterdir():
+        model.write_bytes(model.read_bytes()[:100])
+    other = Workshop(folder=workshop.folder, cache=cache)
+    again = other.run(*OPTIONS, *train, "--out", str(tmp_path / "out")).json
+    assert again["chosen"]["digest"] == report["chosen"]["digest"]
+    for row in again["pareto"]:
+        assert digest.of_file(tmp_path / "out" / row["file"]) == row["digest"]
+
+
+def test_two_runs_at_once_share_a_cache(
+    workshop: Workshop, train: tuple[str, str], tmp_path: Path
+) -> None:
+    other = Workshop(folder=workshop.folder, cache=tmp_path / "cache")
+    outs = [tmp_path / name for name in ("one", "two")]
+    runs = [
+        subprocess.Popen(
+            other.command(*OPTIONS, *train, "--methods", "quantize", "--out", str(out)),
+            env=other.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for out in outs
+    ]
+    assert [run.wait(timeout=120) for run in runs] == [0, 0]
+    for out in outs:
+        for row in json.loads((out / "report.json").read_text())["pareto"]:
+            assert digest.of_file(out / row["file"]) == row["digest"]
 
 
 def test_a_looser_floor_lets_the_objective_bytes_choose_a_smaller_variant(

@@ -1,5 +1,6 @@
 """Ordinary input that is not a float image classifier: integers, several tensors, batch 1, If."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,54 @@ def test_a_profile_without_fp32_gets_no_float_variant(tmp_path: Path) -> None:
     assert ("graph", "UnsupportedOperator") in {
         (row["recipe"]["title"], row["reason"]) for row in report["rejected"]
     }
+
+
+def _dynamic_convolution() -> onnx.ModelProto:
+    """What onnxruntime's dynamic quantizer makes of a convolution, slow as it is."""
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "scale", "zero"]),
+        helper.make_node("ConvInteger", ["q", "w", "zero"], ["sums"]),
+        helper.make_node("Cast", ["sums"], ["cast"], to=FLOAT),
+        helper.make_node("Mul", ["cast", "scale"], ["scores"]),
+    ]
+    weight = np.random.default_rng(0).integers(-90, 90, (6, 1, 3, 3), np.int8)
+    graph = helper.make_graph(
+        nodes,
+        "integers",
+        [helper.make_tensor_value_info("x", FLOAT, ["N", 1, 3, 3])],
+        [helper.make_tensor_value_info("scores", FLOAT, ["N", 6, 1, 1])],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def _doubles() -> onnx.ModelProto:
+    weights = [
+        numpy_helper.from_array(floats(9, 40, seed=1).astype(np.float64), "w"),
+        numpy_helper.from_array(floats(40, 3, seed=2).astype(np.float64), "v"),
+    ]
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "w"], ["h"]),
+            helper.make_node("MatMul", ["h", "v"], ["scores"]),
+        ],
+        "doubles",
+        [helper.make_tensor_value_info("x", TensorProto.DOUBLE, ["N", 9])],
+        [helper.make_tensor_value_info("scores", TensorProto.DOUBLE, ["N", 3])],
+        weights,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "dtype"),
+    [(_dynamic_convolution, (1, 3, 3), np.float32), (_doubles, (9,), np.float64)],
+)
+def test_a_source_that_no_pass_understands_is_still_a_candidate(
+    tmp_path: Path, make: Callable[[], onnx.ModelProto], shape: tuple[int, ...], dtype: type
+) -> None:
+    def rows(seed: int) -> dict[str, Array]:
+        return {"x": floats(40, *shape, seed=seed).astype(dtype)}
+
+    workshop = write(tmp_path, make(), rows(1), rows(2))
+    assert any(row["is_source"] for row in compressed(workshop)["pareto"])

@@ -55,6 +55,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
         output = signature.answering(source.signature, job.model_output)
         data = _data(job, source)
         metrics = _metrics(job, data, output)
+        writer.prepare(job.out)
         machine = environment.this_machine()
         bench = _bench(job, source, data, scratch, (output, metrics, machine))
         archive, floor = _search(job, bench, progress)
@@ -227,10 +228,7 @@ def _export(
     archive: Archive, setting: report.Setting, bench: Bench, chosen_set: golden.Golden | None
 ) -> dict[str, Any]:
     job = setting.job
-    points = [front.point(candidate) for candidate in archive.candidates]
-    if setting.floor.proven:
-        proven = {c.digest for c in archive.candidates if setting.floor.is_proven(c.scores)}
-        points = [one for one in points if one.digest in proven or one.is_source]
+    points = [front.point(candidate, setting.floor) for candidate in archive.candidates]
     order = choice.ranked(points, job.budget, setting.floor.min_score, job.objective)
     kept = front.front(archive.candidates)
     best = next((c for c in archive.candidates if order and c.digest == order[0].digest), None)

@@ -5,14 +5,20 @@ Nothing heavy is imported before the line is understood: numpy, onnx and onnxrun
 """
 
 import json
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
+from shoal.compressor import errors
 from shoal.contract.problem import ExitCode, Problem, ProblemError
 
 # typer carries its own click; this is its base of everything a wrong command line raises.
 _CommandLineError: type[Exception] = typer.BadParameter.__mro__[2]
+
+_SEED_AT_MOST = 2**63 - 1  # torch takes no more
 
 _EXAMPLE = """
 Example: shoal-compress teacher.onnx --calibration calibration.npz --evaluation evaluation.npz
@@ -49,7 +55,9 @@ def compress(  # noqa: PLR0917 - one parameter for each option of the contract
     objective: Annotated[str, typer.Option(help="latency, bytes, memory or accuracy.")] = "latency",
     effort: Annotated[str, typer.Option(help="quick, balanced or thorough.")] = "balanced",
     model_output: Annotated[str | None, typer.Option(help="The output to score.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same bytes.", min=0, max=_SEED_AT_MOST)
+    ] = 0,
     golden: Annotated[
         int | None,
         typer.Option(help="Also write golden.npz with this many evaluation rows.", min=1),
@@ -65,9 +73,12 @@ def compress(  # noqa: PLR0917 - one parameter for each option of the contract
     given = dict(locals())  # each option under its own name: the fields of `options.Asked`
     if given.pop("output") not in {"text", "json"}:
         raise typer.BadParameter(f"{output!r} is not text or json", param_hint="-o")
-    from shoal.compressor import options  # noqa: PLC0415 - --help stays fast
-
-    _work(options.Asked(**given), as_json=output == "json")
+    try:
+        _work(given, as_json=output == "json")
+    except KeyboardInterrupt:
+        raise errors.StoppedError(
+            Problem(reason="Interrupted", message="interrupted before a report was written")
+        ) from None
 
 
 def main() -> None:
@@ -86,22 +97,29 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _work(asked: Any, *, as_json: bool) -> None:
-    from shoal.compressor import app, errors, options, progress  # noqa: PLC0415 - --help stays fast
-    from shoal.compressor.export import writer  # noqa: PLC0415
-
-    job = options.resolve(asked)
+@contextmanager
+def _deferring_interrupts() -> Iterator[None]:
+    """Ctrl-C waits: a C extension interrupted while it is imported fails as something else."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        with progress.on_stderr() as shown:
-            report = app.run(job, shown)
-    except KeyboardInterrupt:
-        raise errors.StoppedError(
-            Problem(reason="Interrupted", message="interrupted before the source was measured")
-        ) from None
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _work(given: dict[str, Any], *, as_json: bool) -> None:
+    from shoal.compressor import options, progress  # noqa: PLC0415 - --help stays fast
+
+    job = options.resolve(options.Asked(**given))
+    with _deferring_interrupts():
+        from shoal.compressor import app  # noqa: PLC0415 - a wrong line is answered fast
+        from shoal.compressor.export import writer  # noqa: PLC0415
+    with progress.on_stderr() as shown:
+        report = app.run(job, shown)
     if as_json:
         sys.stdout.write(writer.text(report))
     elif report["chosen"] is not None:
-        sys.stdout.write(_sentence(report, asked.out))
+        sys.stdout.write(_sentence(report, given["out"]))
     if report["interrupted"]:
         raise typer.Exit(ExitCode.INTERRUPTED)
     if report["chosen"] is None:

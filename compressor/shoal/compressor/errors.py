@@ -4,7 +4,7 @@ ProblemError
 ├── InvalidError      a file, option or row is wrong; nothing was tried    exit 2
 ├── NotFoundError     a named file does not exist                          exit 3
 ├── FailedError       the search ran and nothing fits, or a child died     exit 1
-└── StoppedError      Ctrl-C before there was anything to report           exit 130
+└── StoppedError      Ctrl-C before a report was written                   exit 130
 """
 
 from typing import ClassVar
@@ -14,7 +14,7 @@ from shoal.contract.reason import Reason
 
 
 class StoppedError(ProblemError):
-    """Interrupted before the source was measured; nothing was written."""
+    """Interrupted before a report was written."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.INTERRUPTED
 

@@ -1,6 +1,7 @@
 """From the words of a command line to a job; every wrong word is answered with the right ones."""
 
 import difflib
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -164,6 +165,9 @@ def _floor(asked: Asked) -> FloorRule:
             field="--min-score",
             hint="a drop is relative to the source, a score is absolute: give one",
         )
+    for name, value in (("--max-drop", asked.max_drop), ("--min-score", asked.min_score)):
+        if value is not None and not math.isfinite(value):
+            raise errors.invalid(Reason.INVALID, f"{name} is not a finite number", field=name)
     if asked.max_drop is not None and asked.max_drop < 0:
         raise errors.invalid(Reason.INVALID, "--max-drop is below 0", field="--max-drop")
     drop = asked.max_drop

@@ -23,13 +23,6 @@ class Lines:
         sys.stderr.flush()
 
 
-class Silence:
-    """Nobody is watching."""
-
-    def tell(self, text: str) -> None:
-        """Says nothing."""
-
-
 @contextmanager
 def on_stderr() -> Iterator[Progress]:
     """Progress that suits stderr as it is now."""

@@ -102,7 +102,7 @@ def test_static_int8_is_smaller_alike_and_fused() -> None:
     cleaned = Clean().apply(model, context).model
     for form in Form:
         result = StaticInt8(form=form).apply(cleaned, context).model
-        gates.check(result.SerializeToString())
+        gates.check(result.SerializeToString(), quantized=True)
         truth = answers(model)
         assert np.abs(answers(result) - truth).max() < 0.1 * np.abs(truth).max()
     integers = compact(StaticInt8().apply(cleaned, context).model)
@@ -152,7 +152,7 @@ def test_a_model_that_does_not_load_is_refused_with_a_reason() -> None:
     model = a_network()
     model.graph.node[2].op_type = "NoSuchOperator"
     with pytest.raises(PassError) as caught:
-        gates.check(model.SerializeToString())
+        gates.check(model.SerializeToString(), quantized=False)
     assert caught.value.reason in {Rejection.UNSUPPORTED_OPERATOR, Rejection.RUNTIME_FAILED}
 
 

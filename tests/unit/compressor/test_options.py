@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from shoal.compressor import manifest, options
 from shoal.compressor.job import Method
+from shoal.compressor.sources import formats
 from shoal.contract.budget import Budget
 from shoal.contract.choice import Objective
 from shoal.contract.problem import InvalidError, NotFoundError
@@ -129,3 +130,10 @@ def test_a_profile_that_is_not_there_or_is_another_kind(tmp_path: Path) -> None:
     other.write_text("kind: Model\n")
     with pytest.raises(InvalidError, match="not one DeviceProfile"):
         manifest.device_profile(other)
+
+
+@pytest.mark.parametrize("loader", ["module:make", "package.module:make"])
+def test_a_loader_is_refused_by_name(loader: str) -> None:
+    with pytest.raises(InvalidError, match="loader") as caught:
+        formats.admit(loader)
+    assert caught.value.problem.reason == "NotBuiltYet"

@@ -1,5 +1,7 @@
 """Rows are held against the model's inputs before anything runs."""
 
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +145,35 @@ def test_training_rows_that_judge_too_are_counted_in_a_warning() -> None:
     train = rows_of(images(50), np.arange(50) % 3)
     data = splits.divide(rows_of(images(30, seed=3)), train, rows_of(images(50)[:4]), 0)
     assert "4 rows of train are also in evaluation" in data.warnings[0]
+
+
+def _encrypted(folder: Path) -> Path:
+    path = folder / "rows.npz"
+    np.savez(path, image=images(3))
+    data = bytearray(path.read_bytes())
+    for flags in (6, data.find(b"PK\x01\x02") + 8):
+        data[flags] |= 1
+    path.write_bytes(data)
+    return path
+
+
+def _without_an_array(folder: Path) -> Path:
+    path = folder / "rows.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("image", b"hello")
+    return path
+
+
+def _larger_than_memory(folder: Path) -> Path:
+    path = folder / "rows.npz"
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999, 4), }".ljust(117)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("image.npy", b"\x93NUMPY\x01\x00\x76\x00" + header + b"\n")
+    return path
+
+
+@pytest.mark.parametrize("make", [_encrypted, _without_an_array, _larger_than_memory])
+def test_a_hostile_archive_is_refused(make: Callable[[Path], Path], tmp_path: Path) -> None:
+    with pytest.raises(InvalidError) as caught:
+        archive.read(make(tmp_path), Signature(inputs=(IMAGE,), outputs=()), "--calibration")
+    assert caught.value.problem.reason == "BadData"

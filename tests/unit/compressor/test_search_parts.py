@@ -94,6 +94,8 @@ def test_a_damaged_entry_or_model_counts_as_absent(tmp_path: Path) -> None:
     assert cache.has_model(name)
     cache.model_path(name).write_bytes(b"other")
     assert not cache.has_model(name)
+    assert cache.keep_model(b"weights") == name
+    assert cache.has_model(name)
 
 
 def test_both_sides_run_in_every_round_and_take_turns_at_the_start() -> None:

@@ -43,7 +43,7 @@ def layers(model: onnx.ModelProto, context: PassContext) -> tuple[Layer, ...]:
     weighted = [
         node
         for node in model.graph.node
-        if node.op_type in WEIGHT_OPERATORS and node.input[1] in stored
+        if node.op_type in WEIGHT_OPERATORS and _is_float32(stored.get(node.input[1]))
     ]
     titles = _titles(weighted, context.source)
     weighted.sort(key=lambda node: -int(np.prod(stored[node.input[1]].dims)))
@@ -67,6 +67,10 @@ def layers(model: onnx.ModelProto, context: PassContext) -> tuple[Layer, ...]:
             )
         )
     return tuple(sorted(found, key=lambda layer: (layer.sqnr_db, layer.name)))
+
+
+def _is_float32(weight: onnx.TensorProto | None) -> bool:
+    return weight is not None and weight.data_type == onnx.TensorProto.FLOAT
 
 
 def _titles(weighted: Sequence[onnx.NodeProto], source: onnx.ModelProto) -> dict[str, str]:

@@ -19,6 +19,10 @@ class Metric(enum.StrEnum):
     COSINE = "cosine"
 
 
+class LabelsError(Exception):
+    """Labels that cannot be held against the answers."""
+
+
 def classes(answers: Array) -> npt.NDArray[np.int64]:
     """The class of every row: a label itself, the side of 0.5 of a single score, else the argmax.
 
@@ -36,12 +40,22 @@ def classes(answers: Array) -> npt.NDArray[np.int64]:
 def row_scores(
     metric: Metric, answers: Array, source: Array, labels: Array | None
 ) -> npt.NDArray[np.float64]:
-    """One score a row, in [0, 1] for top1 and agreement, in [-1, 1] for cosine."""
+    """One score a row, in [0, 1] for top1 and agreement, in [-1, 1] for cosine.
+
+    Raises:
+        LabelsError: the labels are not one class for each answer.
+    """
     match metric:
         case Metric.TOP1:
+            found = classes(answers)
             if labels is None:
                 raise RuntimeError("top1 needs labels")
-            return _share_equal(classes(answers), labels)
+            if labels.size != found.size:
+                raise LabelsError(
+                    f"labels 'y' have shape {list(labels.shape)}, and the answers are classes of "
+                    f"shape {list(found.shape)}"
+                )
+            return _share_equal(found, labels)
         case Metric.AGREEMENT:
             return _share_equal(classes(answers), classes(source))
         case Metric.COSINE:

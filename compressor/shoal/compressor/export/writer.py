@@ -2,24 +2,44 @@
 
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from shoal.compressor import errors
 from shoal.compressor.evaluate import session
 from shoal.compressor.export import golden as golden_set
 from shoal.compressor.export import page
 from shoal.compressor.export.golden import Golden
 from shoal.compressor.search.cache import Cache
 from shoal.contract import digest
+from shoal.contract.reason import Reason
+
+
+def prepare(out: Path) -> None:
+    """Makes the output folder before a search of minutes, not after it.
+
+    Raises:
+        InvalidError: it cannot be made or written.
+    """
+    try:
+        (out / "variants").mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise errors.invalid(
+            Reason.INVALID,
+            f"{out} cannot be written: {error.strerror}",
+            field="--out",
+            hint="name a folder that is yours, or one that can be created",
+        ) from None
 
 
 def write(
     report: dict[str, Any], cache: Cache, out: Path, golden: Golden | None, source: Path
 ) -> None:
-    """Fills `out`; the report itself comes last, when every file it names is there."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "variants").mkdir(exist_ok=True)
+    """Fills the prepared `out`; the report comes last, when every file it names is there."""
     references: dict[str, Any] = {}
     threads = report["environment"]["threads"]
     if golden is not None:

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from shoal.compressor import errors
 from shoal.compressor.analyse import sensitivity
 from shoal.compressor.analyse.sensitivity import Layer
+from shoal.compressor.passes.protocol import PassError
 from shoal.compressor.recipe import Recipe
+from shoal.compressor.rejections import Rejection
 from shoal.compressor.search.builder import Builder, Built
 from shoal.compressor.search.cache import Cache
 from shoal.compressor.search.judge import Judge
@@ -14,6 +17,7 @@ from shoal.compressor.search.plan import Situation
 from shoal.compressor.search.values import SourceFigures
 from shoal.compressor.sources.model import Source
 from shoal.contract import jsonform
+from shoal.contract.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +36,24 @@ class Bench:
         return self.cache.model_path(built.digest)
 
     def source_figures(self) -> SourceFigures:
-        """The untouched source, scored, timed and weighed."""
+        """The untouched source, scored, timed and weighed.
+
+        Raises:
+            InvalidError: BadData, the source does not answer these rows.
+        """
         source = self.source
         self.memories.foresee(source.digest, source.path)
-        scores = self.judge.scores(source.digest, source.path)
-        latency = self.judge.source_latency()
-        memory = self.memories.of(source.digest, source.path)
+        try:
+            scores = self.judge.scores(source.digest, source.path)
+            latency = self.judge.source_latency()
+            memory = self.memories.of(source.digest, source.path)
+        except PassError as error:
+            raise errors.invalid(
+                Reason.BAD_DATA,
+                f"the source itself cannot be measured on these rows: {error.message}",
+                field="MODEL",
+                hint="check that the rows and labels are what this model takes and gives",
+            ) from error
         return SourceFigures(
             digest=source.digest,
             bytes=source.bytes,
@@ -50,12 +66,21 @@ class Bench:
         )
 
     def layers(self, base: Recipe) -> tuple[Layer, ...]:
-        """The sensitivity of the cleaned source's layers, cached."""
+        """The sensitivity of the cleaned source's layers, cached.
+
+        Raises:
+            PassError: BuildFailed, the graph does not bear the coarse layers.
+        """
         built = self.builder.build(base)
         entry = self.cache.entry(
             {"layers": built.digest, **self.builder.build_causes},
-            lambda: jsonform.to_json(
-                sensitivity.layers(self.builder.model(built), self.builder.context())
-            ),
+            lambda: jsonform.to_json(self._sensitivity(built)),
         )
         return tuple(jsonform.from_json(Layer, layer) for layer in entry)
+
+    def _sensitivity(self, built: Built) -> tuple[Layer, ...]:
+        try:
+            return sensitivity.layers(self.builder.model(built), self.builder.context())
+        except Exception as error:
+            what = (str(error).splitlines() or [type(error).__name__])[0][:300]
+            raise PassError(Rejection.BUILD_FAILED, what) from error

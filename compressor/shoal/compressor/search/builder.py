@@ -50,8 +50,10 @@ class Builder:
             PassError: a pass or a gate refuses it.
         """
         built = self._prefix(recipe)
+        quantized = any(one.method == "quantize" for one in recipe.passes)
         verdict = self._cache.entry(
-            {"gate": built.digest, **self._causes["runtime"]}, lambda: self._gate(built)
+            {"gate": built.digest, "quantized": quantized, **self._causes["runtime"]},
+            lambda: self._gate(built, quantized=quantized),
         )
         _raise_refusal(verdict)
         return built
@@ -66,6 +68,7 @@ class Builder:
         _raise_refusal(entry)
         if not self._cache.has_model(entry["digest"]):
             entry = self._make(recipe)
+            self._cache.put(causes, entry)
             _raise_refusal(entry)
         return Built(
             digest=Digest(entry["digest"]), bytes=entry["bytes"], notes=tuple(entry["notes"])
@@ -82,15 +85,19 @@ class Builder:
             else:
                 model, notes = context.source, []
             result = last.apply(model, context)
+            data = compact(result.model).SerializeToString(deterministic=True)
         except PassError as error:
             return _refusal(error)
-        data = compact(result.model).SerializeToString(deterministic=True)
+        except Exception as error:  # noqa: BLE001 - a graph from anywhere may break any pass
+            what = (str(error).splitlines() or [type(error).__name__])[0][:300]
+            return _refusal(PassError(Rejection.BUILD_FAILED, f"{last.method} raised: {what}"))
         notes.append({"method": last.method, **result.notes})
         return {"digest": self._cache.keep_model(data), "bytes": len(data), "notes": notes}
 
-    def _gate(self, built: Built) -> dict[str, Any]:
+    def _gate(self, built: Built, *, quantized: bool) -> dict[str, Any]:
+        model = self._cache.model_path(built.digest).read_bytes()
         try:
-            gates.check(self._cache.model_path(built.digest).read_bytes())
+            gates.check(model, quantized=quantized)
         except PassError as error:
             return _refusal(error)
         return {}

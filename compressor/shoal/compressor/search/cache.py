@@ -49,7 +49,7 @@ class Cache:
         """Stores a serialised model under its digest."""
         name = digest.of_bytes(data)
         path = self.model_path(name)
-        if not path.exists():
+        if not self.has_model(name):
             _write(path, data)
         return name
 

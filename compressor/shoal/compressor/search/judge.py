@@ -95,10 +95,10 @@ class Judge:
                 raise session.AnswerError(
                     f"answers have shape {on_evaluation.shape[1:]}, the source's {source.shape[1:]}"
                 )
-        except session.AnswerError as error:
+            score, low, high = self._paired(terms.metric, on_evaluation, data.evaluation)
+            validation = self._paired(terms.validation_metric, on_validation, data.validation)
+        except (session.AnswerError, metrics.LabelsError) as error:
             return {"failed": str(error)}
-        score, low, high = self._paired(terms.metric, on_evaluation, data.evaluation)
-        validation = self._paired(terms.validation_metric, on_validation, data.validation)
         scores = Scores(
             score=score,
             interval=(low, high),

@@ -61,12 +61,6 @@ def static_ladder(machine: Machine) -> tuple[StaticInt8, ...]:
     )
 
 
-def static_extras(machine: Machine, worked: StaticInt8) -> tuple[StaticInt8, ...]:
-    """Variations worth a look beside the configuration that worked, where there is time."""
-    others = [config for config in static_ladder(machine) if config != worked]
-    return tuple(others)
-
-
 def prunings(situation: Situation) -> tuple[Pass, ...]:
     """Pruning from a little to a lot, so that the front spans sizes."""
     return tuple(

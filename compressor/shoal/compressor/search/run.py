@@ -140,7 +140,7 @@ class Search:
     def _quantize(self, base: Recipe) -> StaticInt8 | None:
         """int8 of the whole model; the static configuration that worked, for narrower nets too."""
         self._attempt(extended(base, DynamicInt8()))
-        self._layers = self._bench.layers(base)
+        self._layers = self._sensitive_first(base)
         ladder = plan.static_ladder(self._bench.situation.machine)
         worked = self._first(base, ladder)
         if worked is None:
@@ -153,6 +153,14 @@ class Search:
                 if config != worked:
                     self._attempt(extended(base, config))
         return worked
+
+    def _sensitive_first(self, base: Recipe) -> tuple[Layer, ...]:
+        """The layers by sensitivity; none where they cannot be told apart, which ends nothing."""
+        try:
+            return self._bench.layers(base)
+        except PassError as error:
+            self._progress.tell(f"  no sensitivity of layers: {error.message}")
+            return ()
 
     def _first(self, base: Recipe, ladder: Sequence[StaticInt8]) -> StaticInt8 | None:
         for config in ladder:
@@ -230,6 +238,7 @@ class Search:
 
     def _finish(self, draft: Draft) -> Candidate:
         memory = self._bench.memories.of(draft.built.digest, self._bench.path(draft.built))
+        p50_ms = self._source.p50_ms * draft.ratio.p50
         return Candidate(
             recipe=draft.recipe,
             digest=draft.built.digest,
@@ -237,8 +246,8 @@ class Search:
             notes=draft.built.notes,
             scores=draft.scores,
             costs=Costs(
-                p50_ms=self._source.p50_ms * draft.ratio.p50,
-                p95_ms=self._source.p95_ms * draft.ratio.p95,
+                p50_ms=p50_ms,
+                p95_ms=max(self._source.p95_ms * draft.ratio.p95, p50_ms),
                 latency_ratio=draft.ratio.p50,
                 peak_memory_bytes=memory.peak_bytes,
             ),

@@ -2,6 +2,7 @@
 
 import difflib
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,10 @@ from shoal.contract.reason import Reason
 
 LABELS: Final = "y"
 ALIAS: Final = "x"  # what the input of a single-input model may be called
+_UNREADABLE: Final = (  # what zipfile and numpy raise over a damaged, encrypted or hostile archive
+    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError),
+    *(RuntimeError, MemoryError),
+)
 
 
 def read(path: Path, signature: Signature, option: str) -> Rows:
@@ -55,8 +60,8 @@ def _load(path: Path, option: str) -> dict[str, Array]:
         if size_bytes > limits.DATA_BYTES:
             raise _bad(path, option, f"unpacks to {size_bytes} bytes, above the limit of 4 GiB")
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError):
+            arrays = {name: archive[name] for name in archive.files}
+    except _UNREADABLE:
         raise _bad(
             path, option, "is not a readable .npz archive (numpy.savez writes one)"
         ) from None
@@ -69,6 +74,10 @@ def _load(path: Path, option: str) -> dict[str, Array]:
                 "store numbers: array.astype(numpy.float32), or pad ragged rows to one length",
             ) from None
         raise _bad(path, option, f"cannot be read: {error}") from None
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # numpy hands other members over as bytes
+            raise _bad(path, option, f"has a member {name!r} that is no numpy array")
+    return arrays
 
 
 def _named(

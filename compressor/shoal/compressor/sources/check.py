@@ -67,18 +67,19 @@ def _parse(path: Path) -> onnx.ModelProto:
 
 
 def _within_bounds(model: onnx.ModelProto) -> None:
-    graphs, nodes = [model.graph], 0
+    bodies: list[onnx.GraphProto | onnx.FunctionProto] = [model.graph, *model.functions]
+    nodes = 0
     local = {function.domain for function in model.functions}
-    while graphs:
-        graph = graphs.pop()
-        nodes += len(graph.node)
+    while bodies:
+        body = bodies.pop()
+        nodes += len(body.node)
         if nodes > limits.MODEL_NODES:
             raise _refuse(
                 Reason.MODEL_TOO_LARGE,
                 f"the model has more than {limits.MODEL_NODES} nodes",
                 "give a smaller model",
             )
-        for node in graph.node:
+        for node in body.node:
             if node.domain not in KNOWN_DOMAINS | local:
                 raise _refuse(
                     Reason.UNKNOWN_DOMAIN,
@@ -87,9 +88,7 @@ def _within_bounds(model: onnx.ModelProto) -> None:
                     "known domains are ai.onnx, ai.onnx.ml and com.microsoft",
                 )
             for attribute in node.attribute:
-                graphs.extend(attribute.graphs)
-                if attribute.type == onnx.AttributeProto.GRAPH:
-                    graphs.append(attribute.g)
+                bodies.extend((attribute.g, *attribute.graphs))
     if any(len(tensor.dims) > limits.MODEL_DIMS for tensor in external.tensors(model)):
         raise _refuse(
             Reason.MODEL_TOO_LARGE,

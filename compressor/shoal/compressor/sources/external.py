@@ -106,12 +106,9 @@ def _of_graph(graph: onnx.GraphProto) -> Iterator[TensorProto]:
 
 def _of_node(node: onnx.NodeProto) -> Iterator[TensorProto]:
     for attribute in node.attribute:
-        if attribute.type == onnx.AttributeProto.TENSOR:
-            yield attribute.t
-        yield from attribute.tensors
-        if attribute.type == onnx.AttributeProto.GRAPH:
-            yield from _of_graph(attribute.g)
-        for graph in attribute.graphs:
+        # what an attribute holds counts, whatever its declared type says
+        yield from (attribute.t, *attribute.tensors)
+        for graph in (attribute.g, *attribute.graphs):
             yield from _of_graph(graph)
 
 

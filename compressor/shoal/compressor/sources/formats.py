@@ -1,5 +1,6 @@
 """Which kinds of model file are accepted, and why the others are refused."""
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ _LATER: Final = {
     ".tflite": "LiteRT models (.tflite)",
     ".skops": "scikit-learn models (.skops)",
 }
+_LOADER: Final = re.compile(r"\w+(\.\w+)*:\w+")  # package.module:function
 _EXPORT_HINT: Final = (
     "export the model to ONNX where it was trained (torch.onnx.export, skl2onnx) and give that file"
 )
@@ -25,6 +27,8 @@ def admit(text: str) -> Path:
         NotFoundError: no such file.
     """
     path = Path(text)
+    if _LOADER.fullmatch(text) and not path.exists():
+        raise errors.not_built_yet("a loader as the source", _EXPORT_HINT, field="MODEL")
     suffix = path.suffix.lower()
     if suffix in _PICKLES:
         raise errors.invalid(
@@ -35,8 +39,6 @@ def admit(text: str) -> Path:
         )
     if suffix in _LATER:
         raise errors.not_built_yet(f"reading {_LATER[suffix]}", _EXPORT_HINT, field="MODEL")
-    if not suffix and ":" in text and not path.exists():
-        raise errors.not_built_yet("a loader as the source", _EXPORT_HINT, field="MODEL")
     if not path.is_file():
         raise errors.missing_file(text, "MODEL")
     if suffix != ".onnx" and not _is_blob(path):
