@@ -116,6 +116,12 @@ def test_a_device_that_was_away_comes_back_to_the_current_revision() -> None:
     assert observed.active.assignment.revision == 2
 
 
+def test_a_fleet_that_was_lost_takes_up_what_was_published_meanwhile() -> None:
+    lost = [CutDevice(index, 200.0) for index in range(len(NAMES))]
+    simulation = run(4, (Wait(60.0), *lost, Wait(120.0), Publish(Nature.GOOD), Wait(180.0)))
+    assert results(simulation) == ["complete", "complete"]
+
+
 def test_one_seed_is_one_run() -> None:
     actions = (Wait(5.0), CrashDevice(0, 5.0), Publish(Nature.HEAVY), Wait(60.0))
     first, second = run(11, actions), run(11, actions)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shoal.cli import facts, printing
+from shoal.contract import shortfall
 
 Part = Mapping[str, Any]
 
@@ -18,8 +19,11 @@ def choice(chosen: Part) -> str:
 
 
 def _misses(nothing: Part) -> str:
-    nearest = nothing.get("nearest")
-    return facts.plain(nearest) if nearest else "none was measured"
+    texts = [
+        shortfall.describe(one["constraint"], one["nearest"], one["limit"])
+        for one in nothing.get("nearest") or ()
+    ]
+    return "; ".join(texts) or "none was measured"
 
 
 def running(one: Part) -> str:

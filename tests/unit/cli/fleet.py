@@ -58,6 +58,16 @@ def a_device(name: str = "cam-1", ready: str = "True", **labels: str) -> Resourc
     return device
 
 
+def a_miss() -> Resource:
+    return {
+        "constraint": "artifact_bytes",
+        "limit": 10_240,
+        "nearest": 12_288,
+        "missed_by": 2_048,
+        "digest": "sha256:" + "ab12" * 16,
+    }
+
+
 def a_model(name: str = "digits") -> Resource:
     revision = {
         "number": 2,
@@ -70,7 +80,7 @@ def a_model(name: str = "digits") -> Resource:
                 "variants": 7,
                 "chosen": {
                     "camera-small": {"digest": DIGEST, "bytes": 20480, "score": 0.98},
-                    "camera-tiny": {"noFeasibleVariant": {"nearest": [{"artifact": "2 KiB over"}]}},
+                    "camera-tiny": {"noFeasibleVariant": {"nearest": [a_miss()]}},
                 },
             }
         },

@@ -108,7 +108,10 @@ def test_a_model_is_described_with_its_choices(api: ApiServer, shoal: Shoal) -> 
     api.store(fleet.a_model())
     out = shoal("describe", "model/digits").out
     assert "camera-small: ab12ab12ab12  20 KiB  score 0.9800" in out
-    assert "camera-tiny: no feasible variant; nearest: artifact=2 KiB over" in out
+    assert (
+        "camera-tiny: no feasible variant; nearest: artifact is 12 KiB at best, the limit is 10 KiB"
+        in out
+    )
 
 
 def test_a_device_is_described_with_its_conditions(api: ApiServer, shoal: Shoal) -> None:

@@ -103,7 +103,7 @@ def test_a_fleet_that_nothing_fits_is_held_with_the_nearest_miss(make: Make) -> 
     world = make(fleet=devices_of(cohort, 2))
     world.turn()
     assert (world.status, world.reason) == ("held", "NoFeasibleVariant")
-    assert "artifact_bytes is 80 at best, limit 10" in world.plan.status.message
+    assert "artifact is 80 B at best, the limit is 10 B" in world.plan.status.message
     world.fleet = devices_of(LARGE, 2)
     world.finish()
     assert world.status == "complete"

@@ -56,7 +56,7 @@ def history(record: RolloutRecord, status: Mapping[str, Any]) -> list[dict[str, 
 
 
 def _revision(revision: Revision) -> dict[str, Any]:
-    names = _names(revision.content.cohorts)
+    names = revision.content.names
     return {
         "number": revision.number,
         "model": revision.content.model,
@@ -70,17 +70,6 @@ def _revision(revision: Revision) -> dict[str, Any]:
         "endTime": _time(revision.ended_at),
         "cohorts": [_content(one, names[one.cohort]) for one in revision.content.cohorts],
         "waves": [_past_wave(one, names) for one in revision.waves],
-    }
-
-
-def _names(cohorts: Sequence[CohortContent]) -> dict[CohortId, str]:
-    """Cohort to profile name, with the class where two cohorts share a profile."""
-    profiles = [one.profile for one in cohorts]
-    return {
-        one.cohort: one.profile
-        if profiles.count(one.profile) == 1
-        else f"{one.profile}@{one.profile_class[:6]}"
-        for one in cohorts
     }
 
 

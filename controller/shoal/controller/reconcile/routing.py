@@ -5,6 +5,7 @@ from typing import Any
 
 from shoal.controller.reconcile.cache import Cache
 from shoal.controller.reconcile.queue import Key
+from shoal.controller.reconcile.world import Cadence
 from shoal.controller.store.port import Change, Record
 
 # What changes in an observation with every heartbeat and decides nothing.
@@ -32,7 +33,8 @@ def _device_profile(cache: Cache, record: Record, _before: Record | None) -> Ite
 
 def _observation(cache: Cache, record: Record, before: Record | None) -> Iterator[Key]:
     yield Key("Device", record.namespace, record.name)
-    if before is None or _essence(before.data) != _essence(record.data):
+    same = before is not None and _essence(before.data) == _essence(record.data)
+    if before is None or not same or _was_silent(cache, record, before):
         yield from _keys(cache, record.namespace, "Deployment")
     if before is None or _class_of(before.data) != _class_of(record.data):
         yield from _keys(cache, record.namespace, "Model")
@@ -92,6 +94,14 @@ def _essence(value: Any) -> Any:
     if isinstance(value, list):
         return [_essence(one) for one in value]
     return value
+
+
+def _was_silent(cache: Cache, record: Record, before: Record) -> bool:
+    """Whether the device may have counted as late or lost until this very report."""
+    told = cache.get("Assignment", record.namespace, record.name)
+    cadence = Cadence(heartbeat_s=float(told.data["heartbeat_s"])) if told else Cadence()
+    silence_ms = record.data["last_seen_ms"] - before.data["last_seen_ms"]
+    return bool(silence_ms > cadence.late_after_s * 1000)
 
 
 def _class_of(observation: dict[str, Any]) -> Any:

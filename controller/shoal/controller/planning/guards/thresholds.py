@@ -1,5 +1,6 @@
 """Guard 10: everyone finished, but too few confirmed."""
 
+from shoal.contract import shortfall
 from shoal.contract.reason import Reason
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.strategy import WHOLE
@@ -32,7 +33,7 @@ def _nothing_fits(cohorts: list[CohortView]) -> Held:
     parts = []
     for cohort in cohorts:
         misses = [
-            f"{one.constraint} is {one.nearest:g} at best, limit {one.limit:g}"
+            shortfall.describe(one.constraint, one.nearest, one.limit)
             for one in cohort.content.misses
         ]
         parts.append(f"{cohort.content.profile}: {'; '.join(misses) or cohort.content.reason}")

@@ -1,0 +1,25 @@
+"""How a constraint was missed, in words and in the units people write."""
+
+from shoal.contract import units
+
+_NAMES = {
+    "min_score": "score",
+    "artifact_bytes": "artifact",
+    "memory_bytes": "memory",
+    "latency_ms_p95": "p95 latency",
+}
+
+
+def describe(constraint: str, nearest: float, limit: float) -> str:
+    """`memory is 10.7 MiB at best, the limit is 10 MiB`; a score has a floor instead."""
+    bound = "floor" if constraint == "min_score" else "limit"
+    name = _NAMES.get(constraint, constraint)
+    return f"{name} is {_figure(constraint, nearest)} at best, the {bound} is " + _figure(
+        constraint, limit
+    )
+
+
+def _figure(constraint: str, value: float) -> str:
+    if constraint.endswith("_bytes"):
+        return units.format_size(round(value))
+    return f"{value:.4g} ms" if constraint.startswith("latency") else f"{value:.4f}"
