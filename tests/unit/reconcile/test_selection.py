@@ -1,5 +1,7 @@
 """Selectors and profiles: which devices, and which one profile each has."""
 
+from typing import Any
+
 import pytest
 from shoal.contract.budget import Budget
 from shoal.controller.reconcile.selection import DEFAULT_PROFILE, matches, profile_of
@@ -25,7 +27,10 @@ LABELS = {"app": "reader", "tier": "small"}
         ({"matchExpressions": [{"key": "absent", "operator": "DoesNotExist"}]}, True),
     ],
 )
-def test_a_selector_picks_as_kubernetes_does(selector: dict[str, object], picked: bool) -> None:
+def test_a_selector_picks_as_kubernetes_does(
+    selector: dict[str, object],
+    picked: bool,  # noqa: FBT001 - a parameter of the table above
+) -> None:
     assert matches(selector, LABELS) is picked
 
 
@@ -36,7 +41,7 @@ def test_a_device_without_a_matching_profile_has_the_default_one() -> None:
 
 
 def test_the_highest_priority_wins_then_the_first_name() -> None:
-    everyone = {"selector": {}}
+    everyone: dict[str, Any] = {"selector": {}}
     profiles = [("b", everyone), ("a", everyone), ("low", {**everyone, "priority": -1})]
     assert profile_of(LABELS, profiles).name == "a"
     assert profile_of(LABELS, [*profiles, ("z", {**everyone, "priority": 5})]).name == "z"
