@@ -126,9 +126,11 @@ def agent_version() -> str:
 @contextmanager
 def _listening(settings: RunSettings) -> Iterator[socket.socket]:
     with listening.listen(settings.serve) as opened:
-        yield opened
-    if isinstance(settings.serve, UnixAddress):
-        settings.serve.path.unlink(missing_ok=True)
+        try:
+            yield opened
+        finally:
+            if isinstance(settings.serve, UnixAddress):
+                settings.serve.path.unlink(missing_ok=True)
 
 
 @asynccontextmanager

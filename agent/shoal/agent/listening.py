@@ -80,8 +80,11 @@ def _remove_dead(address: UnixAddress) -> None:
     if not address.path.is_socket():
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
+        knock.setblocking(False)  # where the backlog is full, too, somebody lives
         try:
             knock.connect(str(address.path))
+        except BlockingIOError:
+            return
         except ConnectionRefusedError:
             address.path.unlink()
 

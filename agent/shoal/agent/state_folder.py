@@ -1,10 +1,12 @@
 """The agent's state folder: where things are, and that one agent alone uses it."""
 
+import errno
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from shoal.agent.errors import StateInUseError
 from shoal.contract.problem import FailedError, Problem
@@ -52,7 +54,7 @@ class StateFolder:
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = (self.root / "lock").open("w")
+            file = _lock_file(self.root / "lock")
         except OSError as error:
             raise FailedError(
                 Problem(
@@ -67,3 +69,13 @@ class StateFolder:
             except BlockingIOError:
                 raise StateInUseError(self.root) from None
             yield
+
+
+def _lock_file(path: Path) -> IO[str]:
+    """Opened for writing, or for reading: a worn-out flash must not keep its model from serving."""
+    try:
+        return path.open("w")
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return path.open()

@@ -1,5 +1,6 @@
 """What the device says of itself, and what it keeps until somebody listens."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,27 @@ def test_half_a_file_is_thrown_away() -> None:
     assert spool(disk).windows == 1
     disk.truncate(FOLDER / disk.names(FOLDER)[0], 20)
     assert spool(disk).windows == 0
+
+
+class WornDisk(MemoryDisk):
+    """Can be read only."""
+
+    def remove(self, path: Path) -> None:
+        raise OSError(errno.EROFS, f"read-only file system: {path}")
+
+
+def test_a_worn_out_disk_costs_a_repetition_and_nothing_else() -> None:
+    disk = MemoryDisk()
+    before = spool(disk)
+    before.add(a_window(1))
+    before.hold()
+    waiting = spool(WornDisk(entries=disk.entries), "b2")
+    batch = waiting.offer()
+    assert batch is not None
+    waiting.done(batch)
+    assert waiting.offer() is None
+    disk.truncate(FOLDER / disk.names(FOLDER)[0], 20)
+    assert spool(WornDisk(entries=disk.entries)).windows == 0
 
 
 def test_a_full_disk_costs_telemetry_and_nothing_else() -> None:

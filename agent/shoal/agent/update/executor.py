@@ -28,7 +28,7 @@ from shoal.agent.core.effects import (
     Restore,
     Survey,
 )
-from shoal.agent.core.events import Event
+from shoal.agent.core.events import Counted, Desired, EngineExited, Event, Restored, RestoreFailed
 from shoal.agent.core.lives import Context, referenced
 from shoal.agent.core.ports import Clock, Rng
 from shoal.agent.update.blobs import BlobStore
@@ -65,7 +65,9 @@ class Workers:
 class Executor:
     """The live context and the effects under way.
 
-    `on_change` is called after every step that changed what is saved.
+    `on_change` is called after every step that changed what is saved. While the disk refuses the
+    journal, what would be irreversible waits, but what served comes back after a crash (I1): that
+    step is repeated from the journal if the agent ends before it could be written.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Executor:
         self._on_change = on_change
         self._waiting: deque[Event] = deque()
         self._blocked = False
+        self._refusal = ""  # why the journal could not be written last
         self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._loose: set[asyncio.Task[None]] = set()
         self.context = Context()
@@ -90,9 +93,11 @@ class Executor:
 
     def feed(self, event: Event) -> None:
         """Handle an event now, or in its turn where the disk refuses the journal."""
+        if self._blocked:
+            self._set_aside(event)
+            return
         self._waiting.append(event)
-        if not self._blocked:
-            self._drain()
+        self._drain()
 
     async def stop(self) -> None:
         """Leave every effect where it is; the journal says how to go on."""
@@ -106,27 +111,59 @@ class Executor:
 
     def _drain(self) -> None:
         while self._waiting:
-            after, effects = machine.step(self.context, self._waiting[0], self._now())
-            fresh = saved.save(after)
-            changed = fresh != saved.save(self.context)
-            try:
-                # Durable before any effect: every irreversible step is in the journal first.
-                self._keeping.journal.record(fresh)
-            except OSError as error:
-                _log.warning("the journal cannot be written: %s", error)
-                self._blocked = True
-                self._spawn(self._drain_later())
+            event = self._waiting.popleft()
+            after, effects = machine.step(self.context, event, self._now())
+            # Durable before any effect: every irreversible step is in the journal first.
+            if not self._recorded(after):
+                self._block(event)
                 return
-            self._waiting.popleft()
-            self.context = after
-            self._run_all(effects)
-            if changed:
-                self._on_change()
+            self._taken(after, effects)
+
+    def _recorded(self, context: Context) -> bool:
+        """Whether the journal says this now."""
+        try:
+            self._keeping.journal.record(saved.save(context))
+        except OSError as error:
+            if str(error) != self._refusal:
+                _log.warning("the journal cannot be written: %s", error)
+            self._refusal = str(error)
+            return False
+        return True
+
+    def _block(self, event: Event) -> None:
+        """Have this and all that follows wait until the journal can be written."""
+        self._blocked = True
+        self._spawn(self._drain_later())
+        rest, self._waiting = self._waiting, deque()
+        self._set_aside(event)
+        self._waiting.extend(rest)
+
+    def _taken(self, after: Context, effects: tuple[Effect, ...]) -> None:
+        changed = saved.save(after) != saved.save(self.context)
+        self.context = after
+        self._run_all(effects)
+        if changed:
+            self._refusal = self._refusal if self._blocked else ""
+            self._on_change()
 
     async def _drain_later(self) -> None:
-        await self._workers.clock.sleep(AGAIN_S)
-        self._blocked = False
+        while self._blocked:
+            await self._workers.clock.sleep(AGAIN_S)
+            self._blocked = not self._recorded(self.context)
         self._drain()
+
+    def _set_aside(self, event: Event) -> None:
+        """Have an event wait for the journal; of what may come again and again, one waits (I5)."""
+        match event:
+            case EngineExited() | Restored() | RestoreFailed() | Counted():
+                self._taken(*machine.step(self.context, event, self._now()))
+            case Desired():
+                older = [one for one in self._waiting if not isinstance(one, Desired)]
+                self._waiting = deque([*older, event])
+            case _ if event not in self._waiting:
+                self._waiting.append(event)
+            case _:
+                pass
 
     def _run_all(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:

@@ -6,6 +6,7 @@ acknowledges, nothing is written to disk. Windows of the last moments are lost i
 telemetry is not worth an fsync.
 """
 
+import contextlib
 import json
 from collections import deque
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ class Spool:
             batch = self._read(self._held[0].path)
             if batch is not None:
                 return batch
-            self._disk.remove(self._held.popleft().path)
+            self._drop(self._held.popleft().path)
         if self._offered is None and self._fresh:
             self._offered = self._sealed()
         return self._offered
@@ -70,7 +71,7 @@ class Spool:
         if batch == self._offered:
             self._offered = None
         elif self._held and self._read(self._held[0].path) == batch:
-            self._disk.remove(self._held.popleft().path)
+            self._drop(self._held.popleft().path)
 
     def hold(self) -> None:
         """Put everything on disk: nobody listens, or the agent is about to stop."""
@@ -79,7 +80,7 @@ class Spool:
             self._offered = None
             self._write(batch)
         while self.windows > SPOOL_WINDOWS:
-            self._disk.remove(self._held.popleft().path)
+            self._drop(self._held.popleft().path)
 
     def _sealed(self) -> TelemetryBatch:
         self._sequence += 1
@@ -98,16 +99,21 @@ class Spool:
         try:
             self._disk.append(path, json.dumps(jsonform.to_json(batch)).encode())
         except OSError:
-            self._disk.remove(path)  # a full disk costs telemetry, never serving
+            self._drop(path)  # a full disk costs telemetry, never serving
             return
         self._held.append(_Held(path=path, windows=len(batch.windows)))
 
     def _adopt(self, path: Path) -> None:
         batch = self._read(path)
         if batch is None:
-            self._disk.remove(path)
+            self._drop(path)
         else:
             self._held.append(_Held(path=path, windows=len(batch.windows)))
+
+    def _drop(self, path: Path) -> None:
+        """What a failing disk keeps is offered again after the next start, and stored once."""
+        with contextlib.suppress(OSError):
+            self._disk.remove(path)
 
     def _read(self, path: Path) -> TelemetryBatch | None:
         """The batch in a file; None where a crash left half of one."""
