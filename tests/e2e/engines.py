@@ -3,14 +3,15 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 from shoal.agent.core.ports import SlotSpec
-from shoal.agent.runtime.engine_process import EngineChild
+from shoal.agent.runtime.engine_life import Patience
+from shoal.agent.runtime.engine_process import PATIENCE, EngineChild
 from shoal.contract import digest
 from shoal.contract.telemetry import TelemetryWindow
 
@@ -59,7 +60,9 @@ def a_slot(path: Path, generation: int, **changes: Any) -> SlotSpec:
 
 
 @contextlib.asynccontextmanager
-async def an_engine(folder: Path) -> AsyncIterator[Bench]:
+async def an_engine(
+    folder: Path, patience: Patience = PATIENCE, expected: Collection[str] = ()
+) -> AsyncIterator[Bench]:
     path = folder / "engine.sock"
     unix = socket.socket(socket.AF_UNIX)
     unix.bind(str(path))
@@ -67,7 +70,8 @@ async def an_engine(folder: Path) -> AsyncIterator[Bench]:
     with socket.create_server(("127.0.0.1", 0)) as tcp, unix:
         windows: list[TelemetryWindow] = []
         exits: list[int] = []
-        engine = EngineChild([tcp, unix], windows.append, exits.append)
+        engine = EngineChild([tcp, unix], windows.append, exits.append, patience)
+        engine.expect(expected)
         await engine.start()
         try:
             yield Bench(

@@ -97,6 +97,37 @@ def test_a_killed_agent_takes_its_engine_along_and_serves_again_without_the_cont
     asyncio.run(main())
 
 
+def test_a_killed_agent_answers_nobody_until_it_serves_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with a_fleet(tmp_path) as fleet:
+            path = tmp_path / "s"
+            agent = await fleet.agent("one", serve=f"unix:{path}")
+            await fleet.assign("one", await fleet.model(1, generation=1))
+            await fleet.until_reported("one", Phase.CONFIRMED, 1)
+            await agent.end(signal.SIGKILL)  # leaves its socket file behind
+            await agent.start()
+            assert await first_status(path) == 200
+            assert await agent.end(signal.SIGTERM) == 0
+            assert not path.exists()
+
+    asyncio.run(main())
+
+
+async def first_status(path: Path) -> int:
+    """Of the first reply that whoever listens on this socket gives."""
+    transport = httpx.AsyncHTTPTransport(uds=str(path))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x", timeout=60) as client:
+
+        async def said() -> int | None:
+            try:
+                reply = await client.post(f"/v2/models/{MODEL}/infer", json=REQUEST)
+            except httpx.ConnectError:  # the file of the killed one
+                return None
+            return reply.status_code
+
+        return await until(said)
+
+
 @pytest.mark.parametrize("phase", [Phase.FETCHING, Phase.PREFLIGHT, Phase.SOAKING])
 def test_an_agent_killed_on_the_way_finishes_after_its_restart(
     tmp_path: Path, phase: Phase

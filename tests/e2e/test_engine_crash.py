@@ -1,6 +1,7 @@
 """The engine dies: its sockets do not, and the next engine answers those who wait."""
 
 import asyncio
+import contextlib
 import os
 import select
 import signal
@@ -8,8 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from shoal.agent.errors import EngineError
+from shoal.agent.runtime.engine_life import Patience
 from shoal.contract.reason import Reason
 
 from tests.e2e.engines import DEPLOYMENT, MODEL, a_request, a_slot, an_engine, until
@@ -113,6 +116,54 @@ def test_a_model_that_hangs_does_not_keep_the_engine_from_stopping(tmp_path: Pat
             with pytest.raises(EngineError) as caught:
                 await loading
             assert caught.value.reason is Reason.CRASHED
+
+    asyncio.run(main())
+
+
+def test_an_engine_that_hangs_is_killed_and_replaced(tmp_path: Path) -> None:
+    async def main() -> None:
+        model = models.always(tmp_path / "m", 1)
+        patience = Patience(every_s=0.1, within_s=0.5)
+        async with an_engine(tmp_path, patience) as bench, bench.tcp() as client:
+            await bench.serve(model, 3)
+            assert bench.engine.pid is not None
+            os.kill(bench.engine.pid, signal.SIGSTOP)
+            waiting = asyncio.create_task(client.post(INFER, json=REQUEST))
+            await until(lambda: bench.exits == [-signal.SIGKILL])
+            await bench.engine.start()
+            await bench.serve(model, 3)
+            with contextlib.suppress(httpx.TransportError):  # if it was inside the one that hung
+                assert (await waiting).status_code == 200
+            assert (await client.post(INFER, json=REQUEST)).status_code == 200
+
+    asyncio.run(main())
+
+
+def test_an_engine_that_hangs_on_a_model_is_killed_and_the_others_come_back(tmp_path: Path) -> None:
+    async def main() -> None:
+        good, endless = models.always(tmp_path / "m", 1), models.endless(tmp_path / "e")
+        async with an_engine(tmp_path, Patience(order_s=2.0)) as bench, bench.tcp() as client:
+            await bench.serve(good, 3)
+            with pytest.raises(EngineError) as caught:
+                await bench.engine.load(a_slot(endless, 4))
+            assert caught.value.reason is Reason.CRASHED
+            assert "within 2 s" in caught.value.message
+            assert bench.exits == [-signal.SIGKILL]
+            await bench.engine.start()
+            await bench.serve(good, 3)
+            assert (await client.post(INFER, json=REQUEST)).status_code == 200
+
+    asyncio.run(main())
+
+
+def test_a_first_engine_answers_once_what_is_expected_serves(tmp_path: Path) -> None:
+    async def main() -> None:
+        model = models.always(tmp_path / "m", 1)
+        async with an_engine(tmp_path, expected={DEPLOYMENT}) as bench, bench.tcp() as client:
+            waiting = asyncio.create_task(client.post(INFER, json=REQUEST))
+            await bench.engine.configure(10.0)  # so that a port that is open would have answered
+            await bench.serve(model, 3)
+            assert (await waiting).status_code == 200
 
     asyncio.run(main())
 

@@ -13,6 +13,7 @@ from shoal.agent.errors import LinkError
 from shoal.contract import digest as digests
 from shoal.contract.digest import Digest
 from shoal.contract.histogram import Histogram
+from shoal.contract.limits import MIB
 from shoal.contract.reason import Reason
 from shoal.contract.report import DeviceReport
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
@@ -201,11 +202,15 @@ def test_everything_works_again_after_the_controller_was_restarted(
             await side.stop()
             with pytest.raises(LinkError):
                 await link.report(a_report())
+            following = asyncio.ensure_future(anext(states))
+            await until(lambda: "is not reached" in link.trouble)
             await side.assign("dev-a", MODEL)
             await side.start()
-            while (await anext(states)).version != 1:
-                pass
+            state = await following
+            while state.version != 1:
+                state = await anext(states)
             await answered(link, a_report())
+            assert link.trouble == ""
             assert await side.record("Observation", "default", "dev-a") is not None
 
     stage.run(scenario)
@@ -223,6 +228,7 @@ def test_a_deleted_device_is_sent_away(stage: Stage, transport: Transport) -> No
             await until(lambda: "dev-a" not in side.links.plane.secrets())
             following = asyncio.ensure_future(anext(states))
             await until(lambda: not link.connected)
+            await until(lambda: "refuses" in link.trouble)
             with pytest.raises(LinkError):
                 await link.report(a_report(sequence=2))
             assert await side.record("Identity", "", "dev-a") is None
@@ -247,5 +253,35 @@ def test_a_killed_broker_comes_back_and_so_do_its_devices(stage: Stage, broker_k
             while (await anext(states)).version != 1:
                 pass
             await answered(link, a_report())
+
+    stage.run(scenario)
+
+
+def test_a_fetch_goes_on_over_the_next_broker(stage: Stage, broker_kind: str) -> None:
+    async def scenario(stage: Stage) -> None:
+        transport = TRANSPORTS[f"mqtt-{broker_kind}"]
+        async with a_device(stage, transport) as (side, link):
+            states = link.desired()
+            await anext(states)
+            digest, content = await side.blob(4 * MIB)
+            await side.assign("dev-a", digest)
+            await anext(states)
+            following = asyncio.ensure_future(anext(states))
+            received = bytearray()
+            with contextlib.suppress(LinkError):
+                async for data in link.fetch(digest, 0):
+                    if not received:
+                        broker = side.links._broker
+                        broker.child.process.send_signal(signal.SIGKILL)  # type: ignore[union-attr]
+                    received += data
+            assert received
+            while len(received) < len(content):
+                await until(lambda: link.connected)
+                with contextlib.suppress(LinkError):
+                    async for data in link.fetch(digest, len(received)):
+                        received += data
+            assert bytes(received) == content
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
 
     stage.run(scenario)

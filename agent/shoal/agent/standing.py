@@ -57,7 +57,8 @@ def to_text(found: dict[str, Any]) -> str:
         for row in rows
     ]
     head = f"{found['device']}: {alive}, {connected} ({found['link']}), serving {found['serving']}"
-    return "\n".join([head, *table])
+    trouble = [found["trouble"]] if found["alive"] and found.get("trouble") else []
+    return "\n".join([head, *trouble, *table])
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:

@@ -94,10 +94,14 @@ class Supervisor:
         self._reporter = Reporter(line, self._executor, self._engine, self._facts)
         self._sender = TelemetrySender(line, self._spool)
         self._status = StatusFile(disk, folder.status)
+        self._unwritable = ""  # why status.json could not be written last
+        self._trouble = ""  # what last kept us from the controller
 
     async def run(self) -> None:
         """Serve until cancelled; leaves no process behind."""
         self._executor.start()
+        lives = self._executor.context.lives
+        self._engine.expect({life.deployment for life in lives if life.restore})
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keeper.run(self._parts.clock))
@@ -126,6 +130,7 @@ class Supervisor:
     async def _watch_status(self) -> None:
         while True:
             await self._configure()
+            self._tell_trouble()
             self._write_status()
             await self._parts.clock.sleep(STATUS_S)
 
@@ -172,7 +177,20 @@ class Supervisor:
         try:
             self._status.write(self._executor.context, self._surroundings())
         except OSError as error:
-            _log.warning("status.json cannot be written: %s", error)
+            if str(error) != self._unwritable:
+                _log.warning("status.json cannot be written: %s", error)
+            self._unwritable = str(error)
+        else:
+            self._unwritable = ""
+
+    def _tell_trouble(self) -> None:
+        """Once in the log where the controller is not reached, or refuses this device."""
+        trouble = self._parts.link.trouble
+        if trouble and trouble != self._trouble:
+            _log.warning("%s; what is active goes on serving", trouble)
+        elif self._trouble and not trouble:
+            _log.info("the controller is reached again")
+        self._trouble = trouble
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(
@@ -182,6 +200,7 @@ class Supervisor:
             engine_pid=self._engine.pid,
             link=self._place.link_name,
             connected=self._parts.link.connected,
+            trouble=self._parts.link.trouble,
             serving=self._place.serving_url,
             spool_windows=self._spool.windows,
         )

@@ -84,6 +84,11 @@ class Bus:
         """Whether the broker has accepted us and our subscriptions."""
         return self._up
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last attempt to connect came to nothing."""
+        return not self._up and self._failures > 1
+
     def start(self, on_change: Callable[[bool], None]) -> None:
         """Begin to connect; `on_change` runs on the event loop at every connect and loss."""
         self._loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
 """In-memory ports of the agent: controller, engine, prober and clock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,6 +53,7 @@ class MemoryLink:
     fetched_from: list[int] = field(default_factory=list)
     cut_after: int | None = None
     connected: bool = True
+    trouble: str = ""
     listening: bool = True
     closed: bool = False
     states: asyncio.Queue[DesiredState] = field(default_factory=asyncio.Queue)
@@ -110,6 +111,10 @@ class MemoryEngine:
     refused_starts: int = 0
     window_s: float = 0.0
     pid: int | None = None
+    expected: set[str] = field(default_factory=set)
+
+    def expect(self, deployments: Collection[str]) -> None:
+        self.expected.update(deployments)
 
     async def start(self) -> None:
         if self.refused_starts:

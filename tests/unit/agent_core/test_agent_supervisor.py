@@ -1,5 +1,6 @@
 """The whole supervisor on in-memory ports: what it does with a controller, and without one."""
 
+import pytest
 from shoal.contract import digest
 from shoal.contract.histogram import Histogram
 from shoal.contract.reason import Reason
@@ -154,6 +155,75 @@ def test_a_full_disk_stops_neither_serving_nor_reporting() -> None:
             await device.until(Phase.CONFIRMED, 2)
 
     run(scenario)
+
+
+def test_a_full_disk_does_not_keep_a_dead_engine_from_coming_back() -> None:
+    async def scenario(device: Device) -> None:
+        async with device.running():
+            device.desire(1, an_assignment("a"))
+            await device.until(Phase.CONFIRMED, 1)
+            device.disk.full = True
+            for version in (2, 3):  # the newest waits alone
+                device.desire(version, an_assignment("b", generation=version))
+            await until(lambda: not device.link.states.qsize())
+            device.engine.dies()
+            await until(lambda: device.engine.starts == 2 and device.engine.active)
+            assert device.engine.active["default/digits"].generation == 1
+            device.disk.full = False
+            await device.until(Phase.CONFIRMED, 3)
+
+    run(scenario)
+
+
+def test_a_disk_found_full_when_the_engine_died_does_not_keep_it_from_coming_back() -> None:
+    async def scenario(device: Device) -> None:
+        async with device.running():
+            device.desire(1, an_assignment("a"))
+            await device.until(Phase.CONFIRMED, 1)
+            device.disk.full = True
+            device.engine.dies()
+            await until(lambda: device.engine.starts == 2 and device.engine.active)
+            device.disk.full = False
+            await until(lambda: restarts(device) == 1)
+        device.disk = device.disk.restarted()
+        async with device.running():
+            device.desire(2, an_assignment("b", generation=2))
+            await device.until(Phase.CONFIRMED, 2)
+
+    run(scenario)
+
+
+def test_the_first_engine_of_a_restart_is_told_what_clients_wait_for() -> None:
+    async def scenario(device: Device) -> None:
+        async with device.running():
+            device.desire(1, an_assignment("a"))
+            await device.until(Phase.CONFIRMED, 1)
+            assert device.engine.expected == set()
+        async with device.running():
+            await until(lambda: device.engine.starts == 2 and device.engine.active)
+            assert device.engine.expected == {"default/digits"}
+
+    run(scenario)
+
+
+def test_what_keeps_it_from_the_controller_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    def told() -> list[str]:
+        return [one.message for one in caplog.records if "controller" in one.message]
+
+    async def scenario(device: Device) -> None:
+        async with device.running():
+            device.link.trouble = "the controller refuses this device"
+            await until(told)
+            assert device.status()["trouble"] == device.link.trouble
+            device.link.trouble = ""
+            await until(lambda: len(told()) > 1)
+
+    caplog.set_level("INFO")
+    run(scenario)
+    assert told() == [
+        "the controller refuses this device; what is active goes on serving",
+        "the controller is reached again",
+    ]
 
 
 def test_telemetry_waits_for_the_controller_and_arrives_once() -> None:

@@ -4,7 +4,7 @@ The real ones are in `link/` (Link), `runtime/` (EngineProcess, Prober) and `upd
 The errors that ports raise are in `shoal.agent.errors`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -111,6 +111,11 @@ class Link(Protocol):
         """Whether the controller is reached at this moment."""
         ...
 
+    @property
+    def trouble(self) -> str:
+        """Why the controller is not reached, or refuses this device; empty where all is well."""
+        ...
+
     def desired(self) -> AsyncIterator[DesiredState]:
         """The desired state on every (re)connect and after every change, for ever."""
         ...
@@ -194,6 +199,9 @@ class EngineProcess(Engine, Protocol):
     def pid(self) -> int | None:
         """The process now running, None between two."""
         ...
+
+    def expect(self, deployments: Collection[str]) -> None:
+        """Have the next process answer nobody until these serve again, or cannot."""
 
     async def start(self) -> None:
         """Start a process with empty slots and return when it answers.

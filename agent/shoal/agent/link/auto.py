@@ -29,6 +29,11 @@ class AutoLink:
         """See `Link.connected`."""
         return self._grpc.connected
 
+    @property
+    def trouble(self) -> str:
+        """See `Link.trouble`."""
+        return self._grpc.trouble
+
     def desired(self) -> AsyncIterator[DesiredState]:
         """See `Link.desired`."""
         return self._grpc.desired()

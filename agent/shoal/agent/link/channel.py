@@ -73,6 +73,14 @@ def link_error(error: grpc.aio.AioRpcError, server: str) -> LinkError:
     return LinkError(problem.message, Reason(problem.reason) if known else Reason.UNREACHABLE)
 
 
+def trouble_of(error: grpc.aio.AioRpcError, server: str) -> str:
+    """The same for people, alike for as long as it is the same trouble."""
+    problem = problem_of(error, server).problem
+    if problem.reason in {Reason.UNREACHABLE, Reason.TIMED_OUT}:
+        return f"the controller at {server} is not reached"
+    return f"the controller at {server} refuses: {problem.message}; {problem.hint}".rstrip("; ")
+
+
 def retry_after_s(error: grpc.aio.AioRpcError) -> float:
     """How long the controller asked us to stay away; 0 when it did not."""
     sent = _trailer(error, headers.RETRY_AFTER)

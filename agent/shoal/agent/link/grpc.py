@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 from shoal.agent.errors import LinkError
 from shoal.agent.link.backoff import Backoff
-from shoal.agent.link.channel import link_error, open_channel, retry_after_s
+from shoal.agent.link.channel import link_error, open_channel, retry_after_s, trouble_of
 from shoal.agent.link.identity import Identity
 from shoal.contract import codec, headers
 from shoal.contract.assignment import DesiredState
@@ -41,11 +41,17 @@ class GrpcLink:
         self._backoff = Backoff(rng)
         self._again = asyncio.Event()
         self._connected = False
+        self._trouble = ""
 
     @property
     def connected(self) -> bool:
         """See `Link.connected`."""
         return self._connected
+
+    @property
+    def trouble(self) -> str:
+        """See `Link.trouble`."""
+        return "" if self._connected else self._trouble
 
     def refresh(self) -> None:
         """Read the desired state again now: a doorbell rang."""
@@ -69,6 +75,7 @@ class GrpcLink:
                     self._connected = True
             except grpc.aio.AioRpcError as error:
                 at_least_s = retry_after_s(error)
+                self._trouble = trouble_of(error, self._identity.server)
                 self._connected = False
             except ValueError:
                 _LOG.exception("the controller sent a desired state that cannot be read")

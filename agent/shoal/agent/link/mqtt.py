@@ -36,6 +36,7 @@ class MqttLink:
         self._due = True  # a hello is due
         self._asked = False  # a hello waits for its answer
         self._heard = False  # the controller has answered on this connection
+        self._silent = False  # it has once let us wait in vain
         self._fresh = True  # nothing was yielded since this connection began
         self._pipe.start(self._changed, self._rung, self._received)
 
@@ -43,6 +44,13 @@ class MqttLink:
     def connected(self) -> bool:
         """See `Link.connected`."""
         return self._pipe.connected and self._heard
+
+    @property
+    def trouble(self) -> str:
+        """See `Link.trouble`."""
+        if self._pipe.connected and self._silent and not self._heard:
+            return "the controller does not answer over the broker"
+        return self._pipe.trouble
 
     async def desired(self) -> AsyncIterator[DesiredState]:
         """See `Link.desired`."""
@@ -85,7 +93,7 @@ class MqttLink:
             await asking
         except LinkError as error:
             if error.reason is Reason.TIMED_OUT:
-                self._heard = False
+                self._heard, self._silent = False, True
             raise
         self._heard = True
 
@@ -106,7 +114,7 @@ class MqttLink:
         except TimeoutError:
             self._due = True
             if self._asked:
-                self._heard = False
+                self._heard, self._silent = False, True
         self._news.clear()
 
     def _changed(self, _up: bool) -> None:  # noqa: FBT001 - the value itself

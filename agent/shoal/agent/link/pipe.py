@@ -29,6 +29,7 @@ _ANSWER_S = 10.0
 _WINDOW_BYTES = 8 * MQTT_CHUNK_BYTES  # asked for at once; bounds what lies in the broker for us
 _SILENCE_S = 5.0  # without a chunk for so long, the rest of the window is asked for again
 _ATTEMPTS = 3
+_CHUNKS_HELD = 64  # of one transfer; what comes beyond is asked for again
 
 _Key = tuple[Down, str, int]  # which answer, of which boot, to which sequence number
 
@@ -39,6 +40,7 @@ class Pipe:
     def __init__(self, identity: Identity, rng: random.Random) -> None:
         host, _, port = identity.broker.rpartition(":")
         self._device = identity.device
+        self._broker = identity.broker
         self._bus = Bus(
             BusSettings(
                 host=host.removeprefix("[").removesuffix("]"),
@@ -61,6 +63,16 @@ class Pipe:
     def connected(self) -> bool:
         """Whether the broker has accepted us."""
         return self._bus.connected
+
+    @property
+    def trouble(self) -> str:
+        """Why the broker has not accepted us; empty where it has."""
+        if not self._bus.failing:
+            return ""
+        if not self._bus.refusal:
+            return f"the broker at {self._broker} is not reached"
+        refusal = f"the broker at {self._broker} refuses this device ({self._bus.refusal})"
+        return f"{refusal}; enrol it again where the controller does not know it any more"
 
     def start(
         self,
@@ -110,7 +122,7 @@ class Pipe:
         silent = 0
         while total is None or offset < total:
             request_id = next(self._request_ids)
-            chunks = self._transfers[request_id] = asyncio.Queue()
+            chunks = self._transfers[request_id] = asyncio.Queue(_CHUNKS_HELD)
             request = artifact_pb2.FetchRequest(
                 device=self._device,
                 digest=digest,
@@ -187,7 +199,8 @@ class Pipe:
                 self._answered((channel, stored.boot_id, stored.sequence))
             case Down.CHUNK:
                 chunk = codec.parse(artifact_pb2.ArtifactChunk, message.payload)
-                if (transfer := self._transfers.get(chunk.request_id)) is not None:
+                transfer = self._transfers.get(chunk.request_id)
+                if transfer is not None and not transfer.full():
                     transfer.put_nowait(chunk)
 
     def _answered(self, key: _Key) -> None:

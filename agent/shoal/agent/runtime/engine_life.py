@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from shoal.agent.errors import EngineError
@@ -19,6 +20,23 @@ _LINE_BYTES = 4 * 1024 * 1024
 _REAP_S = 10.0
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long an engine may be silent before it counts as hung.
+
+    An order may take `order_s`: loading a large model from slow flash, or draining behind a slow
+    inference. Whether it lives at all is asked every `every_s`; `misses` questions in a row
+    without an answer, `within_s` each, are too many. With 2 s, 5 s and two misses an engine that
+    hangs is killed after 12 s at the latest. Two, because a supervisor that was itself suspended
+    finds its first question late in any case.
+    """
+
+    every_s: float = 2.0
+    within_s: float = 5.0
+    misses: int = 2
+    order_s: float = 120.0
 
 
 class Life:
@@ -72,6 +90,23 @@ class Life:
             self._writer.write(data)
         return number
 
+    async def watch(self, patience: Patience) -> None:
+        """Return when the process has ended; kill it where it no longer answers."""
+        missed = 0
+        while missed < patience.misses:
+            if not missed:
+                await asyncio.sleep(patience.every_s)
+            try:
+                await self.order("ping", patience.within_s)
+            except EngineError as error:
+                if error.reason is not Reason.TIMED_OUT:
+                    return
+                missed += 1
+            else:
+                missed = 0
+        _log.error("engine %d does not answer any more: killed", self.process.pid)
+        await self.kill()
+
     async def kill(self) -> None:
         """End the process at once and wait for it."""
         self.process.kill()
@@ -115,7 +150,12 @@ def _spawn(line: socket.socket, sockets: Sequence[socket.socket]) -> "subprocess
     command += ["--parent", str(os.getpid()), "--control", str(line.fileno())]
     for descriptor in listening:
         command += ["--listen", str(descriptor)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(line.fileno(), *listening))
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        pass_fds=(line.fileno(), *listening),
+        process_group=0,  # Ctrl-C is the supervisor's to handle
+    )
 
 
 def _reap(process: "subprocess.Popen[bytes]") -> int:

@@ -1,28 +1,33 @@
 """The engine as the supervisor holds it: a child process behind one control line.
 
 The listening sockets belong to this side and are inherited by every engine that is started, so they
-outlive a crash: clients wait in the backlog and are answered by the next one. After a crash the new
-engine opens its port once everything that served before serves again (`OPEN_S` at the latest).
+outlive a crash: clients wait in the backlog and are answered by the next one. A new engine opens
+its port once everything that served before, in the engine before it or before the supervisor was
+started again, serves again (`OPEN_S` at the latest).
+
+An engine that hangs is killed and ends like one that crashed: one that does not answer at all, and
+one that does not get through with an order that changes slots, because there is a single thread for
+those and nothing but a new process gets past it (`Patience` says when).
 """
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from shoal.agent.core.ports import Counters, LoadedSlot, SlotSpec, Switched
 from shoal.agent.errors import EngineError
-from shoal.agent.runtime.engine_life import Life
+from shoal.agent.runtime.engine_life import Life, Patience
 from shoal.contract.jsonform import from_json, to_json
 from shoal.contract.reason import Reason
 from shoal.contract.telemetry import TelemetryWindow
 
 START_S = 30.0  # until the first answer; cold flash is slow
-ORDER_S = 120.0  # loading a large model from slow flash, or draining behind a slow inference
 STOP_S = 10.0
 OPEN_S = 5.0
+PATIENCE = Patience()
 
 
 class EngineChild:
@@ -33,8 +38,10 @@ class EngineChild:
         sockets: Sequence[socket.socket],
         on_window: Callable[[TelemetryWindow], None],
         on_exit: Callable[[int], None],
+        patience: Patience = PATIENCE,
     ) -> None:
         self._sockets = tuple(sockets)
+        self._patience = patience
         self._on_window = on_window
         self._on_exit = on_exit
         self._window_s: float | None = None
@@ -46,6 +53,10 @@ class EngineChild:
     def pid(self) -> int | None:
         """The process now running, None between two."""
         return None if self._life is None else self._life.process.pid
+
+    def expect(self, deployments: Collection[str]) -> None:
+        """Have the next process keep its port closed until these serve again, or cannot."""
+        self._awaited.update(deployments)
 
     async def start(self) -> None:
         """Start a process with empty slots and return when it answers.
@@ -66,6 +77,8 @@ class EngineChild:
             await life.kill()
             raise
         self._life = life
+        watch = asyncio.create_task(life.watch(self._patience), name="engine watch")
+        life.exited.add_done_callback(lambda _: watch.cancel())
         life.exited.add_done_callback(lambda exited: self._ended(life, exited))
 
     async def stop(self) -> None:
@@ -91,10 +104,10 @@ class EngineChild:
         """Load and warm a candidate beside the active slot; loading it again replaces it.
 
         Raises:
-            EngineError: LOAD_FAILED, CONFLICT, CRASHED or TIMED_OUT.
+            EngineError: LOAD_FAILED, CONFLICT or CRASHED.
         """
         try:
-            result = await self._order("load", slot=to_json(slot))
+            result = await self._change("load", slot=to_json(slot))
         except EngineError:
             # What cannot serve again must not keep the others' clients waiting.
             await self._no_longer_awaited(slot.deployment)
@@ -105,21 +118,21 @@ class EngineChild:
         """Move the pointer to a loaded candidate; the old slot drains and is dropped.
 
         Raises:
-            EngineError: NOT_FOUND, CRASHED or TIMED_OUT.
+            EngineError: NOT_FOUND or CRASHED.
         """
-        result = await self._order("activate", deployment=deployment, generation=generation)
+        result = await self._change("activate", deployment=deployment, generation=generation)
         self._serving.add(deployment)
         await self._no_longer_awaited(deployment)
         return from_json(Switched, result)
 
     async def discard(self, deployment: str, generation: int) -> None:
         """Drop a loaded candidate; nothing happens where there is none."""
-        await self._order("discard", deployment=deployment, generation=generation)
+        await self._change("discard", deployment=deployment, generation=generation)
 
     async def remove(self, deployment: str) -> None:
         """Drop everything of a deployment; nothing happens where there is nothing."""
         self._serving.discard(deployment)
-        await self._order("remove", deployment=deployment)
+        await self._change("remove", deployment=deployment)
         await self._no_longer_awaited(deployment)
 
     async def golden(self, deployment: str, generation: int, golden: Path) -> tuple[int, ...]:
@@ -144,7 +157,18 @@ class EngineChild:
     async def _order(self, op: str, **arguments: Any) -> Any:
         if self._life is None:
             raise EngineError(Reason.CRASHED, "the engine does not run")
-        return await self._life.order(op, ORDER_S, **arguments)
+        return await self._life.order(op, self._patience.order_s, **arguments)
+
+    async def _change(self, op: str, **arguments: Any) -> Any:
+        """An order that changes slots; an engine that does not carry it out in time is ended."""
+        life = self._life
+        try:
+            return await self._order(op, **arguments)
+        except EngineError as error:
+            if life is None or error.reason is not Reason.TIMED_OUT:
+                raise
+            await life.kill()
+            raise EngineError(Reason.CRASHED, error.message) from None
 
     async def _open_when_ready(self, life: Life) -> None:
         if not self._awaited:

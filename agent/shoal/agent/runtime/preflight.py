@@ -71,6 +71,7 @@ class PreflightChild:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            process_group=0,  # Ctrl-C is the supervisor's to handle: it says nothing of a candidate
         )
         try:
             async with asyncio.timeout(self._timeout_s):

@@ -33,6 +33,7 @@ class Surroundings:
     engine_pid: int | None
     link: str
     connected: bool
+    trouble: str
     serving: str
     spool_windows: int
 
@@ -77,6 +78,7 @@ def status(
         "engine_pid": around.engine_pid,
         "link": around.link,
         "connected": around.connected,
+        "trouble": around.trouble,
         "serving": around.serving,
         "desired_version": context.desired_version,
         "deployments": [_deployment(life) for life in context.lives],
