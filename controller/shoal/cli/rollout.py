@@ -154,7 +154,9 @@ def abort(context: typer.Context, name: _Name) -> None:
 
 @app.command()
 def promote(context: typer.Context, name: _Name) -> None:
-    """Approve the next wave, or end a hold in favour of the revision.
+    """Approve the next wave, or go on from a hold or a wave that has not finished.
+
+    What failed or lags so far is waived: it stays in the history and counts no more.
 
     Example: shoal rollout promote digits
     """

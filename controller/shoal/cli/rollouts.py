@@ -28,8 +28,8 @@ def summary(deployment: Resource) -> str:
     wave = facts.wave(deployment)
     counts = status.get("devices") or {}
     parts = [
-        f"revision {facts.plain(status.get('revision'))}",
-        "paused" if status.get("paused") else facts.plain(status.get("result")),
+        f"revision {status['revision']}" if status.get("revision") else "no revision yet",
+        "paused" if status.get("paused") else str(status.get("result") or ""),
         f"wave {wave}" if wave else "",
         f"{counts.get('Confirmed', 0)}/{counts['selected']} confirmed"
         if "selected" in counts

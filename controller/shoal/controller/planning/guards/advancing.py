@@ -55,21 +55,23 @@ def _next_wave(view: View, current: Revision) -> Moved:
     passed = [one.id for one in view.open if view.record.wave >= 0]
     record = _proven(view, current, passed)
     events = []
+    # Events are counted by their text: without the revision two rollouts would be one event.
+    which = f"revision {current.number}: wave"
     if view.record.wave >= 0 and current.waves[view.record.wave].state is not WaveState.SKIPPED:
         record = waves.stamped(_with(view, record), WaveState.COMPLETE)
         done = current.waves[view.record.wave].name
-        events.append(normal(Reason.WAVE_COMPLETE, f"wave {done} is complete"))
+        events.append(normal(Reason.WAVE_COMPLETE, f"{which} {done} is complete"))
     name = view.strategy.waves[coming].name
     grows = any(one.size(coming) > len(one.in_wave) for one in view.open)
     if grows:
         wave = WaveRecord(name=name, state=WaveState.ACTIVE, started_at=view.now)
         devices = sum(max(one.size(coming), len(one.in_wave)) for one in view.open)
-        events.append(normal(Reason.WAVE_STARTED, f"wave {name} started: {devices} devices"))
+        events.append(normal(Reason.WAVE_STARTED, f"{which} {name} started: {devices} devices"))
     else:
         wave = WaveRecord(
             name=name, state=WaveState.SKIPPED, started_at=view.now, ended_at=view.now
         )
-        events.append(normal(Reason.WAVE_SKIPPED, f"wave {name} adds no device: skipped"))
+        events.append(normal(Reason.WAVE_SKIPPED, f"{which} {name} adds no device: skipped"))
     record = replace(transitions.with_wave(record, coming, wave), wave=coming)
     for cohort in view.open:
         record = record.with_cohort(
