@@ -103,8 +103,9 @@ def rows_of(array: Any, labels: Any = None) -> Rows:
 
 def test_a_row_shared_by_calibration_and_evaluation_is_named() -> None:
     evaluation = images(10, seed=1)
-    evaluation[4] = images(30)[2]
-    with pytest.raises(InvalidError, match="row 2 of calibration is row 4 of evaluation"):
+    evaluation[4], evaluation[7] = images(30)[[2, 9]]
+    told = "row 2 of calibration is row 4 of evaluation, and 1 more are in both"
+    with pytest.raises(InvalidError, match=told):
         splits.divide(rows_of(images(30)), None, rows_of(evaluation), 0)
 
 

@@ -44,14 +44,16 @@ def divide(calibration: Rows, train: Rows | None, evaluation: Rows, seed: int) -
     warnings: list[str] = []
     evaluation_keys = {key: row for row, key in reversed(list(enumerate(evaluation.row_keys())))}
     calibration_keys = calibration.row_keys()
-    for row, key in enumerate(calibration_keys):
-        if key in evaluation_keys:
-            raise errors.invalid(
-                Reason.BAD_DATA,
-                f"row {row} of calibration is row {evaluation_keys[key]} of evaluation",
-                field="--calibration",
-                hint="calibrate on other rows than those that judge the result",
-            )
+    both = [row for row, key in enumerate(calibration_keys) if key in evaluation_keys]
+    if both:
+        first = evaluation_keys[calibration_keys[both[0]]]
+        more = f", and {len(both) - 1} more are in both" if len(both) > 1 else ""
+        raise errors.invalid(
+            Reason.BAD_DATA,
+            f"row {both[0]} of calibration is row {first} of evaluation{more}",
+            field="--calibration",
+            hint="calibrate on other rows than those that judge the result",
+        )
     generator = np.random.default_rng(seed)
     if train is not None and train.labels is not None:
         shared = sum(key in evaluation_keys for key in train.row_keys())
