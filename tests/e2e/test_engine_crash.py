@@ -168,6 +168,22 @@ def test_a_first_engine_answers_once_what_is_expected_serves(tmp_path: Path) -> 
     asyncio.run(main())
 
 
+def test_what_takes_long_to_come_back_is_said_to_be_coming(tmp_path: Path) -> None:
+    async def main() -> None:
+        model = models.always(tmp_path / "m", 1)
+        soon = Patience(open_s=0.01)
+        async with an_engine(tmp_path, soon, {DEPLOYMENT}) as bench, bench.tcp() as client:
+            assert (await client.post(INFER, json=REQUEST)).status_code == 503
+            assert (await client.get("/v2/health/ready")).status_code == 503
+            await bench.serve(model, 3)
+            assert (await client.post(INFER, json=REQUEST)).status_code == 200
+            assert (await client.get("/v2/health/ready")).status_code == 200
+            await bench.engine.configure(10.0)  # so that it has heard that nothing more is coming
+            assert (await client.get("/v2/models/never-there")).status_code == 404
+
+    asyncio.run(main())
+
+
 def test_a_stopped_engine_answers_what_is_inside_and_reports_no_exit(tmp_path: Path) -> None:
     async def main() -> None:
         async with an_engine(tmp_path) as bench, bench.tcp() as client:

@@ -30,13 +30,15 @@ class Patience:
     inference. Whether it lives at all is asked every `every_s`; `misses` questions in a row
     without an answer, `within_s` each, are too many. With 2 s, 5 s and two misses an engine that
     hangs is killed after 12 s at the latest. Two, because a supervisor that was itself suspended
-    finds its first question late in any case.
+    finds its first question late in any case. Its clients are kept waiting for `open_s` at most
+    until all that served before serves again.
     """
 
     every_s: float = 2.0
     within_s: float = 5.0
     misses: int = 2
     order_s: float = 120.0
+    open_s: float = 5.0
 
 
 class Life:

@@ -3,7 +3,7 @@
 The listening sockets belong to this side and are inherited by every engine that is started, so they
 outlive a crash: clients wait in the backlog and are answered by the next one. A new engine opens
 its port once everything that served before, in the engine before it or before the supervisor was
-started again, serves again (`OPEN_S` at the latest).
+started again, serves again. After a while it opens in any case and answers 503 for the rest.
 
 An engine that hangs is killed and ends like one that crashed: one that does not answer at all, and
 one that does not get through with an order that changes slots, because there is a single thread for
@@ -26,7 +26,6 @@ from shoal.contract.telemetry import TelemetryWindow
 
 START_S = 30.0  # until the first answer; cold flash is slow
 STOP_S = 10.0
-OPEN_S = 5.0
 PATIENCE = Patience()
 
 
@@ -176,10 +175,9 @@ class EngineChild:
             return
 
         def open_late() -> None:
-            self._awaited.clear()
-            life.send("open")
+            life.send("open", coming=bool(self._awaited))
 
-        timer = asyncio.get_running_loop().call_later(OPEN_S, open_late)
+        timer = asyncio.get_running_loop().call_later(self._patience.open_s, open_late)
         life.exited.add_done_callback(lambda _: timer.cancel())
 
     async def _no_longer_awaited(self, deployment: str) -> None:

@@ -39,6 +39,8 @@ class Answering:
             RequestError: 404 for an unknown model or version, 503 while nothing serves it yet.
         """
         endpoint = self.slots.of_model(model)
+        if endpoint is None and self.slots.coming:
+            raise RequestError(503, f"model {model!r} is not ready yet, if it is to be here")
         if endpoint is None:
             raise RequestError(404, f"there is no model {model!r} on this device")
         slot = endpoint.active

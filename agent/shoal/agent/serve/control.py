@@ -113,7 +113,9 @@ class Control:
     async def _ping(self, _: Mapping[str, Any]) -> None:
         """Answer."""
 
-    async def _open(self, _: Mapping[str, Any]) -> None:
+    async def _open(self, order: Mapping[str, Any]) -> None:
+        """Also while slots are still `coming`, and once more when they are there."""
+        self._engine.expect(coming=order.get("coming", False))
         self._open_port()
 
     async def _configure(self, order: Mapping[str, Any]) -> None:

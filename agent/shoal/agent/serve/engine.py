@@ -30,6 +30,10 @@ class Engine:
         self._loader = loader
         self._retired: deque[Recorder] = deque(maxlen=RETIRED_KEPT)
 
+    def expect(self, *, coming: bool) -> None:
+        """Whether slots that served in the process before are not here yet."""
+        self._slots.coming = coming
+
     async def load(self, spec: SlotSpec) -> LoadedSlot:
         """Load and warm a candidate beside the active slot; loading it again replaces it.
 

@@ -84,6 +84,7 @@ class Slots:
 
     def __init__(self) -> None:
         self._endpoints: dict[str, Endpoint] = {}
+        self.coming = False  # slots of the process before are still to come
 
     def __iter__(self) -> Iterator[Endpoint]:
         return iter(self._endpoints.values())
@@ -91,15 +92,12 @@ class Slots:
     @property
     def ready(self) -> bool:
         """Whether anything serves, or nothing is to; one more model on its way changes nothing."""
-        return not self._endpoints or any(one.active is not None for one in self)
+        idle = not self._endpoints and not self.coming
+        return idle or any(one.active is not None for one in self)
 
     def of_model(self, model: str) -> Endpoint | None:
         """The endpoint that serves this model name."""
         return next((one for one in self if one.model == model), None)
-
-    def of_deployment(self, deployment: str) -> Endpoint | None:
-        """The endpoint of this deployment."""
-        return self._endpoints.get(deployment)
 
     def check(self, spec: SlotSpec) -> None:
         """Refuse a model that another deployment serves: clients name models, not deployments.
