@@ -9,30 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from shoal.agent.errors import EngineError, LinkError, ProbeError
 from shoal.contract.assignment import DesiredState, Preflight
 from shoal.contract.digest import Digest
 from shoal.contract.report import DeviceReport, PreflightResult
 from shoal.contract.telemetry import TelemetryBatch
-
-__all__ = [
-    "Clock",
-    "Counters",
-    "Disk",
-    "Engine",
-    "EngineError",
-    "EngineProcess",
-    "Link",
-    "LinkError",
-    "LoadedSlot",
-    "ProbeError",
-    "ProbeRequest",
-    "ProbeResult",
-    "Prober",
-    "Rng",
-    "SlotSpec",
-    "Switched",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,11 +61,6 @@ class MqttService:
         """Whether the broker has accepted the controller."""
         return self._bus.connected
 
-    @property
-    def dropped(self) -> int:
-        """Messages of devices that found the queue full."""
-        return self._bus.dropped
-
     def start(self) -> None:
         """Begin to connect and to serve."""
         self._bus.start(self._changed)

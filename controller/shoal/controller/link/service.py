@@ -51,11 +51,6 @@ class Links:
         """`mosquitto`, `embedded`, `url` or `off`."""
         return broker.BrokerKind.OFF if self._broker is None else self._broker.kind
 
-    @property
-    def dropped_messages(self) -> int:
-        """MQTT messages that found the controller's queue full."""
-        return 0 if self._mqtt is None else self._mqtt.dropped
-
     async def attach(self, chosen: Broker) -> None:
         """Run the broker and serve devices over it.
 
