@@ -122,6 +122,26 @@ def test_a_refused_source_is_told_with_its_reason(world: World, jobs: ScriptedJo
     play(world, [*fleet_of_two(), a_deployment()], story)
 
 
+def test_a_search_that_crashed_is_tried_again_after_a_while(
+    world: World, jobs: ScriptedJobs
+) -> None:
+    jobs.refusal = Problem(reason="Crashed", message="out of memory")
+    now = [NOW]
+    world.now = lambda: now[0]
+
+    async def story(world: World, searches: Searches) -> None:
+        await settle(world, searches)
+        assert len(jobs.asked) == 1
+        wake_at = await models.reconcile(world, searches, MODEL)
+        assert wake_at is not None
+        jobs.refusal, now[0] = None, wake_at
+        await settle(world, searches)
+        assert len(jobs.asked) == 2
+        assert status(world, "Model", "digits")["revisions"][0]["ready"]
+
+    play(world, [*fleet_of_two(), a_deployment()], story)
+
+
 def test_new_content_is_a_new_revision(world: World, jobs: ScriptedJobs) -> None:
     async def story(world: World, searches: Searches) -> None:
         await settle(world, searches)

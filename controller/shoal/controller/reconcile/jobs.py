@@ -28,6 +28,7 @@ _NICE = 5
 _STDERR_KEPT = 4_000
 _FORM = 1  # raised when what a job writes changes, so that old folders are not reused
 _PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)  # loaded here, because little is safe between fork and exec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,5 +224,5 @@ def _place(blob: Path, target: Path) -> None:
 
 
 def _as_background_child() -> None:  # pragma: no cover - runs between fork and exec
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     os.nice(_NICE)

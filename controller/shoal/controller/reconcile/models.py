@@ -22,6 +22,11 @@ log = logging.getLogger(__name__)
 # Namespace, name and content key of the ModelRevision record, profile class. With the content,
 # because a Model that is deleted and made again counts its revisions from 1: what a search of the
 # old content finds must never pass for the new one's.
+# Not the input's fault: memory ran out, a program was missing. Tried again, with events counted.
+_MAY_PASS = frozenset({Reason.CRASHED, Reason.INTERNAL, Reason.MISSING_EXTRA})
+_AGAIN_S = 60.0
+_SEARCHING = {"state": ArchiveState.SEARCHING}
+
 _Search = tuple[str, str, str, str]
 
 
@@ -72,7 +77,8 @@ class Searches:
             archive = await archives.take_in(result, self._world.blobs)
         except ProblemError as error:
             return {"state": ArchiveState.FAILED, **error.problem.to_json()}
-        except (OSError, ValueError, LookupError) as error:
+        except Exception as error:
+            # Whatever a report does to its reader, the Model must learn that its search ended.
             log.exception("the search of %s for %s failed", record.name, profile.name)
             return {
                 "state": ArchiveState.FAILED,
@@ -100,7 +106,8 @@ async def reconcile(world: World, searches: Searches, key: Key) -> float | None:
         await _search(world, searches, record)
     kept = revisions.of_model(world.cache, key.namespace, key.name)
     await world.commit(_status_writes(world, model, kept))
-    return None
+    again = [one["again_at"] for r in kept for one in r.data["classes"].values() if _passing(one)]
+    return min(again, default=None)
 
 
 def _first_write(model: Record, number: int) -> Put:
@@ -114,13 +121,14 @@ def _first_write(model: Record, number: int) -> Put:
 
 
 def _in_use(world: World, model: Record, kept: list[Record]) -> list[Record]:
-    """The newest revision, and every one that a Deployment is pinned to."""
-    pinned = {
-        ref.pinned
-        for one in world.cache.all("Deployment", model.namespace)
-        if (ref := revisions.parse_ref(one.data["spec"]["model"])).name == model.name
-    }
-    return [r for r in kept if r is kept[-1] or r.data["number"] in pinned]
+    """The newest revision, and every one that a Deployment is pinned to or rolled out last."""
+    used: set[int | None] = set()
+    for one in world.cache.all("Deployment", model.namespace):
+        ref = revisions.parse_ref(one.data["spec"]["model"])
+        if ref.name == model.name:
+            # After an undo the current revision is an older one, and new devices need it too.
+            used |= {ref.pinned, (one.data.get("status") or {}).get("modelRevision")}
+    return [r for r in kept if r is kept[-1] or r.data["number"] in used]
 
 
 async def _search(world: World, searches: Searches, record: Record) -> None:
@@ -129,8 +137,10 @@ async def _search(world: World, searches: Searches, record: Record) -> None:
     classes = dict(record.data["classes"])
     needed = _needed(world, record)
     for name, profile in needed.items():
-        if classes.get(name, {}).get("state") not in {ArchiveState.READY, ArchiveState.FAILED}:
-            classes[name] = found.get(name) or {"state": ArchiveState.SEARCHING}
+        known = classes.get(name, {})
+        due = _passing(known) and world.now() >= known["again_at"]
+        if due or known.get("state") not in {ArchiveState.READY, ArchiveState.FAILED}:
+            classes[name] = _settled(world, found[name]) if name in found else _SEARCHING
             if name not in found:
                 searches.start(record, profile)
     if classes == record.data["classes"]:
@@ -145,6 +155,17 @@ async def _search(world: World, searches: Searches, record: Record) -> None:
     await world.commit(writes)
     for name in found:
         searches.taken(record, name)
+
+
+def _settled(world: World, found: dict[str, Any]) -> dict[str, Any]:
+    """What a search found, with the time of the next try where it failed of something passing."""
+    if found.get("reason") not in _MAY_PASS:
+        return found
+    return {**found, "again_at": world.now() + _AGAIN_S}
+
+
+def _passing(known: dict[str, Any]) -> bool:
+    return known.get("state") == ArchiveState.FAILED and "again_at" in known
 
 
 def _needed(world: World, record: Record) -> dict[str, ClassProfile]:
