@@ -6,7 +6,7 @@ No numpy and no onnxruntime here: what a model does to its process never reaches
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from shoal.agent.core import events as ev
@@ -28,6 +28,7 @@ from shoal.agent.update.status import StatusFile, Surroundings, SwitchRecord
 from shoal.contract.profile import HardwareProfile
 from shoal.contract.telemetry import TelemetryWindow
 
+AGAIN_S = 1.0  # a task that broke begins again after so long
 STATUS_S = 0.5  # connection and spool are looked at so often
 
 _log = logging.getLogger(__name__)
@@ -104,13 +105,22 @@ class Supervisor:
         self._engine.expect({life.deployment for life in lives if life.restore})
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._keeper.run(self._parts.clock))
-                tasks.create_task(self._follow())
-                tasks.create_task(self._reporter.run())
-                tasks.create_task(self._sender.run())
-                tasks.create_task(self._watch_status())
+                tasks.create_task(self._lasting(lambda: self._keeper.run(self._parts.clock)))
+                tasks.create_task(self._lasting(self._follow))
+                tasks.create_task(self._lasting(self._reporter.run))
+                tasks.create_task(self._lasting(self._sender.run))
+                tasks.create_task(self._lasting(self._watch_status))
         finally:
             await self._stop()
+
+    async def _lasting(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Begin again after a defect: what serves outlives whatever breaks beside it (I1)."""
+        while True:
+            try:
+                await work()
+            except Exception:  # noqa: BLE001 - whatever it is
+                _log.exception("a task of the agent broke and begins again")
+            await self._parts.clock.sleep(AGAIN_S)
 
     async def _stop(self) -> None:
         """Telemetry of the last moments is kept, then everything ends in the order of its needs."""

@@ -2,17 +2,19 @@
 
 import asyncio
 import errno
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from shoal.agent.core.ports import Counters, LoadedSlot, ProbeRequest, ProbeResult, SlotSpec
 from shoal.agent.errors import EngineError
+from shoal.contract.assignment import DesiredState
 from shoal.contract.reason import Reason
-from shoal.contract.report import Phase
+from shoal.contract.report import DeviceReport, Phase
 
 from tests.unit.agent_core.builders import an_assignment, blob
 from tests.unit.agent_core.device import STATE, Device, run, until
-from tests.unit.agent_core.memory import MemoryEngine, MemoryProber
+from tests.unit.agent_core.memory import MemoryEngine, MemoryLink, MemoryProber
 from tests.unit.agent_core.memory_disk import MemoryDisk
 
 
@@ -99,6 +101,39 @@ def test_defects_in_the_engine_are_tried_again() -> None:
             device.desire(2)
             await until(lambda: device.status()["deployments"] == [])
             assert device.engine.active == {}
+
+    run(scenario)
+
+
+class BrokenLink(MemoryLink):
+    """Breaks in every way that no link should, once each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken = {"desired", "report"}
+
+    async def desired(self) -> AsyncIterator[DesiredState]:
+        self._once("desired")
+        async for state in super().desired():
+            yield state
+
+    async def report(self, report: DeviceReport) -> None:
+        self._once("report")
+        await super().report(report)
+
+    def _once(self, what: str) -> None:
+        if what in self.broken:
+            self.broken.remove(what)
+            raise KeyError(what)
+
+
+def test_defects_in_the_link_end_nothing() -> None:
+    async def scenario(device: Device) -> None:
+        device.link = BrokenLink()
+        device.offer("a")
+        async with device.running():
+            device.desire(1, an_assignment("a"))
+            await device.until(Phase.CONFIRMED, 1)
 
     run(scenario)
 

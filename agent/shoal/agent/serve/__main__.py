@@ -38,8 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--listen", type=int, action="append", default=[], help="of a socket")
     options = parser.parse_args(arguments)
     lifeline.die_with(options.parent)
-    # Ctrl-C reaches the whole process group; the supervisor decides when serving ends.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Both may be sent to a whole group of processes; the supervisor decides when serving ends.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, format="engine %(levelname)s %(message)s")
     sockets = [socket.socket(fileno=descriptor) for descriptor in options.listen]
     asyncio.run(_serve(socket.socket(fileno=options.control), sockets))
@@ -58,7 +59,6 @@ async def _serve(line: socket.socket, sockets: list[socket.socket]) -> None:
             serving.append(asyncio.create_task(server.serve(sockets=sockets)))
 
     control = Control(Engine(slots, Loader()), open_port)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, control.stop)
     await control.serve(line, lambda: _drain(server, serving))
 
 

@@ -55,10 +55,6 @@ class Control:
             "stop": self._stop,
         }
 
-    def stop(self) -> None:
-        """Have `serve` end as the order `stop` does."""
-        self._stopped.set()
-
     async def serve(self, line: socket.socket, drain: Callable[[], Awaitable[None]]) -> None:
         """Read orders until there will be no more, `drain`, send the last windows and return."""
         reader, writer = await asyncio.open_connection(sock=line, limit=LINE_BYTES)
@@ -143,7 +139,7 @@ class Control:
         return await self._engine.counters(order["deployment"])
 
     async def _stop(self, _: Mapping[str, Any]) -> None:
-        self.stop()
+        self._stopped.set()
 
 
 def _write(writer: asyncio.StreamWriter, message: Mapping[str, Any]) -> None:
