@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from shoal.contract import digest
 
+from shoal.contract import digest
 from tests.compress.workshop import Workshop, write_digits
 
 OPTIONS = ("--max-drop", "0.02", "--objective", "accuracy", "--golden", "200")

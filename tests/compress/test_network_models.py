@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+
 from shoal.compressor.network import parity
 from shoal.compressor.network.node import Array
 from shoal.compressor.passes.distill import Distill

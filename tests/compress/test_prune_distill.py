@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+
 from shoal.compressor.network.cut import Scope
 from shoal.compressor.passes.distill import Distill
 from shoal.compressor.passes.protocol import PassContext, PassError, TrainRows

@@ -14,6 +14,7 @@ import onnx
 import onnxruntime
 import pytest
 import yaml
+
 from shoal.compressor.passes.distill import Distill
 from shoal.compressor.passes.protocol import Pass, PassContext, TrainRows
 from shoal.compressor.passes.prune import Prune

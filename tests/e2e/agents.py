@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+
 from shoal.contract import jsonform
 from shoal.contract.assignment import Artifact, ArtifactRole, Assignment
 from shoal.contract.report import DeploymentReport, DeviceReport, Phase
 from shoal.contract.telemetry import TelemetryWindow
 from shoal.controller.store.port import Put
-
 from tests.links.stage import Side
 from tests.unit.agent_serve import models
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from shoal.agent.core.ports import SlotSpec
 from shoal.agent.runtime.engine_life import Patience
 from shoal.agent.runtime.engine_process import PATIENCE, EngineChild

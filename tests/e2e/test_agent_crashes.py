@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from shoal.contract.report import Phase
 
+from shoal.contract.report import Phase
 from tests.e2e.agents import MODEL, Agent, a_fleet, alive, until, until_true
 from tests.e2e.engines import a_request
 

@@ -5,11 +5,11 @@ import signal
 from pathlib import Path
 
 import httpx
+
 from shoal.contract.digest import hex_of
 from shoal.contract.problem import ExitCode
 from shoal.contract.reason import Reason
 from shoal.contract.report import Phase
-
 from tests.e2e.agents import DEPLOYMENT, GOLDEN_ROWS, MODEL, Agent, a_fleet, alive, until_true
 from tests.e2e.engines import a_request
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from shoal.client import kinds
 from shoal.client.client import Client, TokenRequest
 from shoal.client.resources import Scope

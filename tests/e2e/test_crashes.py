@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from shoal.client.client import Client, TokenRequest
 from shoal.lab import digits
 from shoal.lab.processes import Child, Processes

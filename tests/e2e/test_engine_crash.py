@@ -11,10 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from shoal.agent.errors import EngineError
 from shoal.agent.runtime.engine_life import Patience
 from shoal.contract.reason import Reason
-
 from tests.e2e.engines import DEPLOYMENT, MODEL, a_request, a_slot, an_engine, until
 from tests.unit.agent_serve import models
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from shoal.agent.core.ports import ProbeRequest, ProbeResult
 from shoal.agent.errors import ProbeError
 from shoal.agent.runtime.preflight import PreflightChild
@@ -16,7 +17,6 @@ from shoal.contract.assignment import Preflight
 from shoal.contract.budget import Budget
 from shoal.contract.limits import MIB
 from shoal.contract.reason import Reason
-
 from tests.e2e.engines import until
 from tests.unit.agent_serve import models
 

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import numpy as np
 from onnx import TensorProto
-from shoal.contract import digest
 
+from shoal.contract import digest
 from tests.e2e.engine_calls import INFER, ROW, binary, one, run
 from tests.e2e.engines import DEPLOYMENT, MODEL, Bench, a_request, a_slot
 from tests.unit.agent_serve import models

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-from shoal.contract.limits import INFER_BODY_BYTES
 
+from shoal.contract.limits import INFER_BODY_BYTES
 from tests.e2e.engine_calls import INFER, ROW, binary, one, run
 from tests.e2e.engines import DEPLOYMENT, MODEL, Bench
 from tests.unit.agent_serve import models

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import numpy as np
 from onnx import TensorProto, helper
-from shoal.contract import digest
 
+from shoal.contract import digest
 from tests.e2e.engines import DEPLOYMENT, MODEL, a_request, a_slot, an_engine, until
 from tests.unit.agent_serve import models
 

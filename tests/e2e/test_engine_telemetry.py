@@ -5,8 +5,8 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from shoal.contract import digest
 
+from shoal.contract import digest
 from tests.e2e.engine_calls import FEEDBACK, INFER, ROW, one, run
 from tests.e2e.engines import DEPLOYMENT, Bench, a_request, until
 from tests.unit.agent_serve import models

@@ -5,6 +5,7 @@ from typing import Any
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
 from shoal.controller.link.addresses import Address
 
 

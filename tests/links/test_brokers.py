@@ -11,6 +11,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
 from shoal.agent.link.factory import LinkKind, open_link
 from shoal.agent.link.identity import Identity
 from shoal.contract.problem import FailedError, InvalidError
@@ -20,7 +21,6 @@ from shoal.controller.link.addresses import Address
 from shoal.controller.link.child import Child, Program
 from shoal.controller.link.embedding import EmbeddedBroker
 from shoal.controller.link.mosquitto import MosquittoBroker
-
 from tests.links.stage import Stage, until
 
 ANY = Address(host="127.0.0.1", port=0)

@@ -3,11 +3,11 @@
 import random
 
 import pytest
+
 from shoal.agent.link.identity import Identity
 from shoal.contract import topics
 from shoal.contract.mqtt import Bus, BusError, BusSettings
 from shoal.contract.topics import Down
-
 from tests.links.stage import Side, Stage, until
 
 

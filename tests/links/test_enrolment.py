@@ -10,6 +10,7 @@ import grpc
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+
 from shoal.agent.link import identity as identities
 from shoal.agent.link.channel import open_channel, problem_of
 from shoal.contract.problem import (
@@ -24,7 +25,6 @@ from shoal.contract.problem import (
 from shoal.contract.reason import Reason
 from shoal.controller.domain import tokens
 from shoal.v1 import device_plane_pb2, device_plane_pb2_grpc
-
 from tests.links.stage import Side, Stage
 
 

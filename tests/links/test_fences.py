@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
+
 from shoal.agent.errors import LinkError
 from shoal.agent.link.factory import LinkKind
 from shoal.agent.link.identity import Identity
@@ -13,7 +14,6 @@ from shoal.contract import codec, topics
 from shoal.contract.limits import MQTT_PACKET_BYTES
 from shoal.contract.topics import Down, Up
 from shoal.controller.link.addresses import Address
-
 from tests.links.intruder import Intruder
 from tests.links.stage import Side, Stage, until
 from tests.links.test_link_contract import a_report

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+
 from shoal.agent.core.ports import Link
 from shoal.agent.errors import LinkError
 from shoal.contract import digest as digests
@@ -18,7 +19,6 @@ from shoal.contract.reason import Reason
 from shoal.contract.report import DeviceReport
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
 from shoal.controller.store.port import Delete
-
 from tests.links.stage import HARDWARE, TRANSPORTS, Side, Stage, Transport, until
 
 MODEL = digests.of_bytes(b"model")

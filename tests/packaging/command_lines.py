@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 import typer.main
+
 from shoal.cli import invocation, verbs
 
 PROGRAMS = ("shoal", "shoal-agent", "shoal-compress")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
-from shoal.contract.problem import InvalidError
 
+from shoal.contract.problem import InvalidError
 from tests.packaging import command_lines
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

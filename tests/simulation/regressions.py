@@ -1,7 +1,6 @@
 """Runs that once broke a law: a seed and what happened. None is ever taken out."""
 
 from shoal.controller.domain.rollout import Verb
-
 from tests.simulation.harness.actions import (
     Action,
     Ask,

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shoal.controller.domain.rollout import Verb
 
+from shoal.controller.domain.rollout import Verb
 from tests.simulation import regressions
 from tests.simulation.harness.actions import (
     Action,

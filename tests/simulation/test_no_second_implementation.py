@@ -7,11 +7,11 @@ import ast
 from pathlib import Path
 
 import pytest
+
 from shoal.agent.core import machine, table
 from shoal.controller.planning import planner
 from shoal.controller.reconcile import deployments
 from shoal.controller.store.memory import MemoryStore
-
 from tests.simulation.harness import controller, device
 from tests.simulation.harness.simulation import Simulation
 

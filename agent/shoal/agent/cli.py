@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
 from shoal.agent import settings
 from shoal.contract.problem import ConflictError, ExitCode, InvalidError, Problem, ProblemError
 from shoal.contract.reason import Reason

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+
 from shoal.compressor import errors
 from shoal.compressor.evaluate import environment, memory
 from shoal.compressor.evaluate.environment import Machine

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
+
 from shoal.compressor import errors
 from shoal.contract.problem import ExitCode, Problem, ProblemError
 

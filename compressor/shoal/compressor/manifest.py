@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+
 from shoal.compressor import errors
 from shoal.contract import limits, profile, units
 from shoal.contract.budget import Budget

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from shoal.cli import printing, showing
 from shoal.cli.invocation import Output
 from shoal.cli.manifests import Manifest

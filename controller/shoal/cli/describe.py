@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from shoal.cli import descriptions, facts, printing, targets
 from shoal.cli.facts import Resource
 from shoal.cli.invocation import Output

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
+
 from shoal.cli import columns, facts, printing, showing
 from shoal.cli.invocation import Output
 from shoal.cli.session import ANSWER_S, Session

@@ -6,6 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from shoal.cli import printing
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
 from shoal.cli import columns, printing, showing, targets
 from shoal.cli.invocation import Output
 from shoal.cli.session import ANSWER_S, Session

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
 from shoal.cli import printing, showing, targets
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import typer
+
 from shoal.cli import invocation, printing, verbs
 from shoal.cli.session import Session
 from shoal.contract.problem import ExitCode, InvalidError, Problem, ProblemError

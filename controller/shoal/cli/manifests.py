@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from shoal.contract import limits
 from shoal.contract.problem import InvalidError, NotFoundError, Problem
 from shoal.contract.reason import Reason

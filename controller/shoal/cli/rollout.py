@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
 from shoal.cli import facts, printing, rollouts, showing, successors
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session

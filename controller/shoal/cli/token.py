@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+
 from shoal.cli import printing
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session

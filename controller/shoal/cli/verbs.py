@@ -15,6 +15,7 @@ from typing import Any, Final
 import typer
 import typer.core
 import typer.main
+
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason
 

@@ -4,6 +4,7 @@ import importlib.metadata
 from typing import Any
 
 import typer
+
 from shoal.cli import printing
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session

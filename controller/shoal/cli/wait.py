@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
+
 from shoal.cli import facts, printing, showing, targets
 from shoal.cli.facts import Resource
 from shoal.cli.invocation import Output

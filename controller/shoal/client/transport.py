@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+
 from shoal.client import errors
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason

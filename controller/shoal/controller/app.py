@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from shoal.contract.problem import FailedError, InvalidError, Problem
 from shoal.contract.reason import Reason
 from shoal.controller import datadir

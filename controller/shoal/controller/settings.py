@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
+
 from shoal.contract import units
 from shoal.contract.problem import InvalidError, NotFoundError, Problem
 from shoal.contract.reason import Reason

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
 from shoal.client import kinds
 from shoal.client.client import Client
 from shoal.lab import digits, rollouts, summary

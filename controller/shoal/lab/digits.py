@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
 from shoal.contract.problem import FailedError, Problem
 from shoal.contract.reason import Reason
 from shoal.lab.processes import Processes

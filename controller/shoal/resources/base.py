@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
 from shoal.contract.limits import LABELS
 from shoal.resources.quantities import JSONObject, LabelKey, Labels, LabelValue, Name
 from shoal.resources.words import Words

@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
+
 from shoal.contract.reason import Reason
 from shoal.resources.base import Document, Resource, Selector
 from shoal.resources.quantities import Duration, Name, Percent, ShareOrCount

@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 from pydantic import Field
+
 from shoal.resources.base import Document, Resource
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+
 from shoal.contract.problem import NotFoundError, Problem
 from shoal.contract.reason import Reason
 from shoal.resources.base import Document

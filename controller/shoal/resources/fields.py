@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic.fields import FieldInfo
+
 from shoal.resources.base import Document
 
 Step = str | int

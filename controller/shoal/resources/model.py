@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
+
 from shoal.contract.limits import ARTIFACTS_PER_ASSIGNMENT, GOLDEN_INPUTS
 from shoal.contract.reason import Reason
 from shoal.resources.base import Document, Resource

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason
 from shoal.resources import checks

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
+
 from shoal.resources.base import Document, Resource, Selector
 from shoal.resources.quantities import Duration, Size
 from shoal.resources.words import Words

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
+
 from shoal.contract import units
 from shoal.contract.limits import DEVICE_NAME_CHARS
 from shoal.contract.reason import Reason

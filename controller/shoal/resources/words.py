@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pydantic_core import PydanticCustomError
+
 from shoal.contract.reason import Reason
 
 

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from pydantic import Field
+
 from shoal.resources.base import Document, Resource
 from shoal.resources.quantities import JSONObject
 

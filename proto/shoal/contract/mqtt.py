@@ -17,6 +17,7 @@ from typing import Any
 
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
 from shoal.contract.limits import MQTT_PACKET_BYTES
 from shoal.contract.problem import Problem, UnreachableError
 from shoal.contract.reason import Reason

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from shoal.controller.domain.rollout import Verb
-
 from tests.simulation.harness.models import Nature
 
 

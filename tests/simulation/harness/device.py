@@ -16,7 +16,6 @@ from shoal.agent.core.lives import Context, referenced
 from shoal.contract import jsonform
 from shoal.contract.assignment import DesiredState
 from shoal.contract.report import DeviceReport
-
 from tests.simulation.harness import bench
 from tests.simulation.harness.bench import Bench, FakeDisk, FakeEngine
 from tests.simulation.harness.models import HARDWARE, Library

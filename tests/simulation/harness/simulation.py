@@ -11,7 +11,6 @@ from shoal.contract.reason import Reason
 from shoal.contract.report import DeviceReport, Phase
 from shoal.controller.domain.revisions import Result
 from shoal.controller.domain.rollout import Verb
-
 from tests.simulation.harness.actions import (
     Action,
     Ask,

@@ -4,7 +4,6 @@ from typing import TypeVar
 
 from shoal.agent.core.effects import Load, Restore
 from shoal.agent.core.lives import State
-
 from tests.unit.agent_core.builders import an_assignment
 from tests.unit.agent_core.world import World
 

@@ -15,7 +15,6 @@ from shoal.contract.assignment import Artifact, Assignment, DesiredState
 from shoal.contract.profile import HardwareProfile
 from shoal.contract.report import DeploymentReport, Phase
 from shoal.contract.telemetry import TelemetryWindow
-
 from tests.unit.agent_core.builders import an_assignment
 from tests.unit.agent_core.memory import MemoryEngine, MemoryLink, MemoryProber, QuickClock
 from tests.unit.agent_core.memory_disk import MemoryDisk

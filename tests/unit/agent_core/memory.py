@@ -19,7 +19,6 @@ from shoal.contract.digest import Digest
 from shoal.contract.reason import Reason
 from shoal.contract.report import DeviceReport
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
-
 from tests.unit.agent_core.builders import PASSED
 
 

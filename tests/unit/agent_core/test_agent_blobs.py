@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from shoal.agent.errors import StageError
 from shoal.agent.update.blobs import BlobStore
 from shoal.agent.update.slots import SlotLinks
@@ -10,7 +11,6 @@ from shoal.contract import digest
 from shoal.contract.assignment import Artifact, ArtifactRole
 from shoal.contract.digest import hex_of
 from shoal.contract.reason import Reason
-
 from tests.unit.agent_core.memory_disk import MemoryDisk, PowerCutError
 
 CONTENT = bytes(range(256)) * 4

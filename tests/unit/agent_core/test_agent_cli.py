@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from shoal.agent import cli, listening, settings
 from shoal.agent.errors import StateInUseError
 from shoal.agent.settings import TcpAddress, UnixAddress

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from shoal.agent.core.ports import Disk
 from shoal.agent.update.disk import LocalDisk
 from shoal.contract import digest
-
 from tests.unit.agent_core.memory_disk import MemoryDisk
 
 DISKS: dict[str, Callable[[Path], Disk]] = {"local": LocalDisk, "memory": lambda _: MemoryDisk()}

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from shoal.agent.core.ports import Counters, LoadedSlot, ProbeRequest, ProbeResult, SlotSpec
 from shoal.agent.errors import EngineError
 from shoal.contract.assignment import DesiredState
 from shoal.contract.reason import Reason
 from shoal.contract.report import DeviceReport, Phase
-
 from tests.unit.agent_core.builders import an_assignment, blob
 from tests.unit.agent_core.device import STATE, Device, run, until
 from tests.unit.agent_core.memory import MemoryEngine, MemoryLink, MemoryProber

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shoal.agent.core.saved import Saved
 from shoal.agent.update import journal
 from shoal.agent.update.journal import Journal
-
 from tests.unit.agent_core.builders import an_assignment
 from tests.unit.agent_core.memory_disk import MemoryDisk, PowerCutError
 from tests.unit.agent_core.world import World

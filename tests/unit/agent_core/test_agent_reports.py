@@ -4,6 +4,7 @@ import errno
 from pathlib import Path
 
 import pytest
+
 from shoal.agent.core.lives import State
 from shoal.agent.core.reports import Facts, device_report
 from shoal.agent.update.spool import BATCH_WINDOWS, Spool
@@ -14,7 +15,6 @@ from shoal.contract.profile import HardwareProfile
 from shoal.contract.reason import Reason
 from shoal.contract.report import DeploymentReport, Phase
 from shoal.contract.telemetry import TelemetryWindow
-
 from tests.unit.agent_core.builders import an_assignment, blob
 from tests.unit.agent_core.memory_disk import MemoryDisk
 from tests.unit.agent_core.world import World

@@ -1,12 +1,12 @@
 """The whole supervisor on in-memory ports: what it does with a controller, and without one."""
 
 import pytest
+
 from shoal.contract import digest
 from shoal.contract.histogram import Histogram
 from shoal.contract.reason import Reason
 from shoal.contract.report import Phase
 from shoal.contract.telemetry import TelemetryWindow
-
 from tests.unit.agent_core.builders import an_assignment
 from tests.unit.agent_core.device import STATE, Device, run, until
 

@@ -1,6 +1,7 @@
 """What comes back after a crash, and what does not."""
 
 import pytest
+
 from shoal.agent.core import events as ev
 from shoal.agent.core import saved
 from shoal.agent.core.effects import (
@@ -15,7 +16,6 @@ from shoal.agent.core.effects import (
 from shoal.agent.core.lives import State
 from shoal.contract import jsonform
 from shoal.contract.reason import Reason
-
 from tests.unit.agent_core.asking import only, states, until
 from tests.unit.agent_core.builders import an_assignment, blob
 from tests.unit.agent_core.world import World

@@ -3,11 +3,11 @@
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
 from shoal.agent.core.effects import Answered, Observe, Remove, Survey
 from shoal.agent.core.lives import State
 from shoal.contract.assignment import Assignment
 from shoal.contract.reason import Reason
-
 from tests.unit.agent_core.builders import an_assignment
 from tests.unit.agent_core.world import ENGINE_WORK, World
 

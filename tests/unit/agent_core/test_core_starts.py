@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from shoal.agent.core.effects import (
     Activate,
     Fetch,
@@ -15,7 +16,6 @@ from shoal.agent.core.effects import (
 )
 from shoal.agent.core.lives import State
 from shoal.contract.reason import Reason
-
 from tests.unit.agent_core.asking import only, states, until, until_without_restore
 from tests.unit.agent_core.builders import an_assignment, blob
 from tests.unit.agent_core.world import World

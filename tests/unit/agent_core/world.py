@@ -30,7 +30,6 @@ from shoal.agent.core.table import TABLE
 from shoal.contract.assignment import Assignment, DesiredState
 from shoal.contract.digest import Digest
 from shoal.contract.reason import Reason
-
 from tests.unit.agent_core.builders import PASSED
 
 ENGINE_WORK = (Load, Activate, Restore, Remove)

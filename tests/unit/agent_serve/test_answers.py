@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from shoal.agent.serve import answers
 
 # One row each of: output, rows, decisions. The examples of `answers.decisions`, and more.

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shoal.agent.serve.errors import RequestError
 from shoal.agent.serve.feedback import Feedback
 from shoal.agent.serve.recorder import Recorder

@@ -4,12 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
+
 from shoal.agent.errors import EngineError
 from shoal.agent.serve import golden
 from shoal.agent.serve.golden import Golden
 from shoal.agent.serve.sessions import Session, SessionOptions
 from shoal.contract.reason import Reason
-
 from tests.unit.agent_serve import models
 
 ROWS = np.eye(3, 4, dtype=np.float32)

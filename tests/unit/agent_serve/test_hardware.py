@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from shoal.agent.runtime import hardware
 from shoal.contract.profile import ISA_FEATURES
 

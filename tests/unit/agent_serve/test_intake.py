@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+
 from shoal.agent.serve.errors import RequestError
 from shoal.agent.serve.intake import GoneError, Intake, Message
 from shoal.contract.limits import INFER_BODY_BYTES, INFER_HELD_BYTES, INFER_IN_FLIGHT

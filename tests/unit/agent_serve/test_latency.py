@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
+
 from shoal.agent.serve import latency
 from shoal.contract.assignment import Preflight
 from shoal.contract.budget import Budget

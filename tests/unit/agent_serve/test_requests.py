@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shoal.agent.serve import inference, tensors
 from shoal.agent.serve.errors import RequestError
 from shoal.agent.serve.sessions import Session, SessionOptions
-
 from tests.unit.agent_serve import models
 
 JSON = st.recursive(

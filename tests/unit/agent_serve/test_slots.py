@@ -2,6 +2,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from shoal.agent.core.ports import SlotSpec
 from shoal.agent.errors import EngineError
 from shoal.agent.serve.engine import Engine
@@ -10,7 +11,6 @@ from shoal.agent.serve.sessions import Session, SessionOptions
 from shoal.agent.serve.slots import Slot, Slots
 from shoal.contract import digest
 from shoal.contract.reason import Reason
-
 from tests.unit.agent_serve import models
 
 DEPLOYMENT = "default/reader"

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from shoal.contract.problem import ConflictError, Problem
 from shoal.controller.api.app import create_app
 from shoal.controller.api.ports import ApiPorts, RolloutRequest

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from shoal.contract.problem import ConflictError, InvalidError
 from shoal.controller import datadir
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from shoal.contract.problem import InvalidError, NotFoundError
 from shoal.controller.settings import ConfigFile, Settings, default_data, settle
 

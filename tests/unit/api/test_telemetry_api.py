@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from shoal.contract import digest as digests
 from shoal.contract.histogram import Recorder
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from shoal.contract import jsonform
 from shoal.controller.domain.tokens import JoinToken
 from shoal.controller.store.port import Put

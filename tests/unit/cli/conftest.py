@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from shoal.cli import main
 
+from shoal.cli import main
 from tests.unit.client import api_server
 
 

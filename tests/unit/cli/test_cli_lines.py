@@ -5,10 +5,10 @@ import subprocess
 import sys
 
 import pytest
+
 from shoal.cli import invocation, verbs
 from shoal.client.client import DEFAULT_SERVER
 from shoal.contract.problem import InvalidError
-
 from tests.unit.cli.conftest import Shoal
 
 FOREIGN = frozenset({"serve"})

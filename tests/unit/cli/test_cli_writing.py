@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from shoal.contract import digest
 
+from shoal.contract import digest
 from tests.unit.cli import fleet
 from tests.unit.cli.conftest import Shoal
 from tests.unit.client.api_server import ApiServer

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from shoal.client import Client
 
+from shoal.client import Client
 from tests.unit.client import api_server
 
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+
 from shoal.client import Client
 from shoal.contract import digest, limits
-
 from tests.unit.client.api_server import ApiServer
 
 

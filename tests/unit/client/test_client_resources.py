@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
+
 from shoal.client import Client, following, kinds
 from shoal.client.errors import GoneError
 from shoal.client.following import Deadline
 from shoal.client.resources import Scope, version_of
 from shoal.contract.problem import ConflictError, InvalidError, NotFoundError, UnreachableError
-
 from tests.unit.client.api_server import ApiServer, serving
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+
 from shoal.client import onnxfile, wire
 from shoal.contract.problem import InvalidError
 

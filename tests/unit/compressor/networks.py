@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
 from shoal.compressor.network import parity
 
 Array = npt.NDArray[Any]

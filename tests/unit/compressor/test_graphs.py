@@ -8,6 +8,7 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+
 from shoal.compressor.analyse import sensitivity
 from shoal.compressor.passes.compact import compact
 from shoal.compressor.passes.graph import Clean

@@ -8,6 +8,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+
 from shoal.compressor.network import narrowing, parity
 from shoal.compressor.network.cut import Cut, Scope
 from shoal.compressor.network.graph import Network

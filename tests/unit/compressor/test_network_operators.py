@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+
 from shoal.compressor.network import geometry, layers, shaping
 from shoal.compressor.network.table import OPERATORS
-
 from tests.unit.compressor.networks import Array, a_graph, node, operators, random, round_trip
 
 CASES: dict[str, tuple[onnx.NodeProto, dict[str, Array]]] = {

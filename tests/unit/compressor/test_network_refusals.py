@@ -4,10 +4,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
+
 from shoal.compressor.network import parity
 from shoal.compressor.passes.protocol import PassError
 from shoal.compressor.rejections import Rejection
-
 from tests.unit.compressor.networks import IMAGE, ROWS, Array, a_graph, node, random, round_trip
 
 

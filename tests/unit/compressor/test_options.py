@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from shoal.compressor import manifest, options
 from shoal.compressor.job import Method
 from shoal.compressor.sources import formats

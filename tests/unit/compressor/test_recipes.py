@@ -5,6 +5,7 @@ from typing import Literal
 
 import onnx
 import pytest
+
 from shoal.compressor.passes.distill import Distill
 from shoal.compressor.passes.graph import Clean
 from shoal.compressor.passes.protocol import PassContext, PassResult

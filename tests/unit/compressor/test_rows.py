@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from shoal.compressor.sources import archive, splits
 from shoal.compressor.sources.rows import Rows
 from shoal.compressor.sources.signature import Signature, Tensor

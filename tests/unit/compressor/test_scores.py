@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shoal.compressor.evaluate import interval, metrics
 from shoal.compressor.evaluate.metrics import Metric
 from shoal.compressor.sources.signature import Signature, Tensor, answering, classifies

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from shoal.compressor.evaluate import latency
 from shoal.compressor.evaluate.environment import Machine, this_machine
 from shoal.compressor.evaluate.latency import Rounds

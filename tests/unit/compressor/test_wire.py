@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
+
 from shoal.compressor.sources.wire import Shape, shape
 
 

@@ -1,6 +1,7 @@
 """Hypothesis strategies: any contract value that an honest program may send."""
 
 from hypothesis import strategies as st
+
 from shoal.contract.assignment import (
     Artifact,
     ArtifactRole,

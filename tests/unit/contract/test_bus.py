@@ -5,6 +5,7 @@ import random
 import socket
 
 import pytest
+
 from shoal.contract.limits import MQTT_PACKET_BYTES
 from shoal.contract.mqtt import Bus, BusError, BusSettings
 from shoal.contract.reason import Reason

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shoal.contract import choice
 from shoal.contract.budget import Budget
 from shoal.contract.choice import Objective, Point

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 from hypothesis import given
+
 from shoal.contract import codec
 from shoal.contract import digest as digests
 from shoal.contract.assignment import Assignment, DesiredState
@@ -23,7 +24,6 @@ from shoal.contract.profile import HardwareProfile
 from shoal.contract.report import DeploymentReport, DeviceReport, Phase
 from shoal.contract.telemetry import TelemetryBatch
 from shoal.v1 import desired_pb2, device_plane_pb2, report_pb2, telemetry_pb2
-
 from tests.unit.contract import strategies
 
 DIGEST = digests.of_bytes(b"")

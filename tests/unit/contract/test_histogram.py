@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shoal.contract.histogram import Histogram, Recorder, merge_all
 from shoal.contract.limits import HISTOGRAM_BUCKETS
 

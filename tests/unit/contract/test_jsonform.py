@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+
 from shoal.contract import jsonform
 from shoal.contract.assignment import DesiredState
 from shoal.contract.digest import Digest
 from shoal.contract.report import DeviceReport
 from shoal.contract.telemetry import TelemetryBatch
-
 from tests.unit.contract import strategies
 
 

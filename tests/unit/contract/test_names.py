@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shoal.contract import digest, enrolment, problem, profile, topics
 from shoal.contract.assignment import Artifact, ArtifactRole, Assignment
 from shoal.contract.problem import Problem

@@ -1,6 +1,7 @@
 """Missed constraints are told in the units people write."""
 
 import pytest
+
 from shoal.contract import shortfall
 
 

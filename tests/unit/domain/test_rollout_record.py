@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 
 import pytest
+
 from shoal.contract.budget import Budget
 from shoal.contract.limits import REVISIONS_KEPT
 from shoal.contract.profile import ProfileClass

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+
 from shoal.contract.problem import InvalidError
 from shoal.controller.domain.strategy import (
     Amount,

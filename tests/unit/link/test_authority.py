@@ -7,10 +7,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
 from shoal.contract.problem import InvalidError
 from shoal.controller.link import credentials
 from shoal.controller.link.authority import Authority, key_sha256
-
 from tests.unit.link.signing import a_signing_request
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shoal.contract import digest as digests
 from shoal.contract import jsonform
 from shoal.contract.profile import HardwareProfile

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from shoal.contract import digest as digests
 from shoal.contract import jsonform
 from shoal.contract.assignment import Artifact, ArtifactRole, Assignment
@@ -24,7 +25,6 @@ from shoal.controller.link.plane import DevicePlane, FetchRange, PlanePorts
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.memory import MemoryStore, MemoryTelemetry
 from shoal.controller.store.port import Delete, Put
-
 from tests.unit.link.signing import a_signing_request
 
 HARDWARE = HardwareProfile(

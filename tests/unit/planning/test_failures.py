@@ -1,4 +1,5 @@
 import pytest
+
 from shoal.contract.report import Phase
 from shoal.controller.domain.revisions import Origin, WaveState
 from shoal.controller.domain.rollout import Verb
@@ -8,7 +9,6 @@ from shoal.controller.domain.strategy import (
     Metric,
     Scope,
 )
-
 from tests.unit.planning.builders import (
     ACCURACY,
     RIGHT,

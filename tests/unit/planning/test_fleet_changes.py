@@ -3,7 +3,6 @@ from dataclasses import replace
 from shoal.contract.report import DeploymentReport, Phase
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.rollout import Verb
-
 from tests.unit.planning.builders import (
     LARGE,
     NAME,

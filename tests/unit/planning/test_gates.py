@@ -6,7 +6,6 @@ from shoal.controller.domain.archive import GoldenSet
 from shoal.controller.domain.evidence import GateVerdict
 from shoal.controller.domain.strategy import GateSpec, Metric
 from shoal.controller.planning import gates, golden
-
 from tests.unit.planning.builders import (
     ACCURACY,
     GOLDEN,

@@ -4,6 +4,7 @@ import itertools
 import math
 
 import pytest
+
 from shoal.controller.planning import golden
 from shoal.controller.planning.golden import Tally
 

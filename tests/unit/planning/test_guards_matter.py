@@ -8,8 +8,8 @@ import functools
 from collections.abc import Callable, Sequence
 
 import pytest
-from shoal.controller.planning import planner
 
+from shoal.controller.planning import planner
 from tests.unit.planning import (
     test_failures,
     test_fleet_changes,

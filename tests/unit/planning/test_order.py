@@ -3,7 +3,6 @@
 from shoal.controller.domain.rollout import Verb
 from shoal.controller.domain.snapshot import Conflict
 from shoal.controller.domain.strategy import Approval, OnDeadline
-
 from tests.unit.planning.builders import (
     ACCURACY,
     RIGHT,

@@ -6,7 +6,6 @@ from shoal.controller.domain.strategy import (
     OnDeadline,
     OnInconclusive,
 )
-
 from tests.unit.planning.builders import ACCURACY, LABELS, a_strategy
 from tests.unit.planning.worlds import Make, a_complete_world, a_second_rollout
 

@@ -1,6 +1,5 @@
 from shoal.controller.domain.rollout import Verb
 from shoal.controller.domain.strategy import Action, Scope
-
 from tests.unit.planning.builders import (
     ACCURACY,
     LARGE,

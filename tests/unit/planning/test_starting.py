@@ -3,7 +3,6 @@ from dataclasses import replace
 from shoal.controller.domain.archive import ArchiveState, ClassArchive
 from shoal.controller.domain.revisions import Origin
 from shoal.controller.domain.snapshot import Conflict
-
 from tests.unit.planning.builders import (
     ACCURACY,
     CLASS,

@@ -1,6 +1,5 @@
 from shoal.contract.report import Phase
 from shoal.controller.domain.rollout import Verb
-
 from tests.unit.planning.builders import LARGE, SMALL, devices_of, variant
 from tests.unit.planning.worlds import Make, World, a_second_rollout
 

@@ -1,8 +1,8 @@
 import pytest
+
 from shoal.contract.problem import NotFoundError
 from shoal.controller.domain.revisions import Origin
 from shoal.controller.domain.rollout import Verb
-
 from tests.unit.planning.builders import (
     ACCURACY,
     LARGE,

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 from shoal.controller.domain.rollout import RolloutRecord, Verb
 from shoal.controller.domain.strategy import Action, Approval
-
 from tests.unit.planning.builders import (
     ACCURACY,
     LARGE,

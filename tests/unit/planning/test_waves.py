@@ -4,7 +4,6 @@ from shoal.contract.report import Phase
 from shoal.controller.domain.revisions import WaveState
 from shoal.controller.domain.rollout import Verb
 from shoal.controller.domain.strategy import Amount, Approval
-
 from tests.unit.planning.builders import (
     LARGE,
     SMALL,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
+
 from shoal.contract.problem import ConflictError
 from shoal.contract.report import DeploymentReport, GoldenAnswers, Phase
 from shoal.controller.domain.archive import ModelView
@@ -24,7 +25,6 @@ from shoal.controller.domain.rollout import (
 from shoal.controller.domain.snapshot import Conflict, Snapshot
 from shoal.controller.domain.strategy import Strategy
 from shoal.controller.planning import planner, verbs
-
 from tests.unit.planning.builders import GOLDEN, NAME, RIGHT, a_model, a_strategy, nine_devices
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from shoal.contract.problem import Problem
 from shoal.controller.reconcile import deployments, devices, models
 from shoal.controller.reconcile.models import Searches
@@ -17,7 +18,6 @@ from shoal.controller.reconcile.world import Cadence, World
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.memory import MemoryStore
 from shoal.controller.store.port import Put
-
 from tests.unit.reconcile.workshop import NOW, ScriptedJobs, a_deployment, a_device, a_model
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from shoal.controller.reconcile.queue import Key, WorkQueue
 
 A = Key("Deployment", "default", "a")

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from shoal.contract.budget import Budget
 from shoal.controller.reconcile.selection import DEFAULT_PROFILE, matches, profile_of
 

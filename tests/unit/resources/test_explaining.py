@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from shoal.contract.problem import InvalidError, NotFoundError
 from shoal.resources.explaining import explain, schema
 from shoal.resources.kinds import KINDS

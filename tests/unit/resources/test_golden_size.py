@@ -1,6 +1,7 @@
 import math
 
 import pytest
+
 from shoal.resources import golden
 from shoal.resources.deployment import Gate
 

@@ -2,6 +2,7 @@ import copy
 from typing import Any
 
 import pytest
+
 from shoal.contract.problem import Problem
 from shoal.resources.errors import ManifestError
 from shoal.resources.parsing import parse

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
 from shoal.controller.store.database import open_sqlite
 from shoal.controller.store.memory import MemoryStore, MemoryTelemetry
 from shoal.controller.store.port import Store, TelemetryStore

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from shoal.contract.problem import ProblemError
 from shoal.controller.store.database import open_sqlite
 from shoal.controller.store.memory import MemoryStore

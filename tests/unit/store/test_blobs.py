@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from shoal.contract import digest as digests
 from shoal.contract.problem import ConflictError, InvalidError, NotFoundError
 from shoal.controller.store.blobs import Blobs

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+
 from shoal.contract.problem import FailedError
 from shoal.controller.store import tables
 from shoal.controller.store.database import open_sqlite

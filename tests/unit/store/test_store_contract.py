@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 import pytest
+
 from shoal.contract.problem import ConflictError, NotFoundError
 from shoal.controller.errors import GoneError
 from shoal.controller.store.port import Change, Delete, Put, Store

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+
 from shoal.contract import digest as digests
 from shoal.contract.histogram import Recorder
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow

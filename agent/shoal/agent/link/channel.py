@@ -4,6 +4,7 @@ import json
 
 import grpc
 import grpc.aio
+
 from shoal.agent.errors import LinkError
 from shoal.contract import headers, jsonform
 from shoal.contract.limits import MESSAGE_BYTES

@@ -8,6 +8,7 @@ import grpc.aio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
 from shoal.agent.link import identity as identities
 from shoal.agent.link.channel import open_channel, problem_of
 from shoal.agent.link.identity import Identity

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
+
 from shoal.agent.errors import LinkError
 from shoal.agent.link.backoff import Backoff
 from shoal.agent.link.channel import link_error, open_channel, retry_after_s, trouble_of

@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 
 from google.protobuf.message import Message as Protobuf
+
 from shoal.agent.errors import LinkError
 from shoal.agent.link.identity import Identity
 from shoal.contract import codec, topics

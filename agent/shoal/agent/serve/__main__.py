@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
+
 from shoal.agent.serve import lifeline
 from shoal.agent.serve.answering import Answering
 from shoal.agent.serve.control import Control

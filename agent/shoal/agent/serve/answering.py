@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
 from shoal.agent.serve import answers, inference
 from shoal.agent.serve.errors import RequestError
 from shoal.agent.serve.feedback import Feedback

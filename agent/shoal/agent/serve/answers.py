@@ -5,6 +5,7 @@ last axis; a single score a row by its side of 0.5.
 """
 
 import numpy as np
+
 from shoal.agent.serve.sessions import Array
 
 NO_ANSWER = -1

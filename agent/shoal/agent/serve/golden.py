@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+
 from shoal.agent.errors import EngineError
 from shoal.agent.serve import answers
 from shoal.agent.serve.sessions import Array, Session, TensorSpec

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime  # noqa: F401 - imported before memory is looked at: it is the runtime's own share
+
 from shoal.agent.core.ports import ProbeRequest
 from shoal.agent.errors import EngineError
 from shoal.agent.serve import answers, golden, latency, lifeline, memory

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
+
 from shoal.agent.serve.errors import LoadError
 
 Array = npt.NDArray[Any]

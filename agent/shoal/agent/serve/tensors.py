@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from shoal.agent.serve.errors import RequestError
 from shoal.agent.serve.sessions import Array
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
+
 from shoal.compressor.evaluate import session
 from shoal.compressor.passes.protocol import PassContext
 from shoal.compressor.passes.quantize import WEIGHT_OPERATORS, feeds

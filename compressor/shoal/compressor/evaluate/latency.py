@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+
 from shoal.compressor.passes.protocol import Effort
 from shoal.compressor.sources.rows import Array
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+
 from shoal.compressor.sources.rows import Array
 
 _RUNS: Final = 20

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 import onnxruntime
+
 from shoal.compressor.evaluate import session
 
 _CPU_SECONDS: Final = 120  # an orphan of a killed search ends by itself

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+
 from shoal.compressor.sources.rows import Array
 
 _HALF: Final = 0.5

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 import onnxruntime
+
 from shoal.compressor.sources.rows import Array, Rows
 
 PROVIDERS: Final = ["CPUExecutionProvider"]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from shoal.compressor.evaluate import metrics, session
 from shoal.compressor.sources.rows import Array, Rows
 from shoal.contract import digest, limits

@@ -2,6 +2,7 @@
 
 import onnx
 from onnx import helper
+
 from shoal.compressor.network.graph import Network
 from shoal.compressor.network.table import OPERATORS
 from shoal.compressor.network.writing import Writer

@@ -13,11 +13,12 @@ import onnx
 import torch
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
+from torch import Tensor, nn
+
 from shoal.compressor.network.graph import Network, Port, Step
 from shoal.compressor.network.layers import Arithmetic
 from shoal.compressor.network.node import Array, Node, refusal
 from shoal.compressor.network.table import OPERATORS
-from torch import Tensor, nn
 
 _DOMAINS = ("", "ai.onnx")
 _PASSED_ON = ("Identity", "Dropout")

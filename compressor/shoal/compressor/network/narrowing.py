@@ -13,12 +13,13 @@ from typing import Any
 
 import torch
 import torch_pruning
+from torch import Tensor, nn
+
 from shoal.compressor.network.cut import Cut, Scope
 from shoal.compressor.network.graph import LINEAR_LAYERS, Network
 from shoal.compressor.network.layers import Layer
 from shoal.compressor.passes.protocol import PassError
 from shoal.compressor.rejections import Rejection
-from torch import Tensor, nn
 
 # The weakest group of a global ranking keeps at least this share: a layer cut to nothing is a
 # broken net, and magnitudes of different layers compare only roughly.

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import numpy.typing as npt
 import onnx
+
 from shoal.compressor.passes.protocol import PassError
 from shoal.compressor.rejections import Rejection
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 import torch
+from torch import Tensor
+
 from shoal.compressor.evaluate import session
 from shoal.compressor.network import exporting, importing
 from shoal.compressor.network.graph import Network
 from shoal.compressor.network.node import Array
 from shoal.compressor.passes.protocol import PassError
 from shoal.compressor.rejections import Rejection
-from torch import Tensor
 
 CHECKED_ROWS = 16
 TOLERANCE = 1e-4

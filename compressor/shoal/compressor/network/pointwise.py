@@ -3,11 +3,12 @@
 import math
 
 import torch
+from torch import nn
+
 from shoal.compressor.network.layers import Arithmetic, Clamp, HardSigmoid
 from shoal.compressor.network.node import Node
 from shoal.compressor.network.weighted import tensor
 from shoal.compressor.network.writing import Writer
-from torch import nn
 
 _PLAIN = {
     nn.ReLU: "Relu",

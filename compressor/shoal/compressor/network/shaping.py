@@ -2,10 +2,11 @@
 
 import math
 
+from torch import nn
+
 from shoal.compressor.network.layers import Concat, Mean, Reshape, Squeeze, Transpose, Unsqueeze
 from shoal.compressor.network.node import Node
 from shoal.compressor.network.writing import Writer
-from torch import nn
 
 
 def read_flatten(node: Node) -> nn.Module:

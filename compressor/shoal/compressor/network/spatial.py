@@ -1,11 +1,12 @@
 """Layers over the spatial axes: pooling, global pooling and pads."""
 
 import torch
+from torch import nn
+
 from shoal.compressor.network.geometry import Window, onnx_attributes, onnx_pads
 from shoal.compressor.network.layers import Mean, Pad, Pool
 from shoal.compressor.network.node import Node
 from shoal.compressor.network.writing import Writer
-from torch import nn
 
 MaxPools = nn.MaxPool1d | nn.MaxPool2d
 AveragePools = nn.AvgPool1d | nn.AvgPool2d

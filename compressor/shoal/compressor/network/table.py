@@ -7,10 +7,11 @@ that depends on constants alone leave no layer: the importer resolves them.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from torch import nn
+
 from shoal.compressor.network import pointwise, shaping, spatial, weighted
 from shoal.compressor.network.node import Node
 from shoal.compressor.network.writing import Writer
-from torch import nn
 
 Read = Callable[[Node], nn.Module]
 Write = Callable[[nn.Module, Writer, list[str], str], None]

@@ -5,11 +5,12 @@ Weights are real torch layers, so that torch-pruning knows how to narrow them.
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+
 from shoal.compressor.network.geometry import Window, onnx_attributes, onnx_pads
 from shoal.compressor.network.layers import PaddedConv1d, PaddedConv2d
 from shoal.compressor.network.node import Array, Node
 from shoal.compressor.network.writing import Writer
-from torch import Tensor, nn
 
 
 def tensor(array: Array) -> Tensor:

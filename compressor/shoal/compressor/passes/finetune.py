@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
+from torch.nn import functional
+
 from shoal.compressor.network.graph import Network
 from shoal.compressor.passes.protocol import PassError
 from shoal.compressor.passes.teaching import Schedule
 from shoal.compressor.rejections import Rejection
-from torch import Tensor
-from torch.nn import functional
 
 _TEACHING_ROWS = 256  # rows the teacher answers at once
 

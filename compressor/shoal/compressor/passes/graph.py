@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 import onnx
 from onnx import version_converter
+
 from shoal.compressor.passes import compact
 from shoal.compressor.passes.protocol import PassContext, PassResult
 

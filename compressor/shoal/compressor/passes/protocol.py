@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 import numpy.typing as npt
 import onnx
+
 from shoal.compressor.rejections import Rejection
 
 Array = npt.NDArray[Any]

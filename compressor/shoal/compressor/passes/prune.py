@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import onnx
+
 from shoal.compressor.network.cut import Cut, Scope
 from shoal.compressor.passes.protocol import IN_TITLE, PassContext, PassResult
 from shoal.compressor.passes.teaching import Teaching

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import onnx
+
 from shoal.compressor.passes.protocol import Array, PassContext, PassError, PassResult
 from shoal.compressor.rejections import Rejection
 

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from torch import Tensor
+
 from shoal.compressor.network import narrowing, parity
 from shoal.compressor.network.cut import Cut
 from shoal.compressor.passes import finetune
 from shoal.compressor.passes.protocol import PassContext, PassError, PassResult, TrainRows
 from shoal.compressor.passes.teaching import Schedule
 from shoal.compressor.rejections import Rejection
-from torch import Tensor
 
 HELD_SHARE = 0.1
 HELD_ROWS_AT_MOST = 200

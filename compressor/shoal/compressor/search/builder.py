@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import onnx
+
 from shoal.compressor.evaluate.environment import Machine
 from shoal.compressor.passes.compact import compact
 from shoal.compressor.passes.protocol import PassContext, PassError

@@ -7,6 +7,7 @@ tell in a tenth of a second what a stopwatch would tell later: this variant is s
 from typing import Final
 
 import onnx
+
 from shoal.compressor.passes import graph
 from shoal.compressor.passes.protocol import PassError
 from shoal.compressor.rejections import Rejection

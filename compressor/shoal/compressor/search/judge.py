@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from shoal.compressor.evaluate import interval, latency, metrics, session
 from shoal.compressor.evaluate.metrics import Metric
 from shoal.compressor.passes.protocol import Effort, PassError

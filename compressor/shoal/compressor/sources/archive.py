@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+
 from shoal.compressor import errors
 from shoal.compressor.sources.rows import Array, Rows
 from shoal.compressor.sources.signature import Signature, Tensor

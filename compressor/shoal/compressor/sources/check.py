@@ -16,6 +16,7 @@ from typing import Any, Final
 import onnx
 import onnxruntime
 from google.protobuf.message import DecodeError
+
 from shoal.compressor import errors
 from shoal.compressor.sources import external, wire
 from shoal.compressor.sources.signature import ELEMENTS, Signature, Tensor

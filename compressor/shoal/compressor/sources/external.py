@@ -14,6 +14,7 @@ from typing import Final
 import onnx
 from onnx import TensorProto
 from onnx.helper import tensor_dtype_to_np_dtype
+
 from shoal.compressor import errors
 from shoal.contract import limits
 from shoal.contract.reason import Reason

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+
 from shoal.compressor import errors
 from shoal.compressor.sources.rows import Indices, Rows
 from shoal.contract.reason import Reason

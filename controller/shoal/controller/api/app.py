@@ -1,6 +1,7 @@
 """Puts the routes of the operator plane together."""
 
 from fastapi import APIRouter, FastAPI
+
 from shoal.controller.api import (
     applying,
     blobs,

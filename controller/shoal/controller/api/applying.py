@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
+
 from shoal.controller.api import bodies, openapi
 from shoal.controller.api.ports import ApiPorts
 from shoal.controller.api.writing import Writer

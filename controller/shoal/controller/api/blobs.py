@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
+
 from shoal.contract import digest as digests
 from shoal.contract.digest import Digest
 from shoal.contract.limits import MODEL_BYTES, UPLOAD_CHUNK_BYTES

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
+
 from shoal.contract.limits import MANIFEST_BYTES
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
 from shoal.contract.problem import (
     ConflictError,
     FailedError,
@@ -19,7 +21,6 @@ from shoal.contract.problem import (
 from shoal.contract.reason import Reason
 from shoal.controller.errors import GoneError
 from shoal.resources.errors import ManifestError
-from starlette.exceptions import HTTPException
 
 log = logging.getLogger(__name__)
 

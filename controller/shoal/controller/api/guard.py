@@ -7,11 +7,12 @@ sends one, must be the controller's (cross-site requests).
 
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from shoal.contract.problem import Problem
 from shoal.contract.reason import Reason
 from shoal.controller.api.failures import answer
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _HEADERS = {

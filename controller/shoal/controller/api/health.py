@@ -4,6 +4,7 @@ import importlib.metadata
 from typing import Any
 
 from fastapi import APIRouter
+
 from shoal.controller.api.ports import ApiPorts
 
 VERSION = importlib.metadata.version("shoal")

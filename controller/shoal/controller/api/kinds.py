@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+
 from shoal.controller.api import bodies, documents, openapi, paging, selecting
 from shoal.controller.api.ports import ApiPorts
 from shoal.controller.api.watching import Follower, encode, lines

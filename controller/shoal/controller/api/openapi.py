@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
+
 from shoal.resources.kinds import KINDS
 
 _PREFIX = "#/components/schemas/"

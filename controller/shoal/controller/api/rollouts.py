@@ -4,6 +4,7 @@ import enum
 from typing import Any
 
 from fastapi import APIRouter, Request
+
 from shoal.controller.api import bodies, documents, openapi
 from shoal.controller.api.ports import ApiPorts, RolloutRequest
 from shoal.resources.words import suggestion

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+
 from shoal.contract.histogram import merge_all
 from shoal.contract.telemetry import TelemetryWindow
 from shoal.controller.api.ports import ApiPorts

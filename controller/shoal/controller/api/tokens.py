@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
+
 from shoal.contract import jsonform, units
 from shoal.contract.problem import ConflictError, InvalidError, Problem
 from shoal.contract.reason import Reason

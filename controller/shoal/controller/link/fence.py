@@ -25,6 +25,7 @@ from amqtt.errors import MQTTError
 from amqtt.mqtt.connack import NOT_AUTHORIZED, ConnackPacket
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.session import Session
+
 from shoal.contract import topics
 from shoal.contract.limits import MQTT_PACKET_BYTES
 from shoal.controller.link import credentials

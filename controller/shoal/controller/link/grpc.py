@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import grpc
 import grpc.aio
+
 from shoal.contract import codec, digest, headers
 from shoal.contract.limits import GRPC_CHUNK_BYTES, MESSAGE_BYTES
 from shoal.contract.problem import (

@@ -13,11 +13,12 @@ import alembic.command
 import alembic.config
 import alembic.util
 import sqlalchemy
+from sqlalchemy import Connection, Engine, event
+
 from shoal.contract.problem import FailedError, Problem
 from shoal.contract.reason import Reason
 from shoal.controller.store.bell import Bell
 from shoal.controller.store.writer import Writer
-from sqlalchemy import Connection, Engine, event
 
 T = TypeVar("T")
 

@@ -5,6 +5,8 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import sqlalchemy as sa
+from sqlalchemy import Connection
+
 from shoal.contract.limits import HISTORY_OF_CHANGES
 from shoal.controller.errors import GoneError
 from shoal.controller.store import tables
@@ -12,7 +14,6 @@ from shoal.controller.store.checks import check, missing
 from shoal.controller.store.database import Database
 from shoal.controller.store.memory import random_uid
 from shoal.controller.store.port import Change, Delete, Listing, Put, Record, Write
-from sqlalchemy import Connection
 
 _RECORDS = tables.metadata.tables["records"]
 _CHANGES = tables.metadata.tables["changes"]

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects.sqlite import insert
+
 from shoal.contract.digest import Digest
 from shoal.contract.histogram import Histogram
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
 from shoal.controller.store import tables
 from shoal.controller.store.database import Database
 from shoal.controller.store.port import BATCH_KEYS_KEPT_MS, WINDOWS_KEPT_MS, StoredWindow
-from sqlalchemy import Connection
-from sqlalchemy.dialects.sqlite import insert
 
 _BATCHES = tables.metadata.tables["telemetry_batches"]
 _WINDOWS = tables.metadata.tables["telemetry_windows"]

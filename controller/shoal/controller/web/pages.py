@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
+
 from shoal.contract.problem import NotFoundError, Problem
 from shoal.contract.reason import Reason
 from shoal.controller.web.panel import Panel

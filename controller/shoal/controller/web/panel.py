@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import jinja2
+
 from shoal.contract.telemetry import TelemetryWindow
 from shoal.controller.store.port import Record, Store, TelemetryStore
 from shoal.controller.web import series, view

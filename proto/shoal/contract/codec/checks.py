@@ -5,6 +5,7 @@ from collections.abc import Sized
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
+
 from shoal.contract import digest
 from shoal.contract.digest import Digest
 from shoal.contract.limits import MESSAGE_TEXT_CHARS

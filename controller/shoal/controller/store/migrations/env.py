@@ -1,6 +1,7 @@
 """Runs migrations on the connection that `database` hands over."""
 
 from alembic import context
+
 from shoal.controller.store import tables
 
 context.configure(
