@@ -59,17 +59,6 @@ def parse_percent(text: str) -> float:
     return share
 
 
-def format_duration(seconds: float) -> str:
-    """The shortest exact form: 90 s is `90s`, 120 s is `2m`, 0.25 s is `250ms`."""
-    milliseconds = round(seconds * 1000)
-    if milliseconds == 0:
-        return "0s"
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
-        if milliseconds % size == 0:
-            return f"{milliseconds // size}{unit}"
-    return f"{milliseconds}ms"
-
-
 def format_size(size_bytes: int) -> str:
     """For people, with three digits at most: 24576 is `24 KiB`, 1500 is `1.46 KiB`."""
     if size_bytes < 1024:
