@@ -22,6 +22,7 @@ from shoal.contract.report import PreflightResult
 PROBE_S = 120.0  # wall clock, for slow flash and large golden sets
 VERDICT_BYTES = 4 * MIB
 # What the child may hold beside its model: the runtime's own share and the golden set.
+_CPU_SLACK_S = 10
 RUNTIME_BYTES = 512 * MIB
 # A candidate some way above its budget is measured and refused with a number; far above it, it is
 # stopped before the device suffers.
@@ -53,7 +54,8 @@ class PreflightChild:
         order = {
             "parent": os.getpid(),
             "memory_bytes": _memory_bytes(request),
-            "cpu_s": round(self._timeout_s * max(request.threads, 1)),
+            # Above what the time limit lets its threads burn: that limit comes first and is named.
+            "cpu_s": round(self._timeout_s * max(request.threads, 1)) + _CPU_SLACK_S,
             "request": to_json(request),
         }
         ended = await self._run(json.dumps(order).encode())
