@@ -62,6 +62,17 @@ def test_a_failing_key_comes_back_later_and_later_until_it_succeeds() -> None:
     assert queue.fail(A, now) == 0.2
 
 
+def test_a_key_that_fails_for_days_still_comes_back_after_half_a_minute() -> None:
+    queue = WorkQueue()
+    queue.add(A)
+    now = 0.0
+    for _ in range(2_000):
+        assert queue.take(now) == A
+        now += queue.fail(A, now)
+    assert queue.take(now) == A
+    assert queue.fail(A, now) == 30
+
+
 def test_waiting_ends_when_a_key_is_added() -> None:
     async def scenario() -> None:
         queue = WorkQueue()

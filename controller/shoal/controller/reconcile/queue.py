@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 _BACKOFF_FIRST_S = 0.2
 _BACKOFF_MOST_S = 30.0
+_DOUBLINGS = 10  # enough to reach the most; a float is full after a thousand, a night of failures
 
 
 class Key(NamedTuple):
@@ -75,7 +76,7 @@ class WorkQueue:
         """The pass of `key` failed; returns after how many seconds it comes back."""
         count = self._failures.get(key, 0)
         self._failures[key] = count + 1
-        delay_s = min(_BACKOFF_FIRST_S * 2.0**count, _BACKOFF_MOST_S)
+        delay_s = min(_BACKOFF_FIRST_S * 2.0 ** min(count, _DOUBLINGS), _BACKOFF_MOST_S)
         self._end(key)
         self.add_at(key, now_s + delay_s)
         return delay_s
