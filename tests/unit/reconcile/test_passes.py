@@ -5,6 +5,7 @@ Searches are answered by the test through the `Jobs` port; everything else is th
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,18 @@ from shoal.contract.problem import Problem
 from shoal.controller.reconcile import deployments, devices, models
 from shoal.controller.reconcile.models import Searches
 from shoal.controller.reconcile.queue import Key
-from shoal.controller.reconcile.world import Cadence, World
+from shoal.controller.reconcile.world import Cadence, World, delete_of, put_over
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.memory import MemoryStore
 from shoal.controller.store.port import Put
-from tests.unit.reconcile.workshop import NOW, ScriptedJobs, a_deployment, a_device, a_model
+from tests.unit.reconcile.workshop import (
+    HARDWARE,
+    NOW,
+    ScriptedJobs,
+    a_deployment,
+    a_device,
+    a_model,
+)
 
 
 @pytest.fixture
@@ -61,6 +69,15 @@ async def settle(world: World, searches: Searches) -> None:
     for _ in range(3):
         await models.reconcile(world, searches, MODEL)
         await searches.idle()
+
+
+async def rewrite(world: World, letter: str) -> None:
+    """The operator applies the Model with another source."""
+    model = world.cache.get("Model", "default", "digits")
+    assert model is not None
+    changed = {**model.data["spec"], "source": f"sha256:{letter * 64}"}
+    place = (model.namespace, model.name)
+    await world.commit([put_over(model, "Model", place, {**model.data, "spec": changed})])
 
 
 def status(world: World, kind: str, name: str) -> dict[str, Any]:
@@ -142,23 +159,95 @@ def test_a_search_that_crashed_is_tried_again_after_a_while(
     play(world, [*fleet_of_two(), a_deployment()], story)
 
 
-def test_new_content_is_a_new_revision(world: World, jobs: ScriptedJobs) -> None:
+def test_a_search_that_crashes_again_and_again_is_tried_more_and_more_rarely(
+    world: World, jobs: ScriptedJobs
+) -> None:
+    jobs.refusal = Problem(reason="Crashed", message="out of memory")
+    now, minutes = [NOW], []
+    world.now = lambda: now[0]
+
+    async def story(world: World, searches: Searches) -> None:
+        for _ in range(9):
+            await settle(world, searches)
+            wake_at = await models.reconcile(world, searches, MODEL)
+            assert wake_at is not None
+            minutes.append((wake_at - now[0]) / 60)
+            now[0] = wake_at
+        assert minutes == [1, 2, 4, 8, 16, 32, 64, 64, 64]
+        [event] = world.cache.all("Event")
+        assert event.data["spec"]["count"] == 9
+
+    play(world, [*fleet_of_two(), a_deployment()], story)
+
+
+def test_a_crashed_search_that_nobody_needs_any_more_wakes_no_pass(
+    world: World, jobs: ScriptedJobs
+) -> None:
+    jobs.refusal = Problem(reason="Crashed", message="out of memory")
+    now = [NOW]
+    world.now = lambda: now[0]
+
+    async def story(world: World, searches: Searches) -> None:
+        await settle(world, searches)
+        jobs.refusal = None
+        await rewrite(world, "d")
+        await settle(world, searches)
+        now[0] += 1_000
+        assert await models.reconcile(world, searches, MODEL) is None
+        assert len(jobs.asked) == 2
+
+    play(world, [*fleet_of_two(), a_deployment()], story)
+
+
+def test_two_classes_whose_searches_end_alike_are_taken_in_together(
+    world: World, jobs: ScriptedJobs
+) -> None:
+    async def story(world: World, searches: Searches) -> None:
+        await settle(world, searches)
+        assert len(jobs.asked) == 2
+        [revision] = status(world, "Model", "digits")["revisions"]
+        assert [one["state"] for one in revision["classes"].values()] == ["Ready", "Ready"]
+        [event] = world.cache.all("Event")
+        assert event.data["spec"]["count"] == 2
+
+    other = replace(HARDWARE, isa=("avx2", "avx512f"))
+    fleet = [*a_device("one", app="reader"), *a_device("two", other, app="reader")]
+    play(world, [*fleet, a_model(), a_deployment()], story)
+
+
+def test_what_was_found_for_a_superseded_revision_is_stored_too(
+    world: World, jobs: ScriptedJobs
+) -> None:
+    async def story(world: World, searches: Searches) -> None:
+        await models.reconcile(world, searches, MODEL)
+        await searches.idle()
+        await rewrite(world, "d")
+        await settle(world, searches)
+        assert len(jobs.asked) == 2
+        revisions = status(world, "Model", "digits")["revisions"]
+        assert [one["ready"] for one in revisions] == [True, True]
+
+    play(world, [*fleet_of_two(), a_deployment()], story)
+
+
+def test_revisions_and_variants_go_with_their_model(world: World) -> None:
     async def story(world: World, searches: Searches) -> None:
         await settle(world, searches)
         model = world.cache.get("Model", "default", "digits")
         assert model is not None
-        changed = {**model.data["spec"], "source": "sha256:" + "d" * 64}
-        await world.commit(
-            [
-                Put(
-                    kind="Model",
-                    namespace="default",
-                    name="digits",
-                    data={**model.data, "spec": changed},
-                    expected=model.resource_version,
-                )
-            ]
-        )
+        await world.commit([delete_of(model)])
+        await models.reconcile(world, searches, MODEL)
+        assert (await world.store.list("ModelRevision")).records == ()
+        assert (await world.store.list("Variant")).records == ()
+        assert (await world.store.list("Device")).records != ()
+
+    play(world, [*fleet_of_two(), a_deployment()], story)
+
+
+def test_new_content_is_a_new_revision(world: World, jobs: ScriptedJobs) -> None:
+    async def story(world: World, searches: Searches) -> None:
+        await settle(world, searches)
+        await rewrite(world, "d")
         await settle(world, searches)
         numbers = [one["number"] for one in status(world, "Model", "digits")["revisions"]]
         assert numbers == [1, 2]

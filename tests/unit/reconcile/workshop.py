@@ -88,7 +88,7 @@ def a_report(folder: Path) -> dict[str, Any]:
     }
 
 
-def a_device(name: str, **labels: str) -> list[Put]:
+def a_device(name: str, hardware: HardwareProfile = HARDWARE, /, **labels: str) -> list[Put]:
     """A device with these labels that has just reported."""
     report = DeviceReport(
         device=name,
@@ -96,7 +96,7 @@ def a_device(name: str, **labels: str) -> list[Put]:
         sequence=1,
         agent_version="0.1.0",
         desired_version=0,
-        hardware=HARDWARE,
+        hardware=hardware,
     )
     return [
         a_record("Device", name, {"metadata": {"name": name, "labels": labels}, "spec": {}}),

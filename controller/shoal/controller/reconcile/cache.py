@@ -37,19 +37,33 @@ class Cache:
             kind[record.namespace, record.name] = record
         return known
 
+    def drop(self, record: Record) -> Record | None:
+        """Forget what `record` is the end of, unless it was made again since; returns it."""
+        kind = self._records.get(record.kind, {})
+        known = kind.get((record.namespace, record.name))
+        if known is not None and known.resource_version < record.resource_version:
+            del kind[record.namespace, record.name]
+        return known
+
     def apply(self, change: Change) -> Record | None:
         """Take in one change of the store; returns what was there before."""
-        if change.type == "put":
-            return self.put(change.record)
-        return self._records.get(change.record.kind, {}).pop(
-            (change.record.namespace, change.record.name), None
-        )
+        return self.put(change.record) if change.type == "put" else self.drop(change.record)
+
+    def replace(self, records: Iterable[Record]) -> None:
+        """Hold exactly `records`: what is not among them is gone."""
+        self._records = {}
+        for record in records:
+            self.put(record)
 
     def get(self, kind: str, namespace: str, name: str) -> Record | None:
         """The record, or None."""
         return self._records.get(kind, {}).get((namespace, name))
 
-    def all(self, kind: str, namespace: str | None = None) -> Iterable[Record]:
+    def count(self, kind: str) -> int:
+        """How many records of a kind there are."""
+        return len(self._records.get(kind, {}))
+
+    def all(self, kind: str, namespace: str | None = None) -> list[Record]:
         """Every record of a kind, in order of name."""
         found = self._records.get(kind, {})
         return [found[key] for key in sorted(found) if namespace is None or key[0] == namespace]

@@ -9,7 +9,7 @@ from shoal.controller.domain.strategy import strategy_from_json
 from shoal.controller.planning import planner
 from shoal.controller.reconcile import deployment_status, desired, fleet, revisions
 from shoal.controller.reconcile.fleet import Member
-from shoal.controller.reconcile.journal import Happening, event_write, expired_events
+from shoal.controller.reconcile.journal import Happening, event_writes
 from shoal.controller.reconcile.queue import Key
 from shoal.controller.reconcile.world import World, delete_of, put_over
 from shoal.controller.store.port import Record, Write
@@ -98,9 +98,8 @@ def _writes(
     elif stored is None or plan.record != snapshot.record:
         yield put_over(stored, "Rollout", place, record_to_json(plan.record))
     yield from desired.writes(world, everyone, snapshot.deployment, plan.desired)
-    for event in plan.events:
-        yield event_write(world.cache, _happening(deployment, event), world.now())
-    yield from expired_events(world.cache)
+    happenings = [_happening(deployment, event) for event in plan.events]
+    yield from event_writes(world.cache, happenings, world.now())
     if not plan.removed:
         status = deployment_status.build(deployment, plan.status, world.now())
         if status != deployment.data.get("status"):

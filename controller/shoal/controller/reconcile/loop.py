@@ -6,11 +6,14 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from shoal.contract.problem import ConflictError
+from shoal.controller.errors import GoneError
 from shoal.controller.reconcile import deployments, devices, models, routing
 from shoal.controller.reconcile.queue import Key, WorkQueue
 from shoal.controller.reconcile.world import World
 
 log = logging.getLogger(__name__)
+
+_SUSPICIOUS_S = 5.0  # lost races end after one or two tries; a pass that waits this long never wins
 
 Pass = Callable[[Key], Awaitable[float | None]]
 
@@ -30,10 +33,7 @@ class Reconciler:
 
     async def run(self) -> None:
         """Reconcile until cancelled."""
-        since = await self._world.load()
-        for kind in self._passes:
-            for record in self._world.cache.all(kind):
-                self._queue.add(Key(kind, record.namespace, record.name))
+        since = await self._load()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow(since))
             tasks.create_task(self._work())
@@ -42,11 +42,27 @@ class Reconciler:
         """End searches that still run; they go on at the next start."""
         await self._searches.close()
 
+    async def _load(self) -> int:
+        """Read everything and look at all of it, also at what is left of Models that are gone."""
+        since = await self._world.load()
+        cache = self._world.cache
+        for kind in self._passes:
+            for record in cache.all(kind):
+                self._queue.add(Key(kind, record.namespace, record.name))
+        for record in cache.all("ModelRevision"):
+            self._queue.add(Key("Model", record.namespace, str(record.data["model"])))
+        return since
+
     async def _follow(self, since: int) -> None:
-        async for change in self._world.store.changes(since):
-            before = self._world.cache.apply(change)
-            for key in routing.affected(self._world.cache, change, before):
-                self._queue.add(key)
+        while True:
+            try:
+                async for change in self._world.store.changes(since):
+                    before = self._world.cache.apply(change)
+                    for key in routing.affected(self._world.cache, change, before):
+                        self._queue.add(key)
+            except GoneError:
+                log.warning("changes since version %d are no longer kept; reading all anew", since)
+                since = await self._load()
 
     async def _work(self) -> None:
         while True:
@@ -57,13 +73,17 @@ class Reconciler:
                 await self._queue.wait(None if due is None else max(0.0, due - now))
                 continue
             await self._run(key)
+            # A pass with nothing to write never waits; devices and operators are to get their turn.
+            await asyncio.sleep(0)
 
     async def _run(self, key: Key) -> None:
         try:
             wake_at = await self._passes[key.kind](key)
         except ConflictError:
             # Somebody wrote first. The change that did it is on its way to the cache.
-            self._queue.fail(key, self._world.now())
+            delay_s = self._queue.fail(key, self._world.now())
+            if delay_s >= _SUSPICIOUS_S:
+                log.exception("the pass of %s is refused again and again", key)
         except Exception:
             delay_s = self._queue.fail(key, self._world.now())
             log.exception("the pass of %s failed and runs again in %.1f s", key, delay_s)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from shoal.contract import digest as digests
@@ -11,22 +11,22 @@ from shoal.contract.problem import ProblemError
 from shoal.contract.profile import ClassProfile
 from shoal.contract.reason import Reason
 from shoal.controller.domain.archive import ArchiveState
-from shoal.controller.reconcile import archives, fleet, model_status, revisions
-from shoal.controller.reconcile.journal import Happening, event_write, iso
+from shoal.controller.reconcile import archives, fleet, model_status, retention, revisions
+from shoal.controller.reconcile.journal import Happening, event_writes, iso
 from shoal.controller.reconcile.queue import Key
-from shoal.controller.reconcile.world import World, delete_of, put_over
+from shoal.controller.reconcile.world import World, put_over
 from shoal.controller.store.port import Put, Record, Write
 
 log = logging.getLogger(__name__)
 
-# Namespace, name and content key of the ModelRevision record, profile class. With the content,
-# because a Model that is deleted and made again counts its revisions from 1: what a search of the
-# old content finds must never pass for the new one's.
 # Not the input's fault: memory ran out, a program was missing. Tried again, with events counted.
 _MAY_PASS = frozenset({Reason.CRASHED, Reason.INTERNAL, Reason.MISSING_EXTRA})
 _AGAIN_S = 60.0
-_SEARCHING = {"state": ArchiveState.SEARCHING}
+_DOUBLINGS = 6  # a search that always crashes must not keep the others waiting for ever
 
+# Namespace, name and content key of the ModelRevision record, profile class. With the content,
+# because a Model that is deleted and made again counts its revisions from 1: what a search of the
+# old content finds must never pass for the new one's.
 _Search = tuple[str, str, str, str]
 
 
@@ -53,6 +53,14 @@ class Searches:
     def taken(self, record: Record, profile_class: str) -> None:
         """The pass has stored what this search found."""
         self._found.pop(_search_of(record, profile_class), None)
+
+    def forget(self, namespace: str, model: str) -> None:
+        """Let go of what was found for a Model that is gone: nobody will take it."""
+        self._found = {
+            search: found
+            for search, found in self._found.items()
+            if (search[0], search[1].rpartition(".")[0]) != (namespace, model)
+        }
 
     async def idle(self) -> None:
         """Wait until nothing runs."""
@@ -97,17 +105,24 @@ async def reconcile(world: World, searches: Searches, key: Key) -> float | None:
     model = world.cache.get("Model", key.namespace, key.name)
     kept = revisions.of_model(world.cache, key.namespace, key.name)
     if model is None:
-        await world.commit([delete_of(record) for record in kept])
+        searches.forget(key.namespace, key.name)
+        await world.commit(retention.deletions(world.cache, key.namespace, kept))
         return None
     if not kept or kept[-1].data["key"] != revisions.content_key(model.data["spec"]):
         number = int(kept[-1].data["number"]) + 1 if kept else 1
         kept += await world.commit([_first_write(model, number)])
-    for record in _in_use(world, model, kept):
-        await _search(world, searches, record)
+    used, needed = _in_use(world, model, kept), _needed(world, model)
+    for record in kept:
+        await _search(world, searches, record, needed if record.data["number"] in used else {})
     kept = revisions.of_model(world.cache, key.namespace, key.name)
+    dropped = retention.surplus(world.cache, key.namespace, kept)
+    if dropped:
+        await world.commit(retention.deletions(world.cache, key.namespace, dropped))
+        kept = revisions.of_model(world.cache, key.namespace, key.name)
     await world.commit(_status_writes(world, model, kept))
-    again = [one["again_at"] for r in kept for one in r.data["classes"].values() if _passing(one)]
-    return min(again, default=None)
+    # Only of what is searched again when the time comes: the others would wake the pass for ever.
+    waiting = [r.data["classes"][name] for r in kept if r.data["number"] in used for name in needed]
+    return min((one["again_at"] for one in waiting if _passing(one)), default=None)
 
 
 def _first_write(model: Record, number: int) -> Put:
@@ -120,29 +135,31 @@ def _first_write(model: Record, number: int) -> Put:
     )
 
 
-def _in_use(world: World, model: Record, kept: list[Record]) -> list[Record]:
+def _in_use(world: World, model: Record, kept: list[Record]) -> set[int]:
     """The newest revision, and every one that a Deployment is pinned to or rolled out last."""
-    used: set[int | None] = set()
+    used: set[int | None] = {kept[-1].data["number"]}
     for one in world.cache.all("Deployment", model.namespace):
         ref = revisions.parse_ref(one.data["spec"]["model"])
         if ref.name == model.name:
             # After an undo the current revision is an older one, and new devices need it too.
             used |= {ref.pinned, (one.data.get("status") or {}).get("modelRevision")}
-    return [r for r in kept if r is kept[-1] or r.data["number"] in used]
+    return {one for one in used if one is not None}
 
 
-async def _search(world: World, searches: Searches, record: Record) -> None:
-    """Store what was found for one revision, and start what is missing."""
+async def _search(
+    world: World, searches: Searches, record: Record, needed: Mapping[str, ClassProfile]
+) -> None:
+    """Store what was found for one revision, and start what is missing of `needed`."""
     found = searches.take(record)
     classes = dict(record.data["classes"])
-    needed = _needed(world, record)
+    for name, one in found.items():
+        classes[name] = _settled(world, one, classes.get(name, {}))
     for name, profile in needed.items():
         known = classes.get(name, {})
         due = _passing(known) and world.now() >= known["again_at"]
         if due or known.get("state") not in {ArchiveState.READY, ArchiveState.FAILED}:
-            classes[name] = _settled(world, found[name]) if name in found else _SEARCHING
-            if name not in found:
-                searches.start(record, profile)
+            classes[name] = {"state": ArchiveState.SEARCHING, "tries": known.get("tries", 0)}
+            searches.start(record, profile)
     if classes == record.data["classes"]:
         return
     changed = {**record.data, "classes": classes}
@@ -151,29 +168,35 @@ async def _search(world: World, searches: Searches, record: Record) -> None:
     ]
     for name, one in found.items():
         writes += _variant_writes(world, record, name, one)
-        writes.append(event_write(world.cache, _happening(record, one), world.now()))
+    happenings = [_happening(record, one) for one in found.values()]
+    writes += event_writes(world.cache, happenings, world.now())
     await world.commit(writes)
     for name in found:
         searches.taken(record, name)
 
 
-def _settled(world: World, found: dict[str, Any]) -> dict[str, Any]:
-    """What a search found, with the time of the next try where it failed of something passing."""
+def _settled(world: World, found: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """What a search found, with the time of the next try where it failed of something passing.
+
+    It comes after a minute, later ones after twice as long each time: 1, 2, 4 … 64 minutes.
+    """
     if found.get("reason") not in _MAY_PASS:
         return found
-    return {**found, "again_at": world.now() + _AGAIN_S}
+    tries = known.get("tries", 0)
+    wait_s = _AGAIN_S * 2.0 ** min(tries, _DOUBLINGS)
+    return {**found, "tries": tries + 1, "again_at": world.now() + wait_s}
 
 
-def _passing(known: dict[str, Any]) -> bool:
+def _passing(known: Mapping[str, Any]) -> bool:
     return known.get("state") == ArchiveState.FAILED and "again_at" in known
 
 
-def _needed(world: World, record: Record) -> dict[str, ClassProfile]:
+def _needed(world: World, model: Record) -> dict[str, ClassProfile]:
     """The classes of every device that a Deployment of this model selects."""
-    everyone = fleet.members(world.cache, record.namespace)
+    everyone = fleet.members(world.cache, model.namespace)
     classes: dict[str, ClassProfile] = {}
-    for deployment in world.cache.all("Deployment", record.namespace):
-        if revisions.parse_ref(deployment.data["spec"]["model"]).name == record.data["model"]:
+    for deployment in world.cache.all("Deployment", model.namespace):
+        if revisions.parse_ref(deployment.data["spec"]["model"]).name == model.name:
             for member in fleet.selected(everyone, deployment):
                 if member.profile_class is not None:
                     classes[member.profile_class.name] = member.profile_class

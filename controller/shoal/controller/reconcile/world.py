@@ -39,14 +39,11 @@ class World:
 
     async def load(self) -> int:
         """Fill the cache; returns the version from which changes are to be followed."""
-        version: int | None = None
-        for kind in KINDS:
-            listing = await self.store.list(kind)
-            # The first listing is the oldest: following from there repeats changes but skips none.
-            version = listing.resource_version if version is None else version
-            for record in listing.records:
-                self.cache.put(record)
-        return version or 0
+        listings = [await self.store.list(kind) for kind in KINDS]
+        # At once, so that no pass ever sees a fleet of which half the kinds are missing.
+        self.cache.replace(record for one in listings for record in one.records)
+        # The first listing is the oldest: following from there repeats changes but skips none.
+        return listings[0].resource_version
 
     async def commit(self, writes: Sequence[Write]) -> tuple[Record, ...]:
         """Write all or nothing, and see it in the cache at once.
@@ -60,6 +57,8 @@ class World:
         for write, record in zip(writes, records, strict=True):
             if isinstance(write, Put):
                 self.cache.put(record)
+            else:
+                self.cache.drop(record)
         return records
 
 
