@@ -1,8 +1,8 @@
 """Compression jobs: `shoal-compress` as a child process, one at a time, keyed by what goes in.
 
 The controller never parses a model: it hands files to a child of lower priority and reads the
-report. A finished job's folder is its cache; an unfinished one is run again, and the compressor's
-own journal resumes it.
+report. A finished job's folder is its cache, kept for a while; an unfinished one is run again, and
+the compressor's own journal resumes it.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from shoal.contract.reason import Reason
 
 _NICE = 5
 _STDERR_KEPT = 4_000
+_JOBS_KEPT = 200  # folders of finished jobs: a cache for specs that come back
 _FORM = 1  # raised when what a job writes changes, so that old folders are not reused
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)  # loaded here, because little is safe between fork and exec
@@ -85,12 +86,21 @@ class ProcessJobs:
         folder = self._root / request.key
         report = folder / "out" / "report.json"
         async with self._one_at_a_time:
-            if not (folder / "done").exists():
+            if not await asyncio.to_thread(_is_whole, folder):
                 command = await asyncio.to_thread(self._prepare, folder, request)
                 await _run_child(command)
-                await asyncio.to_thread((folder / "done").touch)
+            # Also where it was run before: the least recently used go first.
+            await asyncio.to_thread((folder / "done").touch)
             text = await asyncio.to_thread(report.read_text, "utf-8")
+            await asyncio.to_thread(self._forget_old)
         return JobResult(report=json.loads(text), folder=report.parent)
+
+    def _forget_old(self) -> None:
+        """Remove the finished jobs beyond the limit; what they found is in the store and blobs."""
+        done = sorted(self._root.glob("*/done"), key=lambda one: one.stat().st_mtime)
+        for marker in done[:-_JOBS_KEPT]:
+            marker.unlink()  # first, so that half a folder is never taken for a finished job
+            shutil.rmtree(marker.parent, ignore_errors=True)
 
     def _prepare(self, folder: Path, request: JobRequest) -> list[str]:
         inputs = folder / "in"
@@ -132,6 +142,22 @@ def _arguments(
     for name in ("objective", "effort", "seed"):
         arguments += [f"--{name}", str(compression[name])]
     return [*arguments, "--golden", str(request.golden), "--out", str(out), "-o", "json"]
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether the job was finished and its report can still be read, with every file it names.
+
+    A job whose cache was damaged would otherwise fail in every try.
+    """
+    if not (folder / "done").exists():
+        return False
+    try:
+        report = json.loads((folder / "out" / "report.json").read_text("utf-8"))
+        rows = [*report["pareto"], *(row.get("reference") for row in report["pareto"])]
+        files = [one["file"] for one in (*rows, report.get("golden")) if one]
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return all((folder / "out" / one).is_file() for one in files)
 
 
 def _manifest(profile: ClassProfile) -> dict[str, Any]:

@@ -1,0 +1,69 @@
+"""Finished jobs as a cache: taken as they are, run again when damaged, and bounded."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from shoal.contract.digest import Digest
+from shoal.contract.problem import NotFoundError, Problem
+from shoal.controller.reconcile.jobs import JobRequest, ProcessJobs
+from tests.unit.reconcile.test_searches import PROFILE
+from tests.unit.reconcile.workshop import a_report
+
+REQUEST = JobRequest(
+    files=(("model", Digest("sha256:" + "a" * 64)),),
+    quality=(("floor", "measured"), ("maxDrop", 0.02), ("metric", "top1"), ("minScore", None)),
+    compression=(("effort", "quick"), ("methods", ()), ("objective", "accuracy"), ("seed", 0)),
+    golden=2,
+    profile=PROFILE,
+)
+
+
+def no_blob(digest: Digest) -> Path:
+    """What a job asks for that is run: here it ends the attempt."""
+    raise NotFoundError(Problem(reason="NotFound", message=f"the job is run again with {digest}"))
+
+
+def a_finished_job(root: Path, key: str, at_s: int) -> Path:
+    """A finished job that was last used at `at_s`."""
+    out = root / key / "out"
+    out.mkdir(parents=True)
+    (out / "report.json").write_text(json.dumps(a_report(out)))
+    marker = root / key / "done"
+    marker.touch()
+    os.utime(marker, (at_s, at_s))
+    return out
+
+
+def test_a_finished_job_is_not_run_again(tmp_path: Path) -> None:
+    out = a_finished_job(tmp_path, REQUEST.key, 1)
+    result = asyncio.run(ProcessJobs(tmp_path, no_blob).run(REQUEST))
+    assert result.folder == out
+    assert len(result.report["pareto"]) == 2
+
+
+@pytest.mark.parametrize("damaged", ["report.json", "little.onnx", "golden.npz", "big.npz"])
+def test_a_finished_job_with_a_damaged_cache_is_run_again(tmp_path: Path, damaged: str) -> None:
+    out = a_finished_job(tmp_path, REQUEST.key, 1)
+    (out / damaged).unlink()
+    if damaged == "report.json":
+        (out / damaged).write_text('{"pareto": [')
+    with pytest.raises(NotFoundError, match="run again"):
+        asyncio.run(ProcessJobs(tmp_path, no_blob).run(REQUEST))
+
+
+def test_the_least_recently_used_jobs_beyond_the_limit_go(tmp_path: Path) -> None:
+    a_finished_job(tmp_path, REQUEST.key, 1)
+    for i in range(201):
+        (tmp_path / f"job-{i}").mkdir()
+        (tmp_path / f"job-{i}" / "done").touch()
+        os.utime(tmp_path / f"job-{i}" / "done", (i + 2, i + 2))
+    (tmp_path / "unfinished").mkdir()
+    asyncio.run(ProcessJobs(tmp_path, no_blob).run(REQUEST))
+    left = {one.name for one in tmp_path.iterdir()}
+    assert len(left) == 201  # the 200 finished ones, and what is not finished
+    assert {REQUEST.key, "job-200", "unfinished"} <= left
+    assert not {"job-0", "job-1"} & left
