@@ -1,14 +1,18 @@
 from dataclasses import replace
 
 from shoal.contract.report import DeploymentReport, Phase
+from shoal.controller.domain.archive import ArchiveState, ClassArchive
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.rollout import Verb
 from tests.unit.planning.builders import (
     LARGE,
     NAME,
+    OTHER_CLASS,
     SMALL,
+    a_model,
     a_strategy,
     a_wave,
+    an_archive,
     devices_of,
     share,
     variant,
@@ -106,6 +110,26 @@ def test_a_fleet_that_nothing_fits_is_held_with_the_nearest_miss(make: Make) -> 
     world.fleet = devices_of(LARGE, 2)
     world.finish()
     assert world.status == "complete"
+
+
+def test_a_cohort_whose_search_succeeds_later_joins_with_a_canary(make: Make) -> None:
+    other = replace(SMALL, profile_class=OTHER_CLASS, profile="other")
+    failed = ClassArchive(
+        profile_class=OTHER_CLASS, state=ArchiveState.FAILED, message="out of memory"
+    )
+    world = a_complete_world(
+        make,
+        fleet=[*devices_of(SMALL, 3), *devices_of(other, 3)],
+        models=(a_model(1, an_archive(1), failed),),
+    )
+    assert counts(world) == {"Confirmed": 3, "NoFeasibleVariant": 3}
+    world.models = (a_model(1, an_archive(1), an_archive(1, OTHER_CLASS)),)
+    world.turn(1.0)
+    assert len(world.pending()) == 1
+    world.finish()
+    assert world.status == "complete"
+    assert world.plan.status.revision == 1
+    assert counts(world) == {"Confirmed": 6}
 
 
 def test_a_device_that_is_no_longer_selected_is_withdrawn(make: Make) -> None:

@@ -3,6 +3,7 @@
 from shoal.contract.reason import Reason
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.plan import Condition
+from shoal.controller.planning import naming
 from shoal.controller.planning.guards import deadlines
 from shoal.controller.planning.view import View
 
@@ -56,7 +57,7 @@ def _degraded(view: View) -> Condition:
     unfit = sorted(one.name for one in view.members if one.outcome is Outcome.NO_FEASIBLE_VARIANT)
     back = sorted(one.content.profile for one in view.cohorts if one.progress.reverted)
     parts = [
-        f"{what}: {', '.join(names)}"
+        f"{what}: {naming.listed(names)}"
         for what, names in (
             ("failed", failed),
             ("no feasible variant", unfit),
@@ -82,7 +83,7 @@ def _conflict(view: View) -> Condition:
     other = view.snapshot.conflict
     if other is None:
         return _no("Conflict", "None", "")
-    names = ", ".join(other.devices)
+    names = naming.listed(other.devices)
     return _yes("Conflict", Reason.CONFLICT, f"{other.deployment} already has {names}")
 
 

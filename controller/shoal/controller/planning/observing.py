@@ -18,7 +18,7 @@ from shoal.controller.domain.rollout import (
     RolloutRecord,
 )
 from shoal.controller.domain.snapshot import Snapshot
-from shoal.controller.planning import freezing, gates, standing, transitions
+from shoal.controller.planning import freezing, gates, naming, standing, transitions
 from shoal.controller.planning.decisions import Moved, normal, warning
 from shoal.controller.planning.looking import look
 from shoal.controller.planning.view import View
@@ -60,7 +60,11 @@ def _devices(view: View) -> Moved:
 
 
 def _late_cohorts(view: View) -> Moved:
-    """Add the cohorts that have devices now and an archive, but no place in the content yet."""
+    """Add the cohorts that have devices now and an archive, but no place in the content yet.
+
+    So does one that has a place but no variant, as its search had failed by no fault of the input,
+    once a later try of the search succeeds.
+    """
     current = view.current
     if current is None or current.result not in {Result.ACTIVE, Result.HELD, Result.COMPLETE}:
         return Moved(record=view.record)
@@ -70,17 +74,22 @@ def _late_cohorts(view: View) -> Moved:
         archive = model.archive(key.profile_class) if model else None
         if model is None or archive is None or not archive.state.settled:
             continue
-        if current.content.of(key.id) is not None or not any(
-            one.device.cohort == key for one in view.loose
-        ):
+        frozen = current.content.of(key.id)
+        if frozen is None and not any(one.device.cohort == key for one in view.loose):
+            continue
+        if frozen is not None and frozen.variants:
             continue
         added = freezing.choose(key, archive, model, record.quarantine)
-        cohorts = (*current.content.cohorts, added)
+        if frozen is not None and not added.variants:
+            continue
+        others = (one for one in current.content.cohorts if one.cohort != key.id)
+        cohorts = (*others, added)
         current = replace(current, content=replace(current.content, cohorts=cohorts))
         share = sum(bool(one.variants) for one in cohorts)
         progress = CohortProgress(cohort=key.id, alpha_share=max(share, 1))
         record = record.with_revision(current).with_cohort(progress)
-        message = f"cohort {key.profile} joined revision {current.number} with a canary of its own"
+        how = "with a canary of its own" if added.variants else f"without a variant: {added.reason}"
+        message = f"cohort {key.profile} joined revision {current.number} {how}"
         events.append(normal(Reason.STARTED, message))
     return Moved(record=record, events=tuple(events))
 
@@ -123,7 +132,7 @@ def _reopened(view: View) -> Moved:
         ]
         if cohort.progress.done and revoked:
             record = record.with_cohort(replace(cohort.progress, done=False, finished_at=None))
-            message = f"{', '.join(revoked)} no longer runs what was confirmed"
+            message = f"{naming.listed(revoked)} no longer runs what was confirmed"
             events.append(warning(Reason.REOPENED, message))
     if current.result is Result.COMPLETE and look(view.snapshot, record).open:
         last = len(current.waves) - 1

@@ -4,7 +4,7 @@ from shoal.contract.reason import Reason
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.revisions import Result, WaveState
 from shoal.controller.domain.strategy import OnDeadline
-from shoal.controller.planning import transitions, waves
+from shoal.controller.planning import naming, transitions, waves
 from shoal.controller.planning.decisions import Decision, Held
 from shoal.controller.planning.view import Member, View
 
@@ -52,10 +52,8 @@ def due_at(view: View) -> float | None:
 
 def expired_message(view: View) -> str:
     """Who is being waited for."""
-    names = [one.name for cohort in view.open for one in cohort.unfinished]
-    return (
-        f"no progress for {view.strategy.progress_deadline_s:g} s; waiting for {', '.join(names)}"
-    )
+    names = naming.listed([one.name for cohort in view.open for one in cohort.unfinished])
+    return f"no progress for {view.strategy.progress_deadline_s:g} s; waiting for {names}"
 
 
 def _soaking(member: Member) -> bool:

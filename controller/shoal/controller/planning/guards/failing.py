@@ -16,7 +16,7 @@ from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.revisions import Proven, Result, Revision, WaveState
 from shoal.controller.domain.strategy import Action, Metric, Scope
-from shoal.controller.planning import transitions, waves
+from shoal.controller.planning import naming, transitions, waves
 from shoal.controller.planning.decisions import Decision, Held, Moved, warning
 from shoal.controller.planning.view import CohortView, Member, View
 
@@ -156,4 +156,4 @@ def _sentence(failures: list[Failure]) -> str:
 
 
 def _names(members: Iterable[Member]) -> str:
-    return ", ".join(one.name for one in members)
+    return naming.listed([one.name for one in members])

@@ -2,6 +2,7 @@
 
 from shoal.contract.reason import Reason
 from shoal.controller.domain.strategy import WHOLE
+from shoal.controller.planning import naming
 from shoal.controller.planning.decisions import Decision, Held
 from shoal.controller.planning.view import CohortView, View
 
@@ -19,7 +20,7 @@ def decide(view: View) -> Decision | None:
             return Held(
                 reason=Reason.QUORUM_MISSING,
                 message=f"cohort {cohort.content.profile}: {there} of {len(cohort.in_wave)} devices"
-                f" of the wave are reachable; lost: {', '.join(missing)}",
+                f" of the wave are reachable; lost: {naming.listed(missing)}",
             )
     return None
 

@@ -6,7 +6,7 @@ An impossible budget is refused at admission; one that no variant meets is found
 from dataclasses import replace
 
 from shoal.contract.reason import Reason
-from shoal.controller.planning import freezing
+from shoal.controller.planning import freezing, naming
 from shoal.controller.planning.decisions import Decision, Held, Settled
 from shoal.controller.planning.view import View
 
@@ -19,7 +19,7 @@ def decide(view: View) -> Decision | None:
         return Held(
             reason=Reason.CONFLICT,
             message=f"{snapshot.deployment} and {other.deployment} both deploy {snapshot.model}; "
-            f"{other.deployment} is older and keeps {', '.join(other.devices)}",
+            f"{other.deployment} is older and keeps {naming.listed(other.devices)}",
         )
     if not snapshot.models and (view.current is None or view.running):
         return Held(reason=Reason.MODEL_NOT_READY, message=f"model {snapshot.model} does not exist")

@@ -4,6 +4,7 @@ from shoal.contract import shortfall
 from shoal.contract.reason import Reason
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.strategy import WHOLE
+from shoal.controller.planning import naming
 from shoal.controller.planning.decisions import Decision, Held
 from shoal.controller.planning.view import CohortView, View
 
@@ -42,7 +43,7 @@ def _nothing_fits(cohorts: list[CohortView]) -> Held:
 
 def _unmet(view: View, cohort: CohortView, confirmed: int, total: int) -> str:
     needed = view.strategy.success_threshold_ppm / 10_000
-    bad = ", ".join(f"{one.name} ({one.outcome})" for one in cohort.failures)
+    bad = naming.listed([f"{one.name} ({one.outcome})" for one in cohort.failures])
     tail = f": {bad}" if bad else ""
     return (
         f"cohort {cohort.content.profile}: {confirmed} of {total} devices confirmed,"
