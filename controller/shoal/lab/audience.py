@@ -1,12 +1,13 @@
 """The traffic of the whole fleet, on a thread of its own: the story never delays a request."""
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from shoal.contract.problem import FailedError, Problem
+from shoal.contract.reason import Reason
 from shoal.lab.stage import Agent
 from shoal.lab.traffic import DeviceTraffic, Sample, Tally
 
@@ -23,10 +24,19 @@ class Audience:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="audience", daemon=True)
         self._main: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
 
     @property
     def tallies(self) -> list[Tally]:
-        """What the clients saw so far, one tally a device."""
+        """What the clients saw so far, one tally a device.
+
+        Raises:
+            FailedError: the clients ended; what they saw before is not the whole.
+        """
+        if self._failure is not None:
+            raise FailedError(
+                Problem(reason=Reason.CRASHED, message=f"the clients ended: {self._failure!r}")
+            ) from self._failure
         return [one.tally for one in self._traffic]
 
     def __enter__(self) -> Self:
@@ -46,8 +56,12 @@ class Audience:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._main = self._loop.create_task(self._send())
-        with contextlib.suppress(asyncio.CancelledError):
+        try:
             self._loop.run_until_complete(self._main)
+        except asyncio.CancelledError:
+            return
+        except Exception as error:  # noqa: BLE001 - told by whoever asks what the clients saw
+            self._failure = error
 
     async def _send(self) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -74,6 +74,9 @@ class Processes:
         """
         child = self.start(name, command, environment)
         code = child.process.wait()
+        # Now rather than in the end: by then its number may be that of a stranger's group.
+        _signal(child, signal.SIGKILL)
+        self._children.remove(child)
         if code != 0:
             raise failed(child)
         return child.log.read_text("utf-8", errors="replace")

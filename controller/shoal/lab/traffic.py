@@ -25,6 +25,17 @@ FEEDBACK_EVERY = 4
 _POLL_S = 0.02
 _PRESSING = frozenset({"Preflight", "Switching", "Soaking"})
 _REMEMBERED = 50_000
+# Whatever comes instead of a well-formed answer: JSON of another shape is a TypeError, a head
+# without an end a LimitOverrunError.
+_UNANSWERED = (
+    TimeoutError,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    asyncio.LimitOverrunError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +158,7 @@ class DeviceTraffic:
             async with asyncio.timeout(DEADLINE_S):
                 answer = await connection.post(path, sample.body % number)
             _check(answer, str(number))
-        except (TimeoutError, OSError, ValueError, LookupError, EOFError) as error:
+        except _UNANSWERED as error:
             self.tally.lost(number, time.monotonic(), f"{type(error).__name__}: {error}")
             connection.close()
             return
@@ -161,7 +172,7 @@ class DeviceTraffic:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 await connection.post(f"/v2/models/{self._model}/feedback", body)
-        except (TimeoutError, OSError, ValueError, EOFError):
+        except _UNANSWERED:
             connection.close()
 
 
