@@ -1,6 +1,6 @@
 """The controller put together: the only place that knows every part.
 
-Start: data directory → database → devices' side → reconcile loop → operators' side, which answers
+Start: data directory → database → reconcile loop → devices' side → operators' side, which answers
 only when everything behind it does. End, in this order (measured in the engineering notes): no new
 requests and no new calls, requests in flight answered, bus and broker, reconcile loop, database.
 """
