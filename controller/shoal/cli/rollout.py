@@ -114,7 +114,7 @@ def _table(revisions: list[dict[str, Any]], *, wide: bool) -> None:
 
 
 def _origin(revision: dict[str, Any]) -> str:
-    """`undo of 1`: where the content of a revision comes from."""
+    """`undo to 1`: where the content of a revision comes from."""
     source = revision.get("source")
     origin = facts.plain(revision.get("origin"))
     return origin if source is None else f"{origin} to {source}"

@@ -32,12 +32,15 @@ class ScriptedJobs:
     folder: Path
     asked: list[JobRequest] = field(default_factory=list)
     refusal: Problem | None = None
+    report: dict[str, Any] = field(default_factory=dict)
 
     async def run(self, request: JobRequest) -> JobResult:
         self.asked.append(request)
         if self.refusal is not None:
             raise FailedError(self.refusal)
-        return JobResult(report=a_report(self.folder), folder=self.folder)
+        # Written once: another search may be reading these files by now.
+        self.report = self.report or a_report(self.folder)
+        return JobResult(report=self.report, folder=self.folder)
 
 
 def a_report(folder: Path) -> dict[str, Any]:

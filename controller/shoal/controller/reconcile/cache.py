@@ -4,10 +4,13 @@ A pass may see a state that is a moment old; compare-and-swap on the record's ve
 its write, and the pass runs again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from shoal.controller.store.port import Change, Record
+
+T = TypeVar("T")
 
 KINDS = (
     "Device",
@@ -25,9 +28,10 @@ KINDS = (
 
 @dataclass(slots=True)
 class Cache:
-    """Records by kind, then by (namespace, name)."""
+    """Records by kind, then by (namespace, name), and what passes have read out of them."""
 
     _records: dict[str, dict[tuple[str, str], Record]] = field(default_factory=dict)
+    _values: dict[tuple[str, str, str], tuple[int, Any]] = field(default_factory=dict)
 
     def put(self, record: Record) -> Record | None:
         """Take in `record` unless a newer one is known; returns what it replaced."""
@@ -43,6 +47,7 @@ class Cache:
         known = kind.get((record.namespace, record.name))
         if known is not None and known.resource_version < record.resource_version:
             del kind[record.namespace, record.name]
+            self._values.pop((record.kind, record.namespace, record.name), None)
         return known
 
     def apply(self, change: Change) -> Record | None:
@@ -51,13 +56,26 @@ class Cache:
 
     def replace(self, records: Iterable[Record]) -> None:
         """Hold exactly `records`: what is not among them is gone."""
-        self._records = {}
+        self._records, self._values = {}, {}
         for record in records:
             self.put(record)
 
     def get(self, kind: str, namespace: str, name: str) -> Record | None:
         """The record, or None."""
         return self._records.get(kind, {}).get((namespace, name))
+
+    def value(self, record: Record, read: Callable[[Record], T]) -> T:
+        """What `read` makes of `record`, made once for each version: every pass asks for it again.
+
+        Each kind has one way of reading, and what comes out is frozen.
+        """
+        place = (record.kind, record.namespace, record.name)
+        known = self._values.get(place)
+        if known is None or known[0] != record.resource_version:
+            known = (record.resource_version, read(record))
+            self._values[place] = known
+        value: T = known[1]
+        return value
 
     def count(self, kind: str) -> int:
         """How many records of a kind there are."""

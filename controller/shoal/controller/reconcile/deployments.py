@@ -33,7 +33,8 @@ def _snapshot(world: World, deployment: Record, everyone: list[Member], now: flo
     key = f"{deployment.namespace}/{deployment.name}"
     spec, metadata = deployment.data["spec"], deployment.data["metadata"]
     ref = revisions.parse_ref(spec["model"])
-    record = read_record(world.cache.get("Rollout", deployment.namespace, deployment.name), key)
+    stored = world.cache.get("Rollout", deployment.namespace, deployment.name)
+    record = world.cache.value(stored, _record) if stored else read_record(None, key)
     picked = {one.name for one in fleet.selected(everyone, deployment)}
     known = {one.device for one in record.devices}
     return Snapshot(
@@ -45,7 +46,7 @@ def _snapshot(world: World, deployment: Record, everyone: list[Member], now: flo
         pinned=ref.pinned,
         strategy=strategy_from_json(spec),
         models=tuple(
-            revisions.model_view(one)
+            world.cache.value(one, revisions.model_view)
             for one in revisions.of_model(world.cache, deployment.namespace, ref.name)
         ),
         devices=tuple(
@@ -61,6 +62,10 @@ def _snapshot(world: World, deployment: Record, everyone: list[Member], now: flo
 def read_record(stored: Record | None, key: str) -> RolloutRecord:
     """The planner's memory of a deployment, new where there is none."""
     return record_from_json(stored.data) if stored else RolloutRecord(deployment=key)
+
+
+def _record(stored: Record) -> RolloutRecord:
+    return record_from_json(stored.data)
 
 
 def _conflict(

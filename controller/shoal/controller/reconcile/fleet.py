@@ -72,7 +72,7 @@ def member_of(
     labels = dict(record.data["metadata"].get("labels") or {})
     profile = profile_of(labels, profiles)
     observation = cache.get("Observation", record.namespace, record.name)
-    report = jsonform.from_json(DeviceReport, observation.data["report"]) if observation else None
+    report = cache.value(observation, _report) if observation else None
     return Member(
         name=record.name,
         namespace=record.namespace,
@@ -82,6 +82,10 @@ def member_of(
         report=report,
         last_seen_s=observation.data["last_seen_ms"] / 1000 if observation else None,
     )
+
+
+def _report(observation: Record) -> DeviceReport:
+    return jsonform.from_json(DeviceReport, observation.data["report"])
 
 
 def selected(everyone: Iterable[Member], deployment: Record) -> list[Member]:

@@ -18,7 +18,11 @@ _SHOWN = 10
 def build(world: World, model: Record, kept: list[Record]) -> dict[str, Any]:
     """The whole status, from the revisions alone."""
     profiles = _profiles(world, model.namespace)
-    rows = [_revision(record, profiles) for record in kept[-_SHOWN:]]
+    views = [world.cache.value(record, revisions.model_view) for record in kept[-_SHOWN:]]
+    rows = [
+        _revision(record, view, profiles)
+        for record, view in zip(kept[-_SHOWN:], views, strict=True)
+    ]
     newest = rows[-1] if rows else None
     return {
         "observedGeneration": model.data["metadata"].get("generation", 1),
@@ -45,9 +49,8 @@ def _profiles(world: World, namespace: str) -> dict[str, dict[str, MatchedProfil
 
 
 def _revision(
-    record: Record, profiles: Mapping[str, Mapping[str, MatchedProfile]]
+    record: Record, view: ModelView, profiles: Mapping[str, Mapping[str, MatchedProfile]]
 ) -> dict[str, Any]:
-    view = revisions.model_view(record)
     failed = next((one for one in view.archives if one.state is ArchiveState.FAILED), None)
     stored = record.data["classes"]
     reason = "Searching"

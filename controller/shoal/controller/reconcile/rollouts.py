@@ -36,9 +36,10 @@ class StoredRollouts:
         self._now = now
 
     async def request(self, request: RolloutRequest) -> None:
-        """Record what the operator asked for, and return once the next pass has carried it out.
+        """Record what the operator asked for.
 
-        A controller too busy for that within a few seconds answers all the same: the wish is kept.
+        An abort or undo returns once the next pass has carried it out. A controller too busy for
+        that within a few seconds answers all the same: the wish is kept.
 
         Raises:
             ConflictError: the rollout is not in a state in which this can be done.
