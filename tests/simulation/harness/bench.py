@@ -45,11 +45,11 @@ class FakeEngine:
 
 @dataclass(slots=True, kw_only=True)
 class Bench:
-    """Answers effects as the library says that variants behave."""
+    """Answers effects as the variants of this fleet behave."""
 
     disk: FakeDisk
     engine: FakeEngine
-    library: Library
+    variants: Library
 
     def answer(self, effect: ef.Answered, *, online: bool) -> ev.Event:
         """What comes of an effect."""
@@ -69,7 +69,7 @@ class Bench:
         name, ticket = effect.deployment, effect.ticket
         match effect:
             case ef.Load():
-                if self.library.nature(effect.slot.variant) is Nature.BROKEN:
+                if self.variants.nature(effect.slot.variant) is Nature.BROKEN:
                     return ev.LoadFailed(
                         deployment=name, ticket=ticket, reason=Reason.LOAD_FAILED, message="broken"
                     )
@@ -107,7 +107,7 @@ class Bench:
         return ev.Fetched(deployment=effect.deployment, ticket=effect.ticket, received_bytes=1)
 
     def _probe(self, effect: ef.Probe) -> ev.Event:
-        if self.library.nature(effect.assignment.variant) is Nature.HEAVY:
+        if self.variants.nature(effect.assignment.variant) is Nature.HEAVY:
             return ev.ProbeFailed(
                 deployment=effect.deployment,
                 ticket=effect.ticket,
@@ -116,7 +116,7 @@ class Bench:
                 result=PREFLIGHT,
             )
         active = effect.active
-        answers = () if active is None else self.library.answers(active)
+        answers = () if active is None else self.variants.answers(active)
         return ev.Probed(
             deployment=effect.deployment,
             ticket=effect.ticket,
@@ -133,7 +133,7 @@ class Bench:
                 reason=Reason.LOAD_FAILED,
                 message="nothing is active",
             )
-        answers = None if effect.golden is None else self.library.answers(serving)
+        answers = None if effect.golden is None else self.variants.answers(serving)
         return ev.Observed(
             deployment=effect.deployment, ticket=effect.ticket, good=100, errors=0, answers=answers
         )

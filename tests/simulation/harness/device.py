@@ -29,7 +29,7 @@ class Surroundings(Protocol):
 
     timeline: Timeline
     rng: random.Random
-    library: Library
+    variants: Library
 
     def reaches(self, device: str) -> bool:
         """Whether the controller can be reached."""
@@ -56,7 +56,7 @@ class SimulatedDevice:
         self.engine = FakeEngine()
         self.context = Context()
         self.up = False
-        self._bench = Bench(disk=self.disk, engine=self.engine, library=world.library)
+        self._bench = Bench(disk=self.disk, engine=self.engine, variants=world.variants)
         self._world = world
         self._boots = 0
         self._sequence = 0
@@ -71,7 +71,7 @@ class SimulatedDevice:
         self._boots += 1
         self._sequence = 0
         self.engine = FakeEngine()
-        self._bench = Bench(disk=self.disk, engine=self.engine, library=self._world.library)
+        self._bench = Bench(disk=self.disk, engine=self.engine, variants=self._world.variants)
         effects: tuple[ef.Effect, ...] = ()
         self.context = Context()
         if self.disk.journal is not None:

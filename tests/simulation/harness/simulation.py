@@ -42,7 +42,7 @@ class Simulation:
         self.rng = random.Random(seed)
         self.timeline = Timeline()
         self.timeline.after_each = self._look
-        self.library = Library()
+        self.variants = Library()
         self.laws = Laws()
         self.network = Network(timeline=self.timeline, rng=self.rng)
         self.controller = Controller(self.timeline, self.rng, self._push)
@@ -202,7 +202,7 @@ class Simulation:
 
     def _publish(self, nature: Nature) -> None:
         self._revisions += 1
-        data = self.library.revision(self._revisions, nature)
+        data = self.variants.revision(self._revisions, nature)
         self.controller.write("ModelRevision", f"digits.{self._revisions}", data)
 
     def _write_resources(self) -> None:

@@ -3,32 +3,9 @@ from typing import Any
 
 from shoal.contract import digest as digests
 from shoal.controller.store.port import Put
+from tests.unit.api.documents import a_deployment, a_device, a_profile
 
 OnApi = Callable[..., None]
-PROFILES = "/namespaces/default/deviceprofiles"
-
-
-def a_profile(name: str = "small", **spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "shoal/v1",
-        "kind": "DeviceProfile",
-        "metadata": {"name": name},
-        "spec": spec,
-    }
-
-
-def a_deployment(**spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "shoal/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "digits"},
-        "spec": {"model": "digits", "selector": {"matchLabels": {"app": "reader"}}, **spec},
-    }
-
-
-def a_device(name: str, **labels: str) -> Put:
-    data = {"metadata": {"name": name, "namespace": "default", "labels": labels}, "spec": {}}
-    return Put(kind="Device", namespace="default", name=name, data=data, expected=None)
 
 
 def test_apply_creates_then_says_unchanged_then_configures(on_api: OnApi) -> None:

@@ -2,32 +2,9 @@ from collections.abc import Callable
 from typing import Any
 
 from shoal.controller.store.port import Delete, Put
+from tests.unit.api.documents import PROFILES, a_deployment, a_device, a_profile
 
 OnApi = Callable[..., None]
-PROFILES = "/namespaces/default/deviceprofiles"
-
-
-def a_profile(name: str = "small", **spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "shoal/v1",
-        "kind": "DeviceProfile",
-        "metadata": {"name": name},
-        "spec": spec,
-    }
-
-
-def a_deployment(**spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "shoal/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "digits"},
-        "spec": {"model": "digits", "selector": {"matchLabels": {"app": "reader"}}, **spec},
-    }
-
-
-def a_device(name: str, **labels: str) -> Put:
-    data = {"metadata": {"name": name, "namespace": "default", "labels": labels}, "spec": {}}
-    return Put(kind="Device", namespace="default", name=name, data=data, expected=None)
 
 
 def test_put_with_a_stale_version_is_a_conflict(on_api: OnApi) -> None:
