@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from shoal.compressor.artifacts import Format
 from shoal.compressor.passes.graph import Clean
 from shoal.compressor.recipe import Recipe
 from shoal.compressor.search.floor import Floor
@@ -36,6 +37,7 @@ def a_candidate(
     return Candidate(
         recipe=Recipe((Clean(),)),
         digest=digest.of_bytes(name.encode()),
+        format=Format.ONNX,
         bytes=size,
         notes=(),
         scores=replace(SCORES, validation_agreement=agreement),

@@ -23,8 +23,8 @@ def options(threads: int) -> Any:
     return chosen
 
 
-def open_session(model: bytes, threads: int) -> Any:
-    """A fresh session over a serialised model; raises whatever the runtime raises."""
+def open_session(model: bytes | str, threads: int) -> Any:
+    """A fresh session over a serialised model or the path of one; raises what the runtime does."""
     return onnxruntime.InferenceSession(model, options(threads), providers=PROVIDERS)
 
 

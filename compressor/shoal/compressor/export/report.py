@@ -117,8 +117,8 @@ def _row(candidate: Candidate, setting: Setting) -> dict[str, Any]:
     scores, costs = candidate.scores, candidate.costs
     row: dict[str, Any] = {
         "digest": candidate.digest,
-        "file": f"variants/{digest.hex_of(candidate.digest)}.onnx",
-        "runtime": "onnxruntime",
+        "file": f"variants/{digest.hex_of(candidate.digest)}.{candidate.format}",
+        "runtime": candidate.format.runtime,
         "recipe": {"title": candidate.recipe.title, **candidate.recipe.to_json()},
         "bytes": candidate.bytes,
         "score": _number(scores.score),

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from shoal.compressor import errors
-from shoal.compressor.evaluate import session
+from shoal.compressor.artifacts import format_of
+from shoal.compressor.evaluate import runner
 from shoal.compressor.export import golden as golden_set
 from shoal.compressor.export import page
 from shoal.compressor.export.golden import Golden
@@ -43,14 +44,14 @@ def write(
     references: dict[str, Any] = {}
     threads = report["environment"]["threads"]
     if golden is not None:
-        opened = session.open_session(source.read_bytes(), threads)
+        opened = runner.open_file(source, threads)
         report["golden"] = golden_set.write(golden, opened, report["output"])
     for row in report["pareto"]:
-        model = cache.model_path(row["digest"])
+        model = cache.model_path(row["digest"], format_of(out / row["file"]))
         shutil.copyfile(model, out / row["file"])
         if golden is not None:
             path = out / "references" / f"{digest.hex_of(row['digest'])}.npz"
-            opened = session.open_session(model.read_bytes(), threads)
+            opened = runner.open_file(model, threads)
             references[row["digest"]] = golden_set.write_reference(
                 golden, opened, report["output"], path
             )

@@ -13,7 +13,9 @@ from typing import Any, ClassVar, Final, Protocol
 import numpy.typing as npt
 import onnx
 
+from shoal.compressor.artifacts import Artifact
 from shoal.compressor.rejections import Rejection
+from shoal.compressor.sources.origin import Origin
 
 Array = npt.NDArray[Any]
 
@@ -44,7 +46,8 @@ class PassContext:
     dimension is 1 or symbolic the rows take its place. `constants` are fed with every row, whole.
     `train` is None where the user gave no training rows. `source` is the untouched source: the
     teacher of a distillation. `output` is the answering output that the metric reads. The rows the
-    search validates on are in neither `calibration` nor `train`.
+    search validates on are in neither `calibration` nor `train`. `origin` is what the user gave
+    where that was no ONNX file.
     """
 
     calibration: Mapping[str, Array]
@@ -55,6 +58,7 @@ class PassContext:
     threads: int = 1
     effort: Effort = Effort.QUICK
     constants: Mapping[str, Array] = field(default_factory=dict)
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,14 @@ class PassResult:
     """The new model, and what the pass has to say about it as JSON (scores, ratios, layers)."""
 
     model: onnx.ModelProto
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A finished file in place of a graph: it ends its recipe, no pass can follow."""
+
+    artifact: Artifact
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -84,7 +96,7 @@ class Pass(Protocol):
         """The word that recipes and reports call this pass by."""
         ...
 
-    def apply(self, model: onnx.ModelProto, context: PassContext) -> PassResult:
+    def apply(self, model: onnx.ModelProto, context: PassContext) -> PassResult | Finished:
         """A new model; `model` itself is left as it was.
 
         Raises:

@@ -33,7 +33,7 @@ class Bench:
 
     def path(self, built: Built) -> Path:
         """The model's file."""
-        return self.cache.model_path(built.digest)
+        return self.cache.model_path(built.digest, built.format)
 
     def source_figures(self) -> SourceFigures:
         """The untouched source, scored, timed and weighed.

@@ -6,9 +6,10 @@ from typing import Any
 
 import onnx
 
+from shoal.compressor.artifacts import Artifact, Format
 from shoal.compressor.evaluate.environment import Machine
 from shoal.compressor.passes.compact import compact
-from shoal.compressor.passes.protocol import PassContext, PassError
+from shoal.compressor.passes.protocol import Finished, PassContext, PassError, PassResult
 from shoal.compressor.recipe import Recipe
 from shoal.compressor.rejections import Rejection
 from shoal.compressor.search import gates
@@ -21,6 +22,7 @@ class Built:
     """A model that loads: its digest names its file in the cache."""
 
     digest: Digest
+    format: Format
     bytes: int
     notes: tuple[dict[str, Any], ...]
 
@@ -52,6 +54,8 @@ class Builder:
         """
         built = self._prefix(recipe)
         quantized = any(one.method == "quantize" for one in recipe.passes)
+        if built.format is not Format.ONNX:
+            return built  # its own pass has proven that it loads
         verdict = self._cache.entry(
             {"gate": built.digest, "quantized": quantized, **self._causes["runtime"]},
             lambda: self._gate(built, quantized=quantized),
@@ -67,12 +71,15 @@ class Builder:
         causes = {"build": recipe.to_json(), **self._causes["build"]}
         entry = self._cache.entry(causes, lambda: self._make(recipe))
         _raise_refusal(entry)
-        if not self._cache.has_model(entry["digest"]):
+        if not self._cache.has_model(entry["digest"], Format(entry["format"])):
             entry = self._make(recipe)
             self._cache.put(causes, entry)
             _raise_refusal(entry)
         return Built(
-            digest=Digest(entry["digest"]), bytes=entry["bytes"], notes=tuple(entry["notes"])
+            digest=Digest(entry["digest"]),
+            format=Format(entry["format"]),
+            bytes=entry["bytes"],
+            notes=tuple(entry["notes"]),
         )
 
     def _make(self, recipe: Recipe) -> dict[str, Any]:
@@ -86,14 +93,19 @@ class Builder:
             else:
                 model, notes = context.source, []
             result = last.apply(model, context)
-            data = compact(result.model).SerializeToString(deterministic=True)
+            artifact = _finished(result)
         except PassError as error:
             return _refusal(error)
         except Exception as error:  # noqa: BLE001 - a graph from anywhere may break any pass
             what = (str(error).splitlines() or [type(error).__name__])[0][:300]
             return _refusal(PassError(Rejection.BUILD_FAILED, f"{last.method} raised: {what}"))
         notes.append({"method": last.method, **result.notes})
-        return {"digest": self._cache.keep_model(data), "bytes": len(data), "notes": notes}
+        return {
+            "digest": self._cache.keep_model(artifact.data, artifact.format),
+            "format": artifact.format.value,
+            "bytes": len(artifact.data),
+            "notes": notes,
+        }
 
     def _gate(self, built: Built, *, quantized: bool) -> dict[str, Any]:
         model = self._cache.model_path(built.digest).read_bytes()
@@ -116,6 +128,13 @@ def causes(machine: Machine, build: dict[str, Any], threads: int) -> dict[str, d
         "build": {**build, **runtime, "versions": [list(pair) for pair in machine.versions]},
         "runtime": runtime,
     }
+
+
+def _finished(result: PassResult | Finished) -> Artifact:
+    if isinstance(result, Finished):
+        return result.artifact
+    data = compact(result.model).SerializeToString(deterministic=True)
+    return Artifact(format=Format.ONNX, data=data)
 
 
 def _refusal(error: PassError) -> dict[str, Any]:

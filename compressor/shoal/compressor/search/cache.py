@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from shoal.compressor.artifacts import Format
 from shoal.contract import digest
 
-SCHEMA = 3  # raised when an entry's meaning changes
+SCHEMA = 4  # raised when an entry's meaning changes
 
 
 class Cache:
@@ -45,21 +46,20 @@ class Cache:
         """Keeps `entry` under `causes`."""
         _write(self._path(causes), json.dumps(entry).encode())
 
-    def keep_model(self, data: bytes) -> digest.Digest:
+    def keep_model(self, data: bytes, kind: Format = Format.ONNX) -> digest.Digest:
         """Stores a serialised model under its digest."""
         name = digest.of_bytes(data)
-        path = self.model_path(name)
-        if not self.has_model(name):
-            _write(path, data)
+        if not self.has_model(name, kind):
+            _write(self.model_path(name, kind), data)
         return name
 
-    def model_path(self, name: digest.Digest) -> Path:
+    def model_path(self, name: digest.Digest, kind: Format = Format.ONNX) -> Path:
         """Where the model `name` lies."""
-        return self._models / f"{digest.hex_of(name)}.onnx"
+        return self._models / f"{digest.hex_of(name)}.{kind}"
 
-    def has_model(self, name: digest.Digest) -> bool:
+    def has_model(self, name: digest.Digest, kind: Format = Format.ONNX) -> bool:
         """Whether the model `name` lies here whole."""
-        path = self.model_path(name)
+        path = self.model_path(name, kind)
         return path.exists() and digest.of_file(path) == name
 
     def _path(self, causes: Any) -> Path:

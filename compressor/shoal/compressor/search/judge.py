@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from shoal.compressor.evaluate import interval, latency, metrics, session
+from shoal.compressor.evaluate import interval, latency, metrics, runner, session
 from shoal.compressor.evaluate.metrics import Metric
 from shoal.compressor.passes.protocol import Effort, PassError
 from shoal.compressor.rejections import Rejection
@@ -87,7 +87,7 @@ class Judge:
     def _score(self, path: Path) -> dict[str, Any]:
         data, terms = self._data, self._terms
         try:
-            opened = session.open_session(path.read_bytes(), terms.threads)
+            opened = runner.open_file(path, terms.threads)
             on_evaluation = session.answers(opened, data.evaluation, terms.output)
             on_validation = session.answers(opened, data.validation, terms.output)
             on_agreement = session.answers(opened, data.agreement, terms.output)
@@ -140,7 +140,7 @@ class Judge:
         return self._source_answers[key]
 
     def _time(self, path: Path) -> latency.Ratio:
-        candidate = session.open_session(path.read_bytes(), self._terms.threads)
+        candidate = runner.open_file(path, self._terms.threads)
         return latency.ratio(
             self._runner(candidate),
             self._runner(self._source_session()),

@@ -242,6 +242,7 @@ class Search:
         return Candidate(
             recipe=draft.recipe,
             digest=draft.built.digest,
+            format=draft.built.format,
             bytes=draft.built.bytes,
             notes=draft.built.notes,
             scores=draft.scores,

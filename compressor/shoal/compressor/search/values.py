@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.compressor.analyse.sensitivity import Layer
+from shoal.compressor.artifacts import Format
 from shoal.compressor.recipe import Recipe
 from shoal.compressor.rejections import Rejection
 from shoal.contract.digest import Digest
@@ -44,6 +45,7 @@ class Candidate:
 
     recipe: Recipe
     digest: Digest
+    format: Format
     bytes: int
     notes: tuple[dict[str, Any], ...]
     scores: Scores
