@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from shoal.compressor.passes.distill import Distill
-from shoal.compressor.passes.protocol import Pass, PassContext, TrainRows
+from shoal.compressor.passes.protocol import PassContext, TrainRows
 from shoal.compressor.passes.prune import Prune
 from shoal.compressor.passes.quantize import StaticInt8
 
@@ -141,7 +141,7 @@ def test_the_manifests_name_the_files_that_training_writes(repository: Path, tra
 @pytest.mark.parametrize("config", [Prune(ratio=0.5), Distill(width=0.5)], ids=lambda p: p.method)
 @pytest.mark.parametrize("name", ["teacher", "retrained"])
 def test_half_the_channels_in_int8_fit_24_kib_within_two_points(
-    trained: Path, config: Pass, name: str
+    trained: Path, config: Prune | Distill, name: str
 ) -> None:
     source = onnx.load(trained / f"{name}.onnx")
     train = rows_of(trained / "train.npz")
