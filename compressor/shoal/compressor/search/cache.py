@@ -1,21 +1,26 @@
 """What earlier runs already know, by content: every entry's name is the digest of its causes.
 
 An entry appears whole or not at all (written beside, then renamed), so a killed run loses at most
-the candidate it was working on, and the next run goes on from there.
+the candidate it was working on, and the next run goes on from there. What a process is working on
+lies in `doing/<pid>.json`: whoever watches over it can condemn that entry when it dies of it.
 """
 
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from shoal.compressor.artifacts import Format
+from shoal.compressor.passes.protocol import PassError
+from shoal.compressor.rejections import Rejection
 from shoal.contract import digest
 
-SCHEMA = 4  # raised when an entry's meaning changes
+SCHEMA = 5  # raised when an entry's meaning changes
+_CONDEMNED: Final = "condemned"
 
 
 class Cache:
@@ -24,16 +29,55 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self._entries = folder / "entries"
         self._models = folder / "models"
-        for part in (self._entries, self._models):
+        self._doing = folder / "doing"
+        for part in (self._entries, self._models, self._doing):
             part.mkdir(parents=True, exist_ok=True)
+        self._stack: list[Any] = []
 
     def entry(self, causes: Any, make: Callable[[], Any]) -> Any:
-        """The JSON known under `causes`, or what `make` returns, kept from now on."""
+        """The JSON known under `causes`, or what `make` returns, kept from now on.
+
+        Raises:
+            PassError: BuildFailed, a process died while it made this entry.
+        """
         known = self.get(causes)
         if known is None:
-            known = make()
+            with self._working_on(causes):
+                known = make()
             self.put(causes, known)
+        if isinstance(known, dict) and _CONDEMNED in known:
+            raise PassError(Rejection.BUILD_FAILED, known[_CONDEMNED])
         return known
+
+    def condemn(self, reason: str, worker: int) -> bool:
+        """Refuses for ever, with `reason`, what the dead process `worker` was working on.
+
+        False where it was working on nothing that is kept, so that running it again would end the
+        same way.
+        """
+        path = self._doing / f"{worker}.json"
+        try:
+            causes = json.loads(path.read_bytes())
+        except (FileNotFoundError, ValueError):
+            return False
+        self.put(causes, {_CONDEMNED: reason})
+        path.unlink(missing_ok=True)
+        return True
+
+    @contextmanager
+    def _working_on(self, causes: Any) -> Iterator[None]:
+        """Tells, for as long as it takes, what this process would lose; the innermost counts."""
+        path = self._doing / f"{os.getpid()}.json"
+        self._stack.append(causes)
+        _write(path, json.dumps(causes).encode())
+        try:
+            yield
+        finally:
+            self._stack.pop()
+            if self._stack:
+                _write(path, json.dumps(self._stack[-1]).encode())
+            else:
+                path.unlink(missing_ok=True)
 
     def get(self, causes: Any) -> Any | None:
         """The JSON known under `causes`; None is "not known", never an entry."""

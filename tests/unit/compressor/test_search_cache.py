@@ -1,0 +1,53 @@
+"""The cache of a search: what it keeps, and what it refuses after a process died."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shoal.compressor.passes.protocol import PassError
+from shoal.compressor.rejections import Rejection
+from shoal.compressor.search.cache import Cache
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from shoal.compressor.search.cache import Cache
+cache = Cache(Path(sys.argv[1]))
+cache.entry("outer", lambda: cache.entry("inner", lambda: os.kill(os.getpid(), signal.SIGKILL)))
+"""
+
+
+def test_what_a_dead_process_was_making_is_refused_with_the_reason(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", DYING, str(tmp_path)])
+    assert child.wait() == -signal.SIGKILL
+    cache = Cache(tmp_path)
+    assert cache.condemn("the process that built it died: out of memory", child.pid)
+    with pytest.raises(PassError, match="died: out of memory") as caught:
+        cache.entry("inner", lambda: "made again")
+    assert caught.value.reason is Rejection.BUILD_FAILED
+    assert cache.entry("outer", lambda: "made") == "made"
+
+
+def test_nothing_is_condemned_where_nothing_was_being_made(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.entry("cause", lambda: 1)
+    with pytest.raises(ZeroDivisionError):
+        cache.entry("other", lambda: 1 // 0)
+    assert not cache.condemn("it died", os.getpid())
+    assert cache.entry("other", lambda: 2) == 2
+
+
+def test_one_death_condemns_one_entry(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+
+    def dies() -> int:
+        assert Cache(tmp_path).condemn("it died", os.getpid())
+        assert not Cache(tmp_path).condemn("it died", os.getpid())
+        return 3
+
+    cache.entry("cause", dies)
+    assert Cache(tmp_path).get("cause") == 3  # it lived after all: what it made counts
