@@ -30,6 +30,8 @@ class Reason(enum.StrEnum):
     UNKNOWN_DOMAIN = "UnknownDomain"
     MODEL_TOO_LARGE = "ModelTooLarge"
     UNSAFE_FORMAT = "UnsafeFormat"
+    BAD_WEIGHTS = "BadWeights"
+    CONVERSION_FAILED = "ConversionFailed"
     BAD_DATA = "BadData"
     NO_FEASIBLE_VARIANT = "NoFeasibleVariant"
 
