@@ -1,14 +1,11 @@
 """shoal-compress: the command line (contracts: section 3).
 
-Nothing heavy is imported before the line is understood: numpy, onnx and onnxruntime come with
-`shoal.compressor.app`, inside the command.
+This process opens no model and imports no numpy: it understands the line, supervises the worker
+that does the job, and shows what came of it.
 """
 
 import json
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -68,14 +65,18 @@ def compress(  # noqa: PLR0917 - one parameter for each option of the contract
     trust_pickle: Annotated[  # noqa: FBT002 - a flag of the command line
         bool, typer.Option("--trust-pickle", help="Allow a pickle.")
     ] = False,
+    memory_limit: Annotated[
+        str | None, typer.Option(help="What the search may take [nine tenths of what is free].")
+    ] = None,
     output: Annotated[str, typer.Option("-o", "--output", help="text or json.")] = "text",
 ) -> None:
     """Understand the options, then hand over to the application."""
     given = dict(locals())  # each option under its own name: the fields of `options.Asked`
+    del given["memory_limit"]
     if given.pop("output") not in {"text", "json"}:
         raise typer.BadParameter(f"{output!r} is not text or json", param_hint="-o")
     try:
-        _work(given, as_json=output == "json")
+        _work(given, memory_limit, as_json=output == "json")
     except KeyboardInterrupt:
         raise errors.StoppedError(
             Problem(reason="Interrupted", message="interrupted before a report was written")
@@ -98,27 +99,18 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else 0)
 
 
-@contextmanager
-def _deferring_interrupts() -> Iterator[None]:
-    """Ctrl-C waits: a C extension interrupted while it is imported fails as something else."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _work(given: dict[str, Any], *, as_json: bool) -> None:
+def _work(given: dict[str, Any], memory_limit: str | None, *, as_json: bool) -> None:
     from shoal.compressor import options, progress  # noqa: PLC0415 - --help stays fast
+    from shoal.compressor.process import supervisor  # noqa: PLC0415
 
     job = options.resolve(options.Asked(**given))
-    with _deferring_interrupts():
-        from shoal.compressor import app  # noqa: PLC0415 - a wrong line is answered fast
-        from shoal.compressor.export import writer  # noqa: PLC0415
+    memory_bytes = None if memory_limit is None else options.parse_memory_limit(memory_limit)
     with progress.on_stderr() as shown:
-        report = app.run(job, shown)
+        supervisor.run(given, job.cache, memory_bytes, shown)
+    text = (job.out / "report.json").read_text()
+    report = json.loads(text)
     if as_json:
-        sys.stdout.write(writer.text(report))
+        sys.stdout.write(text)
     elif report["chosen"] is not None:
         sys.stdout.write(_sentence(report, given["out"]))
     if report["interrupted"]:

@@ -113,6 +113,18 @@ def parse_budget(text: str, field: str) -> Budget:
         raise errors.invalid(Reason.INVALID, str(error), field=field) from None
 
 
+def parse_memory_limit(text: str) -> int:
+    """What `--memory-limit` allows, in bytes.
+
+    Raises:
+        InvalidError: no size.
+    """
+    try:
+        return units.parse_size_bytes(text)
+    except ValueError as error:
+        raise errors.invalid(Reason.INVALID, str(error), field="--memory-limit") from None
+
+
 def _size(text: str | None) -> int | None:
     return None if text is None else units.parse_size_bytes(text)
 

@@ -55,14 +55,19 @@ class Cache:
         False where it was working on nothing that is kept, so that running it again would end the
         same way.
         """
-        path = self._doing / f"{worker}.json"
-        try:
-            causes = json.loads(path.read_bytes())
-        except (FileNotFoundError, ValueError):
+        causes = self.doing(worker)
+        if causes is None:
             return False
         self.put(causes, {_CONDEMNED: reason})
-        path.unlink(missing_ok=True)
+        (self._doing / f"{worker}.json").unlink(missing_ok=True)
         return True
+
+    def doing(self, worker: int) -> Any | None:
+        """The causes of what the process `worker` works on, or worked on when it died."""
+        try:
+            return json.loads((self._doing / f"{worker}.json").read_bytes())
+        except (FileNotFoundError, ValueError):
+            return None
 
     @contextmanager
     def _working_on(self, causes: Any) -> Iterator[None]:

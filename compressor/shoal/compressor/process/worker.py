@@ -1,0 +1,92 @@
+"""The worker: `python -m shoal.compressor.process.worker FD`, the job as JSON on its stdin.
+
+Everything that opens a foreign file, trains or measures happens here. It ends when its supervisor
+does (stdin closes), is the first that the kernel kills when memory runs out, and tells what happens
+through the pipe FD, because libraries write on stdout and stderr as they please.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any, Final
+
+from shoal.compressor import options
+from shoal.compressor.process.messages import Teller
+from shoal.contract.problem import ExitCode, Problem, ProblemError
+
+_FIRST_TO_GO: Final = "1000"  # of /proc/self/oom_score_adj: kill this before anything else
+
+
+def main() -> None:
+    """Does one job and tells how it went; an exit code other than 0 means that it could not."""
+    given = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    teller = Teller(os.fdopen(int(sys.argv[1]), "w"))
+    confine(given.pop("memory_bytes"))
+    try:
+        _work(given, teller)
+    except ProblemError as error:
+        teller.fail(error.problem, error.exit_code)
+    except KeyboardInterrupt:
+        stopped = Problem(reason="Interrupted", message="interrupted before a report was written")
+        teller.fail(stopped, ExitCode.INTERRUPTED)
+    except OSError as error:
+        teller.fail(_about_files(error), ExitCode.FAILED)
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not look like the user's
+        teller.fail(_fault(error), ExitCode.FAILED)
+    else:
+        teller.done()
+    os._exit(0)  # threads of libraries have nothing left to say
+
+
+def confine(memory_bytes: int) -> None:
+    """Bounds what this process may take, so that the machine outlives a greedy candidate."""
+    Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _work(given: dict[str, Any], teller: Teller) -> None:
+    job = options.resolve(options.Asked(**given))
+    from shoal.compressor import app  # noqa: PLC0415 - a wrong line is answered before this
+
+    # The supervisor started this process with Ctrl-C held back: a C extension that is interrupted
+    # while it is imported fails as something else.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    app.run(job, teller)
+
+
+def _end_with_supervisor() -> None:
+    sys.stdin.read()  # returns when the other end is closed, by whatever death
+    os._exit(1)
+
+
+def _about_files(error: OSError) -> Problem:
+    named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    return Problem(
+        reason="Failed",
+        message=named,
+        hint="free space there, or point --out or SHOAL_CACHE_DIR at another disk; "
+        "the next run goes on from what is cached",
+    )
+
+
+def _fault(error: Exception) -> Problem:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    what = (str(error).splitlines() or [""])[0][:300]
+    sys.stderr.write("".join(traceback.format_exception(error)))
+    return Problem(
+        reason="InternalError",
+        message=f"{type(error).__name__}: {what}",
+        location=f"{Path(frame.filename).name}:{frame.lineno}:1",
+        hint="this is a fault of shoal-compress itself: please report it with the command line",
+    )
+
+
+if __name__ == "__main__":
+    main()
