@@ -53,7 +53,8 @@ def test_every_setting_is_part_of_the_digest() -> None:
 def test_the_canonical_text_is_pinned() -> None:
     assert Recipe((Clean(), DynamicInt8())).canonical == (
         '{"passes":[{"method":"graph","steps":["opset","slim","basic"]},'
-        '{"method":"quantize","per_channel":false,"reduce_range":false,"scheme":"dynamic"}]}'
+        '{"exclude":[],"layers":[],"method":"quantize","per_channel":false,"reduce_range":false,'
+        '"scheme":"dynamic"}]}'
     )
 
 

@@ -15,7 +15,8 @@ from onnx import helper, numpy_helper
 
 from shoal.compressor.evaluate import session
 from shoal.compressor.passes.protocol import PassContext
-from shoal.compressor.passes.quantize import WEIGHT_OPERATORS, feeds
+from shoal.compressor.passes.quantize import WEIGHT_OPERATORS
+from shoal.compressor.passes.quantizer import feeds
 from shoal.compressor.sources.rows import Array
 
 _ROWS: Final = 24

@@ -1,0 +1,128 @@
+"""Which quantizations suit a network, an effort and a machine: pure, so that a test can read it.
+
+Each ladder goes from the widest configuration to the narrowest: the next is for when one fails or
+misses the floor. Ladders are independent of one another, the most promising first.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from shoal.compressor.analyse.facts import Facts, Family
+from shoal.compressor.analyse.sensitivity import Layer
+from shoal.compressor.evaluate.environment import Machine
+from shoal.compressor.passes.protocol import Effort, Pass
+from shoal.compressor.passes.quantize import WEIGHT_OPERATORS, Integers, Ranges, StaticInt8
+from shoal.compressor.passes.quantize_mixed import Mixed, Products
+from shoal.compressor.passes.quantize_rows import EmbeddingRows
+from shoal.compressor.search.plan import Situation
+
+Ladder = tuple[Pass, ...]
+
+_DENSE: Final = frozenset({"MatMul", "Gemm"})
+_HALVINGS: Final = {Effort.QUICK: (1, 3), Effort.BALANCED: (1, 2, 3), Effort.THOROUGH: (1, 2, 3, 4)}
+_KEPT: Final = {Effort.QUICK: (1, 2), Effort.BALANCED: (1, 2, 4), Effort.THOROUGH: (1, 2, 4, 8)}
+
+
+def ladders(facts: Facts, layers: tuple[Layer, ...], situation: Situation) -> tuple[Ladder, ...]:
+    """What to try on a network with these facts, whose `layers` come most sensitive first."""
+    if facts.float_bytes == 0 or facts.quantized:
+        return ()
+    match facts.family:
+        case Family.TREES | Family.OTHER:
+            found = [_tables(facts)]
+        case Family.TRANSFORMER:
+            found = [_mixed(layers, situation), _blocks(layers, situation), _tables(facts)]
+        case Family.RECURRENT:
+            found = [_mixed(layers, situation), _tables(facts)]
+        case Family.DENSE:
+            found = [
+                _static(layers, situation),
+                _mixed(layers, situation),
+                _blocks(layers, situation),
+            ]
+        case Family.CONVOLUTIONAL:
+            found = [_static(layers, situation), *_ranges(situation)]
+    return tuple(ladder for ladder in found if ladder)
+
+
+def integers(machine: Machine) -> StaticInt8:
+    """The static scheme of a machine's kernels.
+
+    x86 multiplies unsigned by signed bytes; without VNNI such sums saturate at 16 bits, so weights
+    give up one bit there. ARM's dot product wants signed by signed.
+    """
+    return StaticInt8(
+        integers=Integers.U8S8 if machine.is_x86 else Integers.S8S8,
+        reduce_range=machine.saturates,
+    )
+
+
+def _static(layers: Sequence[Layer], situation: Situation) -> Ladder:
+    """Per channel before per tensor, all operators before the weighted; then without the worst."""
+    scheme = integers(situation.machine)
+    whole = tuple(
+        replace(scheme, per_channel=per_channel, operators=operators)
+        for per_channel in (True, False)
+        for operators in ((), WEIGHT_OPERATORS)
+    )
+    names = tuple(layer.name for layer in layers)
+    partial = tuple(
+        replace(config, exclude=names[:kept])
+        for kept in _KEPT[situation.effort]
+        for config in whole
+        if config.operators and kept < len(names)
+    )
+    return (*whole, *partial)
+
+
+def _ranges(situation: Situation) -> tuple[Ladder, ...]:
+    """Other ways to take ranges, where there is time to look at them."""
+    if situation.effort is Effort.QUICK:
+        return ()
+    scheme = integers(situation.machine)
+    return tuple((replace(scheme, ranges=ranges),) for ranges in (Ranges.PERCENTILE,))
+
+
+def _mixed(layers: Sequence[Layer], situation: Situation) -> Ladder:
+    """All products in dynamic int8; then half of the noise, a quarter, … in weight blocks."""
+    scheme = Mixed(reduce_range=situation.machine.saturates)
+    dense = [layer for layer in layers if layer.operator in _DENSE]
+    finer = tuple(
+        replace(scheme, blocks=names)
+        for names in (_noisiest(dense, 0.5**halving) for halving in _HALVINGS[situation.effort])
+        if 0 < len(names) < len(dense)
+    )
+    return tuple(dict.fromkeys((scheme, *finer)))
+
+
+def _blocks(layers: Sequence[Layer], situation: Situation) -> Ladder:
+    """Everything in weight blocks: slower than dynamic int8, closer to the source."""
+    del layers, situation
+    return (Mixed(products=Products.BLOCKS), Mixed(products=Products.BLOCKS, block_size=32))
+
+
+def _tables(facts: Facts) -> Ladder:
+    return (EmbeddingRows(),) if facts.table_bytes else ()
+
+
+def _noisiest(layers: Sequence[Layer], left: float) -> tuple[str, ...]:
+    """The fewest layers without which at most the share `left` of the noise remains.
+
+    Noises of layers add up. Example: 20, 23 and 30 dB are noises of 0.01, 0.005 and 0.001 of the
+    signal; without the first 0.006 of 0.016 is left, which is 0.375.
+    """
+    noises = sorted(
+        ((10 ** (-layer.sqnr_db / 10), layer.name) for layer in layers),
+        key=lambda one: (-one[0], one[1]),
+    )
+    total = math.fsum(noise for noise, _ in noises)
+    named: list[str] = []
+    rest = total
+    for noise, name in noises:
+        if rest <= left * total:
+            break
+        named.append(name)
+        rest -= noise
+    return tuple(named)
