@@ -48,8 +48,10 @@ def compress(  # noqa: PLR0917 - one parameter for each option of the contract
     budget: Annotated[
         str | None, typer.Option(help="artifact=500KiB,memory=64MiB,latency=5ms")
     ] = None,
-    methods: Annotated[str, typer.Option(help="Families to try.")] = "quantize,prune,distill",
-    engines: Annotated[str, typer.Option(help="Engines to write for.")] = "onnxruntime",
+    methods: Annotated[str, typer.Option(help="Families to try.")] = "quantize,prune,distill,split",
+    engines: Annotated[
+        str | None, typer.Option(help="onnxruntime, litert or both [the profile's].")
+    ] = None,
     objective: Annotated[str, typer.Option(help="latency, bytes, memory or accuracy.")] = "latency",
     effort: Annotated[str, typer.Option(help="quick, balanced or thorough.")] = "balanced",
     model_output: Annotated[str | None, typer.Option(help="The output to score.")] = None,

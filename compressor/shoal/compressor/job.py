@@ -4,6 +4,7 @@ import enum
 from dataclasses import dataclass
 from pathlib import Path
 
+from shoal.compressor.target import Target
 from shoal.contract.budget import Budget
 from shoal.contract.choice import Objective
 from shoal.contract.profile import RuntimeChoice
@@ -15,6 +16,7 @@ class Method(enum.StrEnum):
     QUANTIZE = "quantize"
     PRUNE = "prune"
     DISTILL = "distill"
+    SPLIT = "split"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class Job:
     """What to compress, on which rows, for which device, and where the result goes.
 
     `metric` and `effort` are words checked against the closed sets; None as metric means the
-    default for the rows and the model.
+    default for the rows and the model. `target` is None where variants are for this machine.
     """
 
     model: str
@@ -42,10 +44,14 @@ class Job:
     floor: FloorRule
     budget: Budget
     runtime: RuntimeChoice
+    engines: tuple[str, ...]
+    target: Target | None
     methods: frozenset[Method]
     objective: Objective
     effort: str
     model_output: str | None
+    trusted: tuple[str, ...]
+    trust_pickle: bool
     seed: int
     golden: int | None
     out: Path

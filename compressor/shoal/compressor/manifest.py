@@ -2,23 +2,40 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
 from shoal.compressor import errors
+from shoal.compressor.target import Target, architecture
 from shoal.contract import limits, profile, units
 from shoal.contract.budget import Budget
 from shoal.contract.profile import RuntimeChoice
 from shoal.contract.reason import Reason
 
-_SPEC: Final = ("priority", "selector", "budget", "runtime")
+_SPEC: Final = ("priority", "selector", "budget", "runtime", "hardware")
+ENGINES: Final = ("onnxruntime", "litert")
+PRECISIONS: Final = ("int8", "fp32", "fp16", "int4")
 _RUNTIME: Final = ("engines", "providers", "threads", "precisions")
 
 
-def device_profile(path: Path) -> tuple[Budget, RuntimeChoice]:
-    """Budget and runtime of the DeviceProfile in the file `path`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """What a DeviceProfile says of its devices; `target` is None where they are like this one."""
+
+    budget: Budget
+    runtime: RuntimeChoice
+    engines: tuple[str, ...]
+    target: Target | None
+
+
+def device_profile(path: Path) -> Device:
+    """The DeviceProfile in the file `path`.
+
+    Beside the fields of the resource it may hold `spec.hardware: {arch, isa}`, the machine that
+    variants are for; without it a label `arch` of the selector names the architecture.
 
     Raises:
         InvalidError: not a DeviceProfile, or a field that is wrong or unknown.
@@ -47,19 +64,37 @@ def device_profile(path: Path) -> tuple[Budget, RuntimeChoice]:
         )
     except ValueError as error:
         raise _wrong("spec.budget", str(error)) from None
-    return limit, _runtime(_mapping(spec, "runtime", _RUNTIME, "spec.runtime"))
+    runtime = _mapping(spec, "runtime", _RUNTIME, "spec.runtime")
+    engines = _words(runtime, "engines", ("onnxruntime",))
+    _only(engines, ENGINES, "spec.runtime.engines")
+    return Device(budget=limit, runtime=_runtime(runtime), engines=engines, target=_target(spec))
+
+
+def _target(spec: Mapping[str, Any]) -> Target | None:
+    hardware = _mapping(spec, "hardware", ("arch", "isa"), "spec.hardware")
+    selector = _mapping(spec, "selector", ("matchLabels", "matchExpressions"), "spec.selector")
+    labels = selector.get("matchLabels") or {}
+    arch = hardware.get("arch", labels.get("arch") if isinstance(labels, Mapping) else None)
+    if arch is None:
+        return None
+    if not isinstance(arch, str):
+        raise _wrong("spec.hardware.arch", f"{arch!r} is not the name of an architecture")
+    isa = tuple(sorted(hardware.get("isa") or ()))
+    for word in isa:
+        if word not in profile.ISA_FEATURES:
+            known = ", ".join(sorted(profile.ISA_FEATURES))
+            raise _wrong("spec.hardware.isa", f"{word!r} is not one of {known}")
+    return Target(arch=architecture(arch), isa=isa)
 
 
 def _runtime(given: Mapping[str, Any]) -> RuntimeChoice:
     threads = given.get("threads", 1)
     if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
         raise _wrong("spec.runtime.threads", f"{threads!r} is not a number of threads")
-    engines = _words(given, "engines", ("onnxruntime",))
-    _only(engines, ("onnxruntime",), "spec.runtime.engines")
     providers = _words(given, "providers", ("CPUExecutionProvider",))
     _only(providers, ("CPUExecutionProvider",), "spec.runtime.providers")
     precisions = _words(given, "precisions", profile.DEFAULT_PRECISIONS)
-    _only(precisions, profile.DEFAULT_PRECISIONS, "spec.runtime.precisions")
+    _only(precisions, PRECISIONS, "spec.runtime.precisions")
     return RuntimeChoice(providers=providers, threads=threads, precisions=precisions)
 
 

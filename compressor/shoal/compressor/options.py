@@ -10,6 +10,7 @@ from typing import Final
 
 from shoal.compressor import errors, manifest
 from shoal.compressor.job import FloorRule, Job, Method
+from shoal.compressor.manifest import Device
 from shoal.contract import units
 from shoal.contract.budget import Budget
 from shoal.contract.choice import Objective
@@ -40,7 +41,7 @@ class Asked:
     profile: str | None
     budget: str | None
     methods: str
-    engines: str
+    engines: str | None
     objective: str
     effort: str
     state: Sequence[str] | None
@@ -60,7 +61,7 @@ def resolve(asked: Asked) -> Job:
         NotFoundError: the profile's file does not exist.
     """
     _refuse_later(asked)
-    budget, runtime = _device(asked)
+    device = _device(asked)
     return Job(
         model=asked.model,
         calibration=Path(asked.calibration),
@@ -68,12 +69,16 @@ def resolve(asked: Asked) -> Job:
         train=None if asked.train is None else Path(asked.train),
         metric=None if asked.metric is None else _metric(asked.metric),
         floor=_floor(asked),
-        budget=budget,
-        runtime=runtime,
+        budget=device.budget,
+        runtime=device.runtime,
+        engines=device.engines if asked.engines is None else _engines(asked.engines),
+        target=device.target,
         methods=_methods(asked.methods),
         objective=Objective(_one_of(asked.objective, tuple(Objective), "--objective")),
         effort=_one_of(asked.effort, EFFORTS, "--effort"),
         model_output=asked.model_output,
+        trusted=tuple(asked.trust_type or ()),
+        trust_pickle=asked.trust_pickle,
         seed=asked.seed,
         golden=asked.golden,
         out=Path(asked.out),
@@ -140,17 +145,6 @@ def _refuse_later(asked: Asked) -> None:
             "give rows that hold whole sequences, with the state as an ordinary input",
             field="--state",
         )
-    if asked.trust_pickle or asked.trust_type:
-        field = "--trust-pickle" if asked.trust_pickle else "--trust-type"
-        raise errors.not_built_yet(
-            f"reading other formats than ONNX ({field})",
-            "export the model to ONNX where it was trained",
-            field=field,
-        )
-    for engine in asked.engines.split(","):
-        if engine.strip() == "litert":
-            raise errors.not_built_yet("engine litert", "use onnxruntime", field="--engines")
-        _one_of(engine.strip(), ("onnxruntime", "litert"), "--engines")
 
 
 def _metric(word: str) -> str:
@@ -189,7 +183,7 @@ def _floor(asked: Asked) -> FloorRule:
     return FloorRule(max_drop=drop, min_score=asked.min_score, proven=kind == "proven")
 
 
-def _device(asked: Asked) -> tuple[Budget, RuntimeChoice]:
+def _device(asked: Asked) -> Device:
     if asked.profile is not None and asked.budget is not None:
         raise errors.invalid(
             Reason.INVALID,
@@ -200,18 +194,17 @@ def _device(asked: Asked) -> tuple[Budget, RuntimeChoice]:
     if asked.profile is not None:
         return manifest.device_profile(Path(asked.profile))
     budget = Budget() if asked.budget is None else parse_budget(asked.budget, "--budget")
-    return budget, RuntimeChoice()
+    return Device(budget=budget, runtime=RuntimeChoice(), engines=("onnxruntime",), target=None)
+
+
+def _engines(text: str) -> tuple[str, ...]:
+    words = (part.strip() for part in text.split(","))
+    return tuple(dict.fromkeys(_one_of(word, manifest.ENGINES, "--engines") for word in words))
 
 
 def _methods(text: str) -> frozenset[Method]:
-    methods = set()
-    for word in (part.strip() for part in text.split(",")):
-        if word == "split":
-            raise errors.not_built_yet(
-                "method split", "leave it out: quantize,prune,distill", field="--methods"
-            )
-        methods.add(Method(_one_of(word, tuple(Method), "--methods")))
-    return frozenset(methods)
+    words = (part.strip() for part in text.split(","))
+    return frozenset(Method(_one_of(word, tuple(Method), "--methods")) for word in words)
 
 
 def _one_of(word: str, words: Sequence[str], field: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from shoal.compressor import manifest, options
 from shoal.compressor.job import Method
 from shoal.compressor.sources import formats
+from shoal.compressor.target import Target
 from shoal.contract.budget import Budget
 from shoal.contract.choice import Objective
 from shoal.contract.problem import InvalidError, NotFoundError
@@ -23,8 +24,8 @@ ASKED = options.Asked(
     floor="measured",
     profile=None,
     budget=None,
-    methods="quantize,prune,distill",
-    engines="onnxruntime",
+    methods="quantize,prune,distill,split",
+    engines=None,
     objective="latency",
     effort="balanced",
     state=None,
@@ -71,12 +72,11 @@ def test_a_budget_that_is_none_is_refused(text: str) -> None:
         ({"metric": "auroc"}, "--metric", "NotBuiltYet"),
         ({"metric": "package.module:function"}, "--metric", "NotBuiltYet"),
         ({"metric": "top"}, "--metric", "UnknownMetric"),
-        ({"methods": "split"}, "--methods", "NotBuiltYet"),
+        ({"methods": "quantise"}, "--methods", "Invalid"),
+        ({"engines": "tensorrt"}, "--engines", "Invalid"),
         ({"objective": "speed"}, "--objective", "Invalid"),
         ({"effort": "quik"}, "--effort", "Invalid"),
         ({"floor": "guessed"}, "--floor", "Invalid"),
-        ({"trust_type": ["a.B"]}, "--trust-type", "NotBuiltYet"),
-        ({"trust_pickle": True}, "--trust-pickle", "NotBuiltYet"),
         ({"max_drop": -0.1}, "--max-drop", "Invalid"),
         ({"profile": "p.yaml", "budget": "latency=5ms"}, "--budget", "Invalid"),
     ],
@@ -100,9 +100,34 @@ def test_a_profile_gives_budget_and_runtime(tmp_path: Path) -> None:
         "{priority: 1, selector: {}, budget: {artifact: 64KiB, memory: 24MiB, latency: {p95: 5ms}},"
         " runtime: {engines: [onnxruntime], threads: 2, precisions: [int8]}}"
     )
-    budget, runtime = manifest.device_profile(a_profile(tmp_path, spec))
-    assert budget == Budget(artifact_bytes=65536, memory_bytes=25165824, latency_p95_ms=5.0)
-    assert (runtime.threads, runtime.precisions) == (2, ("int8",))
+    device = manifest.device_profile(a_profile(tmp_path, spec))
+    assert device.budget == Budget(artifact_bytes=65536, memory_bytes=25165824, latency_p95_ms=5.0)
+    assert (device.runtime.threads, device.runtime.precisions) == (2, ("int8",))
+    assert (device.engines, device.target) == (("onnxruntime",), None)
+
+
+@pytest.mark.parametrize(
+    ("spec", "target"),
+    [
+        (
+            "{hardware: {arch: arm64, isa: [i8mm, asimddp]}}",
+            Target(arch="aarch64", isa=("asimddp", "i8mm")),
+        ),
+        ("{selector: {matchLabels: {arch: arm64}}}", Target(arch="aarch64", isa=())),
+        ("{selector: {matchLabels: {tier: small}}}", None),
+    ],
+)
+def test_a_profile_names_the_machine_that_variants_are_for(
+    tmp_path: Path, spec: str, target: Target | None
+) -> None:
+    assert manifest.device_profile(a_profile(tmp_path, spec)).target == target
+
+
+def test_engines_on_the_line_go_before_those_of_the_profile(tmp_path: Path) -> None:
+    path = str(a_profile(tmp_path, "{runtime: {engines: [onnxruntime, litert]}}"))
+    asked = replace(ASKED, profile=path)
+    assert options.resolve(asked).engines == ("onnxruntime", "litert")
+    assert options.resolve(replace(asked, engines="litert")).engines == ("litert",)
 
 
 @pytest.mark.parametrize(
@@ -112,8 +137,10 @@ def test_a_profile_gives_budget_and_runtime(tmp_path: Path) -> None:
         ("{budget: {artifact: 64}}", "Invalid"),
         ("{budget: []}", "Invalid"),
         ("{runtime: {threads: 0}}", "Invalid"),
-        ("{runtime: {precisions: [int4]}}", "NotBuiltYet"),
-        ("{runtime: {engines: [litert]}}", "NotBuiltYet"),
+        ("{runtime: {precisions: [int2]}}", "NotBuiltYet"),
+        ("{runtime: {engines: [tensorrt]}}", "NotBuiltYet"),
+        ("{hardware: {isa: [neon]}, selector: {matchLabels: {arch: arm64}}}", "Invalid"),
+        ("{hardware: {arch: 64}}", "Invalid"),
         ("{runtime: {engines: onnxruntime}}", "Invalid"),
     ],
 )
