@@ -3,26 +3,34 @@
 One weighted layer after another gets 8-bit weights (symmetric, per output channel) and an 8-bit
 input (affine, by its least and greatest value) while the rest stays in float. The answer is the
 signal-to-noise ratio at the answering output: the lowest names the layer to keep in float.
+
+Ranges are those of the int8 that suits the network: over all rows where it will be static, a row's
+own where it will be dynamic. How many layers and rows are looked at is decided by multiplications,
+never by a clock, so that every machine finds the same order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
 
-from shoal.compressor.evaluate import session
+from shoal.compressor.analyse import facts
+from shoal.compressor.analyse.facts import Family
+from shoal.compressor.analyse.probing import Probe, Reading, Span
 from shoal.compressor.passes.protocol import PassContext
-from shoal.compressor.passes.quantize import WEIGHT_OPERATORS
+from shoal.compressor.passes.quantize import DYNAMIC_OPERATORS, WEIGHT_OPERATORS
 from shoal.compressor.passes.quantizer import feeds
 from shoal.compressor.sources.rows import Array
 
-_ROWS: Final = 24
-_LAYERS_AT_MOST: Final = 48
+_ROWS: Final = (4, 24)  # at least, at most
+_LAYERS_AT_MOST: Final = 64
+_LAYERS_AT_LEAST: Final = 8
+_WORK: Final = 100e9  # multiplications over all runs: some five seconds of one core
+_ENDS: Final = 2  # first and last layers, which are often sensitive and seldom large
 _NOISELESS_DB: Final = 120.0
-_LEVELS: Final = 127
+_RANGED_LIVE: Final = {Family.TRANSFORMER, Family.RECURRENT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,34 +48,39 @@ class Layer:
 
 
 def layers(model: onnx.ModelProto, context: PassContext) -> tuple[Layer, ...]:
-    """The largest layers of `model`, most sensitive first; empty where none has stored weights."""
+    """The weighted layers of `model`, most sensitive first; empty where none has stored weights.
+
+    Of more layers than there is work for, the ends and the largest are measured.
+    """
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     weighted = [
         node
         for node in model.graph.node
         if node.op_type in WEIGHT_OPERATORS and _is_float32(stored.get(node.input[1]))
     ]
+    sizes = {node.output[0]: int(np.prod(stored[node.input[1]].dims)) for node in weighted}
     titles = _titles(weighted, context.source)
-    weighted.sort(key=lambda node: -int(np.prod(stored[node.input[1]].dims)))
-    rows = [feed for feed, _ in zip(feeds(context), range(_ROWS), strict=False)]
+    rows = [feed for feed, _ in zip(feeds(context), range(_ROWS[1]), strict=False)]
     if not weighted or not rows:
         return ()
-    truth = _answers(model, rows, [context.output])
-    ranges = _ranges(model, [node.input[0] for node in weighted[:_LAYERS_AT_MOST]], rows)
-    found = []
-    for node in weighted[:_LAYERS_AT_MOST]:
-        coarse = _coarse(model, node, ranges.get(node.input[0]))
-        answers = _answers(coarse, rows, [context.output])
-        tensor = stored[node.input[1]]
-        found.append(
-            Layer(
-                name=node.output[0],
-                title=titles.get(node.output[0], node.output[0]),
-                operator=node.op_type,
-                weights=int(np.prod(tensor.dims)),
-                sqnr_db=round(_sqnr_db(truth[0], answers[0]), 1),
-            )
+    measured = _foremost(weighted, sizes, _LAYERS_AT_MOST)
+    probe = Probe(model, measured, context.output)
+    first = probe.read(rows[0])
+    work = sum(_products(node, first.inputs[node.output[0]], sizes) for node in measured)
+    measured = _foremost(measured, sizes, max(_LAYERS_AT_LEAST, int(_WORK / work / _ROWS[0])))
+    rows = rows[: max(_ROWS[0], int(_WORK / work / len(measured)))]
+    readings = [first, *(probe.read(row) for row in rows[1:])]
+    live = facts.read(model).family in _RANGED_LIVE
+    found = [
+        Layer(
+            name=node.output[0],
+            title=titles.get(node.output[0], node.output[0]),
+            operator=node.op_type,
+            weights=sizes[node.output[0]],
+            sqnr_db=_sqnr_db(probe, node, (rows, readings), live=live),
         )
+        for node in measured
+    ]
     return tuple(sorted(found, key=lambda layer: (layer.sqnr_db, layer.name)))
 
 
@@ -86,88 +99,52 @@ def _titles(weighted: Sequence[onnx.NodeProto], source: onnx.ModelProto) -> dict
     }
 
 
-def _sqnr_db(truth: Array, answers: Array) -> float:
-    signal = float((truth.astype(np.float64) ** 2).sum())
-    noise = float(((truth.astype(np.float64) - answers) ** 2).sum())
+def _foremost(
+    weighted: Sequence[onnx.NodeProto], sizes: Mapping[str, int], most: int
+) -> list[onnx.NodeProto]:
+    """At most so many layers, in the graph's order: its ends, then the largest."""
+    places = range(len(weighted))
+    by_size = sorted(places, key=lambda place: -sizes[weighted[place].output[0]])
+    wanted = dict.fromkeys((*places[:_ENDS], *places[-_ENDS:], *by_size))
+    return [weighted[place] for place in sorted(list(wanted)[:most])]
+
+
+def _products(node: onnx.NodeProto, read: Array, sizes: Mapping[str, int]) -> int:
+    """Multiplications of one run. Example: a 3x3 kernel, 8 to 16 channels, over 10x10: 115,200."""
+    size = sizes[node.output[0]]
+    if node.op_type != "Conv":
+        return size * int(np.prod(read.shape[:-1]))
+    strides = next((a.ints for a in node.attribute if a.name == "strides"), (1,))
+    return size * int(np.prod(read.shape[2:])) // int(np.prod(strides))
+
+
+def _sqnr_db(
+    probe: Probe,
+    node: onnx.NodeProto,
+    seen: tuple[Sequence[Mapping[str, Array]], Sequence[Reading]],
+    *,
+    live: bool,
+) -> float:
+    name = node.output[0]
+    rows, readings = seen
+    spans = [_span(reading.inputs[name]) for reading in readings]
+    if not (live and node.op_type in DYNAMIC_OPERATORS):
+        whole = (min(span[0] for span in spans), max(span[1] for span in spans))
+        spans = [whole] * len(spans)
+    weight = probe.rounded(name)
+    signal = noise = 0.0
+    for row, reading, span in zip(rows, readings, spans, strict=True):
+        truth = reading.answer.astype(np.float64)
+        signal += float((truth**2).sum())
+        noise += float(((truth - probe.answer(row, name, weight, span)) ** 2).sum())
+    return round(_decibels(signal, noise), 1)
+
+
+def _span(values: Array) -> Span:
+    return float(values.min()), float(values.max())
+
+
+def _decibels(signal: float, noise: float) -> float:
     if noise == 0 or signal == 0:
         return _NOISELESS_DB if noise == 0 else 0.0
     return min(10 * float(np.log10(signal / noise)), _NOISELESS_DB)
-
-
-def _ranges(
-    model: onnx.ModelProto, names: Sequence[str], rows: Sequence[dict[str, Array]]
-) -> dict[str, tuple[float, float]]:
-    """Least and greatest value of inner tensors over the rows."""
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    given = {value.name for value in (*watched.graph.input, *watched.graph.output)}
-    inner = [name for name in dict.fromkeys(names) if name not in given]
-    watched.graph.output.extend(
-        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in inner
-    )
-    ranges = {}
-    if inner:
-        for name, values in zip(inner, _answers(watched, rows, inner), strict=True):
-            ranges[name] = (float(values.min()), float(values.max()))
-    for name in set(names) - set(inner):
-        if name in rows[0]:
-            fed = np.stack([row[name] for row in rows])
-            ranges[name] = (float(fed.min()), float(fed.max()))
-    return ranges
-
-
-def _coarse(
-    model: onnx.ModelProto, node: onnx.NodeProto, span: tuple[float, float] | None
-) -> onnx.ModelProto:
-    """`model` with the weights of `node`, and its input where the range is known, in 8 bits."""
-    coarse = onnx.ModelProto()
-    coarse.CopyFrom(model)
-    graph = coarse.graph
-    index = next(i for i, one in enumerate(graph.node) if one.output[0] == node.output[0])
-    target = graph.node[index]
-    weight = next(t for t in graph.initializer if t.name == target.input[1])
-    axis = weight_axis(target)
-    rounded = numpy_helper.from_array(_round_weights(numpy_helper.to_array(weight), axis), "q_w")
-    graph.initializer.append(rounded)
-    target.input[1] = "q_w"
-    if span is not None:
-        low, high = min(span[0], 0.0), max(span[1], 0.0)
-        scale = np.float32((high - low) / (2 * _LEVELS + 1) or 1.0)
-        zero = np.uint8(np.clip(round(-low / float(scale)), 0, 255))
-        graph.initializer.append(numpy_helper.from_array(np.asarray(scale), "q_s"))
-        graph.initializer.append(numpy_helper.from_array(np.asarray(zero), "q_z"))
-        source = target.input[0]
-        target.input[0] = "q_x"
-        graph.node.insert(
-            index, helper.make_node("DequantizeLinear", ["q_q", "q_s", "q_z"], ["q_x"])
-        )
-        graph.node.insert(
-            index, helper.make_node("QuantizeLinear", [source, "q_s", "q_z"], ["q_q"])
-        )
-    return coarse
-
-
-def weight_axis(node: onnx.NodeProto) -> int:
-    """The axis of output channels in a weight: Conv 0, MatMul last, Gemm by its transB."""
-    if node.op_type == "Conv":
-        return 0
-    transposed = any(a.name == "transB" and a.i for a in node.attribute)
-    return 0 if node.op_type == "Gemm" and transposed else -1
-
-
-def _round_weights(weight: Array, axis: int) -> Array:
-    moved = np.moveaxis(weight, axis, 0).reshape(weight.shape[axis], -1)
-    scale = np.abs(moved).max(axis=1, keepdims=True) / _LEVELS
-    scale[scale == 0] = 1.0
-    rounded = np.round(moved / scale) * scale
-    shape = np.moveaxis(weight, axis, 0).shape
-    result: Array = np.moveaxis(rounded.reshape(shape), 0, axis).astype(weight.dtype)
-    return np.ascontiguousarray(result)
-
-
-def _answers(
-    model: onnx.ModelProto, rows: Sequence[dict[str, Array]], outputs: Sequence[str]
-) -> list[Array]:
-    opened: Any = session.open_session(model.SerializeToString(), 1)
-    answers = [opened.run(list(outputs), row) for row in rows]
-    return [np.stack([row[i] for row in answers]) for i in range(len(outputs))]
