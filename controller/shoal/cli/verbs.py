@@ -29,6 +29,7 @@ BUILT_IN: Final = {
     "wait": "until a condition holds",
     "label": "set or remove labels",
     "delete": "delete resources",
+    "variant": "compare two variants",
     "token": "make join tokens for devices",
     "explain": "document the fields of manifests",
     "version": "versions of the client and of the controller",

@@ -117,11 +117,13 @@ def test_nobody_there_exits_5_and_says_what_to_do(shoal: Shoal) -> None:
     assert "shoal serve" in ran.json["error"]["hint"]
 
 
-@pytest.mark.parametrize("verb", [*verbs.BUILT_IN, "rollout status", "token create"])
+@pytest.mark.parametrize(
+    "verb", [*verbs.BUILT_IN, "rollout status", "token create", "variant compare"]
+)
 def test_every_verb_has_help_with_an_example(shoal: Shoal, verb: str) -> None:
     ran = shoal(*verb.split(), "--help")
     assert ran.code == 0
-    assert "Example: shoal" in ran.out or verb in {"rollout", "token"}
+    assert "Example: shoal" in ran.out or verb in {"rollout", "token", "variant"}
 
 
 def test_an_absent_extra_is_one_line(shoal: Shoal, monkeypatch: pytest.MonkeyPatch) -> None:
