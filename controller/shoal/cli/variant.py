@@ -27,7 +27,7 @@ Figures = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One figure of both; `change` is b over a, or b - a for scores, or None where one is unknown."""
+    """One figure of both; `change` is b over a, or b - a for scores, None where one is unknown."""
 
     figure: str
     a: Any
