@@ -85,6 +85,7 @@ class DynamicInt8:
                 per_channel=self.per_channel,
                 reduce_range=self.reduce_range,
                 weight_type=quantization.QuantType.QInt8,
+                extra_options=dict(quantizer.UNKNOWN_IS_FLOAT),
             )
 
         return PassResult(model=quantizer.through_files(named, run))
@@ -157,7 +158,10 @@ class StaticInt8:
             "reduce_range": self.reduce_range,
             "activation_type": activation,
             "weight_type": weight,
-            "extra_options": {"ActivationSymmetric": self.symmetric},
+            "extra_options": {
+                **quantizer.UNKNOWN_IS_FLOAT,
+                "ActivationSymmetric": self.symmetric,
+            },
         }
 
 

@@ -1,14 +1,15 @@
 """How onnxruntime's quantizers are run: on files of their own, on named nodes, row by row, quietly.
 
 The quantizers change the model object they are given, tell nodes apart by name (two without one are
-the same to them), and advise through the root logger.
+the same to them), advise through the root logger and print how far they are.
 """
 
+import io
 import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,8 @@ import onnx
 from shoal.compressor.passes.protocol import Array, PassContext, PassError
 from shoal.compressor.rejections import Rejection
 
+# What a tensor is taken for where shapes cannot be inferred, behind an operator of another domain.
+UNKNOWN_IS_FLOAT: Final = {"DefaultTensorType": onnx.TensorProto.FLOAT}
 _CALIBRATED_BYTES: Final = 16 << 30  # weights read over all calibration rows: some ten seconds
 _ROWS_AT_LEAST: Final = 32
 
@@ -85,7 +88,7 @@ def through_files(model: onnx.ModelProto, run: Callable[[Path, Path], None]) -> 
 
 @contextmanager
 def quantizing() -> Iterator[None]:
-    """Keeps the quantizer's advice to itself, and tells its errors as refusals.
+    """Keeps the quantizer's words to itself, and tells its errors as refusals.
 
     Importing its block quantizer configures the root logger; handlers it adds are taken away.
 
@@ -96,7 +99,7 @@ def quantizing() -> Iterator[None]:
     level, handlers = root.level, list(root.handlers)
     root.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     except PassError:
