@@ -1,14 +1,12 @@
-"""The plan as a table, the cache, the latency harness and the picture."""
+"""The plan as a table, the cache and the latency harness."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from shoal.compressor.evaluate import latency
 from shoal.compressor.evaluate.environment import Machine, this_machine
 from shoal.compressor.evaluate.latency import Rounds
-from shoal.compressor.export import picture
 from shoal.compressor.passes.protocol import Effort
 from shoal.compressor.passes.prune import Prune
 from shoal.compressor.passes.quantize import Integers
@@ -120,26 +118,3 @@ def test_this_machine_names_itself() -> None:
     assert machine.cpu
     assert machine.isa == tuple(sorted(machine.isa))
     assert dict(machine.versions)["onnxruntime"]
-
-
-def a_row(name: str, size: int, ratio: float) -> dict[str, Any]:
-    return {
-        "digest": name,
-        "bytes": size,
-        "latency_ratio": ratio,
-        "score": 0.9,
-        "is_source": False,
-        "recipe": {"title": f"<{name}>"},
-    }
-
-
-def test_the_picture_marks_the_choice_and_the_budget() -> None:
-    svg = picture.pareto([a_row("a", 1_000, 0.5), a_row("b", 9_000, 1.0)], "a", 2_000)
-    assert svg.count("<circle") == 2
-    assert svg.count('class="chosen"') == 1
-    assert 'class="limit"' in svg
-    assert "&lt;a&gt;" in svg
-
-
-def test_nothing_to_draw_draws_nothing() -> None:
-    assert picture.pareto([], None, None) == ""

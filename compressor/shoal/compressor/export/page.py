@@ -26,6 +26,8 @@ svg { width: 100%; height: auto; font: 11px system-ui, sans-serif; fill: var(--s
 .limit { stroke: var(--limit); stroke-width: 2; }
 .point { fill: var(--point); } .chosen { fill: var(--chosen); }
 .source-point { fill: var(--source); }
+.whisker { stroke: var(--soft); stroke-width: 1; opacity: .6; }
+.refused { stroke: var(--soft); stroke-width: 1.5; fill: none; opacity: .7; }
 .legend span { margin-right: 1.2rem; white-space: nowrap; }
 .legend b { display: inline-block; width: .7em; height: .7em; border-radius: 50%;
   margin-right: .4em; background: var(--mark); }
@@ -37,8 +39,9 @@ _LEGEND: Final = (
     '<span><b style="--mark: var(--chosen)"></b>chosen</span>'
     '<span><b style="--mark: var(--source)"></b>the source, cleaned</span>'
     '<span><b style="--mark: var(--point)"></b>other variants</span>'
-    '<span><b class="line" style="--mark: var(--source)"></b>as fast as the source</span>'
-    '<span><b class="line" style="--mark: var(--limit)"></b>artifact budget</span></p>'
+    '<span><b class="line" style="--mark: var(--source)"></b>the source</span>'
+    '<span><b class="line" style="--mark: var(--limit)"></b>floor or budget</span>'
+    "<span>&times; refused</span><span>whiskers: 95 % interval, paired with the source</span></p>"
 )
 
 
@@ -52,7 +55,6 @@ def page(report: Mapping[str, Any]) -> str:
     """The whole document."""
     chosen = report["chosen"]
     digest = chosen["digest"] if chosen else None
-    limit = report["constraints"]["artifact_bytes"]
     return "".join(
         (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -62,12 +64,13 @@ def page(report: Mapping[str, Any]) -> str:
             f"<p>{html.escape(_summary(report))}</p>",
             f'<p class="soft">{html.escape(_limits(report))}</p>',
             *(f'<p class="soft">{html.escape(text)}</p>' for text in report["warnings"]),
-            "<h2>Size and latency</h2>",
-            picture.pareto(report["pareto"], digest, limit),
+            "<h2>Latency, score and memory over size</h2>",
+            *(picture.draw(report, panel) for panel in picture.panels(report)),
             _LEGEND,
             "<h2>Pareto front</h2>",
             _front(report["pareto"], digest),
             "<h2>Layers by sensitivity to int8</h2>",
+            picture.bars(report["sensitivity"]),
             _table(
                 ("layer", "operator", _Number("weights"), _Number("signal to noise, dB")),
                 (

@@ -1,98 +1,182 @@
-"""The Pareto picture as SVG: bytes across (logarithmic), latency over the source's upwards."""
+"""The Pareto pictures as SVG: latency, score and memory over bytes (logarithmic)."""
 
 import html
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+from shoal.compressor.export import axes
+from shoal.compressor.export.axes import Frame, Scale
 from shoal.contract import units
 
-_WIDTH: Final = 760
-_HEIGHT: Final = 380
-_LEFT: Final = 64
-_RIGHT: Final = 24
-_TOP: Final = 20
-_BOTTOM: Final = 48
-_RADIUS: Final = 6
-_TICKS: Final = 5
+_RADIUS: Final = 5
+_LEAST_SPAN: Final = 0.02  # of scores: a hundredth of a point must not fill the picture
+
+Row = Mapping[str, Any]
 
 
-def pareto(
-    rows: Sequence[Mapping[str, Any]], chosen: str | None, artifact_bytes: int | None
-) -> str:
-    """An SVG of the report's Pareto rows; every mark carries its figures as a title."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A horizontal limit: the value, its class in the style sheet, what it says."""
+
+    value: float
+    kind: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One picture: what is drawn upwards and how it is read from a row of the report.
+
+    `interval` gives a whisker where the figure has one; `of_rejected` reads it from rows of
+    candidates that were refused, None where it was never measured.
+    """
+
+    title: str
+    read: Callable[[Row], float]
+    write: Callable[[float], str]
+    lines: tuple[Line, ...] = ()
+    interval: Callable[[Row], Sequence[float]] | None = None
+    of_rejected: Callable[[Row], float | None] = lambda _row: None
+    from_zero: bool = True
+
+
+def panels(report: Row) -> tuple[Panel, ...]:
+    """Latency, score and memory of a report."""
+    limits = report["constraints"]
+    memory = limits["memory_bytes"]
+    within = () if memory is None else (Line(value=memory, kind="limit", title="memory budget"),)
+    floor = Line(value=limits["min_score"], kind="limit", title="floor")
+    own = Line(value=report["source"]["score"], kind="source", title="the source's score")
+    return (
+        Panel(
+            title="latency / source",
+            read=lambda row: float(row["latency_ratio"]),
+            write=lambda value: f"{value:.2f}",
+            lines=(Line(value=1.0, kind="source", title="as fast as the source"),),
+        ),
+        Panel(
+            title=str(report["metric"]),
+            read=lambda row: float(row["score"]),
+            write=lambda value: f"{value:.3f}",
+            lines=(own, floor),
+            interval=lambda row: row["score_interval"],
+            of_rejected=lambda row: row.get("score"),
+            from_zero=False,
+        ),
+        Panel(
+            title="peak memory",
+            read=lambda row: float(max(row["peak_memory_bytes"], 0)),
+            write=lambda value: units.format_size(round(value)),
+            lines=within,
+        ),
+    )
+
+
+def draw(report: Row, panel: Panel) -> str:
+    """One panel as SVG; every mark carries its figures as a title."""
+    rows: Sequence[Row] = report["pareto"]
+    refused = [row for row in report["rejected"] if _is_drawn(row, panel)]
     if not rows:
         return ""
-    sizes = [float(row["bytes"]) for row in rows] + (
-        [float(artifact_bytes)] if artifact_bytes else []
+    budget = report["constraints"]["artifact_bytes"]
+    sizes = [float(row["bytes"]) for row in (*rows, *refused)] + ([budget] if budget else [])
+    frame = Frame(
+        across=Scale.over(math.log(min(sizes) * 0.8), math.log(max(sizes) * 1.25), axes.ACROSS),
+        up=_upwards(rows, refused, panel),
     )
-    ratios = [float(row["latency_ratio"]) for row in rows]
-    across = _Scale(math.log(min(sizes) * 0.8), math.log(max(sizes) * 1.25), _LEFT, _WIDTH - _RIGHT)
-    up = _Scale(0.0, max(*ratios, 1.0) * 1.1, _HEIGHT - _BOTTOM, _TOP)
-    parts = [
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" ',
-        'aria-label="Variants by size and latency">',
-        *_axes(across, up),
-    ]
-    if artifact_bytes:
-        x = across.at(math.log(artifact_bytes))
-        parts.append(
-            f'<line class="limit" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}">'
-            f"<title>artifact budget {units.format_size(artifact_bytes)}</title></line>"
+    chosen = report["chosen"]["digest"] if report["chosen"] else None
+    return "".join(
+        (
+            axes.opening(f"{panel.title} over size"),
+            *axes.drawn(frame, panel.title, panel.write),
+            *(axes.level(frame, one.value, one.kind, one.title) for one in panel.lines),
+            *([axes.upright(frame, math.log(budget), _budget(budget))] if budget else []),
+            *(_cross(row, frame, panel) for row in refused),
+            *(_whisker(row, frame, panel) for row in rows),
+            *(_mark(row, frame, panel, chosen) for row in rows),
+            "</svg>",
         )
-    parts += [_mark(row, across, up, chosen) for row in rows]
-    parts.append("</svg>")
-    return "".join(parts)
+    )
 
 
-class _Scale:
-    """A linear map from values to pixels."""
-
-    def __init__(self, low: float, high: float, start: float, end: float) -> None:
-        self.low, self.high = low, max(high, low + 1e-9)
-        self._start, self._end = start, end
-
-    def at(self, value: float) -> float:
-        """The pixel of `value`."""
-        share = (value - self.low) / (self.high - self.low)
-        return self._start + share * (self._end - self._start)
-
-    def ticks(self) -> list[float]:
-        """Evenly spaced values from low to high."""
-        return [self.low + (self.high - self.low) * i / (_TICKS - 1) for i in range(_TICKS)]
+def _is_drawn(row: Row, panel: Panel) -> bool:
+    return row.get("bytes") is not None and panel.of_rejected(row) is not None
 
 
-def _axes(across: _Scale, up: _Scale) -> list[str]:
-    floor = _HEIGHT - _BOTTOM
-    parts = [
-        f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{floor}" y2="{floor}"/>',
-        f'<line class="axis" x1="{_LEFT}" x2="{_LEFT}" y1="{_TOP}" y2="{floor}"/>',
-        f'<line class="source" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" ',
-        f'y1="{up.at(1):.1f}" y2="{up.at(1):.1f}"><title>as fast as the source</title></line>',
-        f'<text x="{(_LEFT + _WIDTH) / 2}" y="{_HEIGHT - 8}" text-anchor="middle">size</text>',
-        f'<text transform="translate(14 {(_TOP + floor) / 2}) rotate(-90)" ',
-        'text-anchor="middle">latency / source</text>',
-    ]
-    for value in across.ticks():
-        label = units.format_size(round(math.exp(value)))
-        parts.append(
-            f'<text x="{across.at(value):.1f}" y="{floor + 18}" text-anchor="middle">{label}</text>'
-        )
-    parts += [
-        f'<text x="{_LEFT - 8}" y="{up.at(value) + 4:.1f}" text-anchor="end">{value:.2f}</text>'
-        for value in up.ticks()
-    ]
-    return parts
+def _upwards(rows: Sequence[Row], refused: Sequence[Row], panel: Panel) -> Scale:
+    values = [panel.read(row) for row in rows] + [line.value for line in panel.lines]
+    values += [end for row in rows for end in (panel.interval(row) if panel.interval else ())]
+    low, high = min(values), max(values)
+    # A candidate far below the floor is clipped to the lower edge: it must not flatten the rest.
+    near = [value for value in _refused_values(refused, panel) if value > low - (high - low)]
+    low = min([low, *near])
+    if panel.from_zero:
+        return Scale.over(0.0, high * 1.1, axes.UP)
+    margin = max(high - low, _LEAST_SPAN) * 0.08
+    return Scale.over(low - margin, high + margin, axes.UP)
 
 
-def _mark(row: Mapping[str, Any], across: _Scale, up: _Scale, chosen: str | None) -> str:
-    x, y = across.at(math.log(row["bytes"])), up.at(row["latency_ratio"])
+def _refused_values(refused: Sequence[Row], panel: Panel) -> Iterator[float]:
+    for row in refused:
+        value = panel.of_rejected(row)
+        if value is not None:
+            yield value
+
+
+def _budget(artifact_bytes: int) -> str:
+    return f"artifact budget {units.format_size(artifact_bytes)}"
+
+
+def _mark(row: Row, frame: Frame, panel: Panel, chosen: str | None) -> str:
+    x, y = frame.at(math.log(row["bytes"]), panel.read(row))
     kind = "chosen" if row["digest"] == chosen else "source-point" if row["is_source"] else "point"
     title = html.escape(
-        f"{row['recipe']['title']}: {units.format_size(row['bytes'])}, score {row['score']:.4f}, "
-        f"latency x{row['latency_ratio']:.2f}"
+        f"{row['recipe']['title']}: {units.format_size(row['bytes'])}, "
+        f"{panel.title} {panel.write(panel.read(row))}"
     )
     return (
         f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{_RADIUS}"><title>{title}</title>'
         "</circle>"
     )
+
+
+def _whisker(row: Row, frame: Frame, panel: Panel) -> str:
+    if panel.interval is None:
+        return ""
+    low, high = panel.interval(row)
+    x, top = frame.at(math.log(row["bytes"]), high)
+    _, bottom = frame.at(math.log(row["bytes"]), low)
+    return f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}"/>'
+
+
+def _cross(row: Row, frame: Frame, panel: Panel) -> str:
+    value = panel.of_rejected(row)
+    assert value is not None
+    x, y = frame.at(math.log(row["bytes"]), value)
+    title = html.escape(f"{row['recipe']['title']}: {row['reason']}, {row['detail']}")
+    r = _RADIUS - 1
+    return (
+        f'<path class="refused" d="M{x - r:.1f} {y - r:.1f} l{2 * r} {2 * r} m0 {-2 * r} '
+        f'l{-2 * r} {2 * r}"><title>{title}</title></path>'
+    )
+
+
+def bars(rows: Sequence[Row]) -> str:
+    """Sensitivity as bars: a layer with little signal to noise is one to keep in float."""
+    if not rows:
+        return ""
+    most = max(max(float(row["sqnr_db"]), 1.0) for row in rows)
+    height = 18
+    parts = [axes.opening("Layers by sensitivity to int8", height=height * len(rows) + 8)]
+    for index, row in enumerate(rows):
+        y, value = index * height + 4, max(float(row["sqnr_db"]), 0.0)
+        width = value / most * (axes.WIDTH - 320)
+        name = html.escape(str(row["title"])[-34:])
+        parts.append(
+            f'<text x="212" y="{y + 12}" text-anchor="end">{name}</text>'
+            f'<rect class="point" x="220" y="{y + 2}" width="{max(width, 1):.1f}" height="12"/>'
+            f'<text x="{226 + width:.1f}" y="{y + 12}">{row["sqnr_db"]:g} dB</text>'
+        )
+    return "".join((*parts, "</svg>"))

@@ -179,11 +179,15 @@ def _over_budget(candidate: Candidate, setting: Setting) -> str:
 
 
 def _rejected(rejected: Rejected) -> dict[str, Any]:
-    return {
+    row: dict[str, Any] = {
         "recipe": {"title": rejected.recipe.title, **rejected.recipe.to_json()},
         "reason": rejected.reason.value,
         "detail": rejected.detail,
     }
+    if rejected.scored is not None:
+        row["bytes"] = rejected.scored.bytes
+        row["score"] = _number(rejected.scored.scores.score)
+    return row
 
 
 def _environment(archive: Archive, setting: Setting) -> dict[str, Any]:
