@@ -133,9 +133,9 @@ def test_a_spoilt_model_is_refused(workshop: Workshop, spoil: Spoil, reason: str
         ("model.pkl", "UnsafeFormat"),
         ("model.joblib", "UnsafeFormat"),
         ("model.pt", "UnsafeFormat"),
-        ("model.pt2", "NotBuiltYet"),
-        ("model.tflite", "NotBuiltYet"),
-        ("model.skops", "NotBuiltYet"),
+        ("model.pt2", "TruncatedModel"),
+        ("model.skops", "TruncatedModel"),
+        ("model.h5", "NotOnnx"),
         ("absent.onnx", "NotFound"),
     ],
 )

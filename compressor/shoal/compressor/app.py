@@ -29,7 +29,7 @@ from shoal.compressor.search.run import Allowed, Search
 from shoal.compressor.search.values import Archive, SourceFigures
 from shoal.compressor.sources import archive as npz
 from shoal.compressor.sources import formats, model, signature, splits
-from shoal.compressor.sources.model import Source
+from shoal.compressor.sources.model import Desk, Source
 from shoal.compressor.sources.rows import Rows
 from shoal.compressor.sources.signature import Tensor
 from shoal.compressor.sources.splits import Data
@@ -50,9 +50,11 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="shoal-compress-") as folder:
         scratch = Path(folder)
-        path = formats.admit(job.model)
-        progress.tell(f"checking {path.name}")
-        source = model.read(path, scratch)
+        origin = formats.admit(job.model, formats.Trust(types=job.trusted, pickle=job.trust_pickle))
+        progress.tell(f"checking {origin.name}")
+        source = model.read(
+            origin, Desk(scratch=scratch, rows=job.calibration, kept=job.cache / "sources")
+        )
         output = signature.answering(source.signature, job.model_output)
         data = _data(job, source)
         metrics = _metrics(job, data, output)

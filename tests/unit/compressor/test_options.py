@@ -8,6 +8,7 @@ import pytest
 from shoal.compressor import manifest, options
 from shoal.compressor.job import Method
 from shoal.compressor.sources import formats
+from shoal.compressor.sources.origin import OriginFormat
 from shoal.compressor.target import Target
 from shoal.contract.budget import Budget
 from shoal.contract.choice import Objective
@@ -161,7 +162,5 @@ def test_a_profile_that_is_not_there_or_is_another_kind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("loader", ["module:make", "package.module:make"])
-def test_a_loader_is_refused_by_name(loader: str) -> None:
-    with pytest.raises(InvalidError, match="loader") as caught:
-        formats.admit(loader)
-    assert caught.value.problem.reason == "NotBuiltYet"
+def test_a_loader_is_told_by_its_form(loader: str) -> None:
+    assert formats.admit(loader).format is OriginFormat.LOADER

@@ -1,13 +1,13 @@
-"""The child that opens a foreign model: `python -m shoal.compressor.sources.check MODEL FOLDED`.
+"""The child that opens a foreign ONNX model (`sandbox.ask`).
 
-A model file is hostile until proven otherwise, so it is first parsed here, under resource limits.
-Prints one JSON object: `{"signature": …, "folded": bool}` or `{"problem": …}`. Where the model has
-data files beside it, FOLDED receives it as one file.
+A model file is hostile until proven otherwise, so it is first parsed here, under limits. A spec
+comes as JSON on stdin, `{"model": PATH, "folded": PATH}`; stdout gets one object,
+`{"signature": …, "folded": bool}` or `{"problem": …}`. Where the model has data files beside it,
+the second path receives it as one file.
 """
 
 import json
 import mmap
-import resource
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -134,28 +134,14 @@ def _refuse(reason: Reason, message: str, hint: str) -> InvalidError:
     return errors.invalid(reason, message, field="MODEL", hint=hint)
 
 
-def _confine() -> None:
-    memory = limits.PARSE_MEMORY_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    seconds = limits.PARSE_CPU_SECONDS
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limits.MODEL_BYTES, limits.MODEL_BYTES))
-
-
 def main() -> None:
-    """The child's entry: limits first, then the check, then one line of JSON."""
-    _confine()
-    model, folded = (Path(argument) for argument in sys.argv[1:3])
+    """The child's entry: a spec on stdin, one line of JSON on stdout."""
+    spec = json.load(sys.stdin)
     try:
-        answer = check(model, folded)
+        answer = check(Path(spec["model"]), Path(spec["folded"]))
     except InvalidError as error:
         answer = {"problem": error.problem.to_json()}
     except MemoryError:
         too_large = _refuse(Reason.MODEL_TOO_LARGE, "the model needs more than 4 GiB to read", "")
         answer = {"problem": too_large.problem.to_json()}
     sys.stdout.write(json.dumps(answer))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,11 +1,12 @@
 """The child that turns an origin into ONNX: `python -m shoal.compressor.sources.converting`.
 
 What the user gave is opened, converted and run here alone, under limits. A spec comes as JSON on
-stdin: `{"origin": {…}, "rows": PATH|null, "onnx": PATH}`; PATH receives the graph and stdout one
-JSON object, `{"notes": {…}}` or `{"problem": {…}}`. The answers of graph and origin are compared
-on the rows before anything is said.
+stdin: `{"origin": {…}, "rows": PATH|null, "onnx": PATH, "imports": [FOLDER]}`. PATH receives the
+graph and stdout one JSON object, `{"notes": {…}}` or `{"problem": {…}}`. The answers of graph and
+origin are compared on the rows before anything is said.
 """
 
+import importlib
 import json
 import os
 import sys
@@ -17,18 +18,20 @@ from typing import Any, Final, Protocol
 import onnx
 
 from shoal.compressor import errors
-from shoal.compressor.sources import likeness, sandbox
+from shoal.compressor.sources import likeness
 from shoal.compressor.sources.origin import Origin, OriginFormat
 from shoal.compressor.sources.rows import Array
 from shoal.contract import limits
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason
 
-LIMITS: Final = sandbox.Limits(
-    memory_bytes=limits.CONVERT_MEMORY_BYTES,
-    cpu_seconds=limits.CONVERT_CPU_SECONDS,
-    file_bytes=limits.MODEL_BYTES,
-)
+_MODULES: Final = {
+    OriginFormat.PT2: "torchfile",
+    OriginFormat.LOADER: "loader",
+    OriginFormat.SKOPS: "estimators",
+    OriginFormat.TFLITE: "litert",
+    OriginFormat.PICKLE: "pickles",
+}
 
 
 class Converter(Protocol):
@@ -65,29 +68,13 @@ def convert(origin: Origin, rows: Path | None, target: Path) -> dict[str, Any]:
 
 def _opened(origin: Origin, rows: Path | None) -> Converter:
     """Each format's module is imported only when it is asked for."""
-    match origin.format:
-        case OriginFormat.PT2:
-            from shoal.compressor.sources import torchfile
-
-            return torchfile.open_origin(origin)
-        case OriginFormat.LOADER:
-            from shoal.compressor.sources import loader
-
-            return loader.open_origin(origin)
-        case OriginFormat.SKOPS:
-            from shoal.compressor.sources import estimators
-
-            return estimators.open_origin(origin)
-        case OriginFormat.TFLITE:
-            from shoal.compressor.sources import litert
-
-            return litert.open_origin(origin)
-        case OriginFormat.PICKLE:
-            from shoal.compressor.sources import pickles
-
-            return pickles.open_origin(origin, rows)
-        case OriginFormat.ONNX:
-            raise RuntimeError("an ONNX file needs no conversion")
+    module = importlib.import_module(f"shoal.compressor.sources.{_MODULES[origin.format]}")
+    opened: Converter
+    if origin.format is OriginFormat.PICKLE:  # an unpickled network has no example inputs but rows
+        opened = module.open_origin(origin, rows)
+    else:
+        opened = module.open_origin(origin)
+    return opened
 
 
 def _attempt(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,7 +100,7 @@ def _attempt(spec: Mapping[str, Any]) -> dict[str, Any]:
 def _too_large(origin: Origin) -> Problem:
     return errors.invalid(
         Reason.MODEL_TOO_LARGE,
-        f"{origin.location} needs more than {LIMITS.memory_bytes // limits.MIB} MiB to convert",
+        f"{origin.name} needs more than {limits.CONVERT_MEMORY_BYTES // limits.MIB} MiB to convert",
         field="MODEL",
         hint="export a smaller model, or convert it to ONNX on a larger machine",
     ).problem
@@ -123,16 +110,16 @@ def _broken(origin: Origin, error: Exception) -> Problem:
     first = str(error).strip().splitlines()[:1] or ["no message"]
     return errors.invalid(
         Reason.CONVERSION_FAILED,
-        f"{origin.location} cannot be turned into ONNX: {type(error).__name__}: {first[0][:300]}",
+        f"{origin.name} cannot be turned into ONNX: {type(error).__name__}: {first[0][:300]}",
         field="MODEL",
         hint="export it to ONNX where it was trained (torch.onnx.export, skl2onnx), give that file",
     ).problem
 
 
 def main() -> None:
-    """The child's entry: limits first, then the work, then one line of JSON."""
-    sandbox.confine(LIMITS)
+    """The child's entry: a spec on stdin, one line of JSON on stdout."""
     spec = json.load(sys.stdin)
+    sys.path += spec["imports"]
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries and loaders print is no answer
     answer = _attempt(spec)

@@ -66,9 +66,9 @@ def prove(converter: Answering, model: onnx.ModelProto, rows: Path | None) -> di
     worst = 0.0
     counts = dict.fromkeys(probes.Kind, 0)
     for probe in planned:
-        error = _compare(converter, session, model, probe)
-        if error is not None:
-            worst = max(worst, error)
+        found = _compare(converter, session, model, probe)
+        if found is not None:
+            worst = max(worst, found)
             counts[probe.kind] = max(counts[probe.kind], probe.rows)
     return {
         "rows": sum(probe.kind is probes.Kind.ROW for probe in planned),

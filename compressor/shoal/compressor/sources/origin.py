@@ -27,3 +27,8 @@ class Origin:
     location: str
     trusted: tuple[str, ...] = ()
     trust_pickle: bool = False
+
+    @property
+    def name(self) -> str:
+        """What messages call it: a file's name without its folder, or the loader."""
+        return self.location.rpartition("/")[2]

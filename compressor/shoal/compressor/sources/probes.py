@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from shoal.compressor.sources.archive import ALIAS
 from shoal.compressor.sources.rows import Array
 from shoal.compressor.sources.signature import ELEMENTS, Tensor
 from shoal.contract import limits
 
+ALIAS: Final = "x"  # what the input of a single-input model may be called
 ROWS: Final = 16
 BATCH: Final = 8
 _MADE_UP_ROWS: Final = 4
@@ -79,7 +79,7 @@ def plan(session: Any, rows: Path | None) -> list[Probe]:
         )
         for value in session.get_inputs()
     ]
-    table = _table(tensors, _load(rows))
+    table = _table(tensors, load(rows))
     probes = [
         Probe(kind=Kind.ROW, title=f"row {row}", rows=1, feed=table.feed(row, row + 1))
         for row in range(min(ROWS, table.count))
@@ -97,7 +97,12 @@ def plan(session: Any, rows: Path | None) -> list[Probe]:
     return probes + _masked(tensors, table)
 
 
-def _load(rows: Path | None) -> dict[str, Array]:
+def load(rows: Path | None) -> dict[str, Array]:
+    """Every array of the rows.
+
+    Raises:
+        NoRowsError: there are none to read.
+    """
     if rows is None:
         raise NoRowsError("no rows were given")
     try:

@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -36,18 +35,6 @@ class DiedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """Where a child runs: its working folder, and whether the user's environment comes along.
-
-    Only code that the user named (a loader) gets the environment, less what looks like a secret.
-    """
-
-    folder: Path
-    timeout_s: float
-    users_own: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a child may use; a file it writes is at most `file_bytes` long."""
 
@@ -55,27 +42,42 @@ class Limits:
     cpu_seconds: int
     file_bytes: int
 
+    def to_json(self) -> str:
+        """By the names of Python's `resource`, for the child's command line."""
+        return json.dumps(
+            {
+                "RLIMIT_AS": self.memory_bytes,
+                "RLIMIT_CPU": self.cpu_seconds,
+                "RLIMIT_FSIZE": self.file_bytes,
+                "RLIMIT_CORE": 0,
+            }
+        )
 
-def confine(to: Limits) -> None:
-    """Sets this process's limits; nothing can raise them again."""
-    for what, most in (
-        (resource.RLIMIT_AS, to.memory_bytes),
-        (resource.RLIMIT_CPU, to.cpu_seconds),
-        (resource.RLIMIT_FSIZE, to.file_bytes),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        _, hard = resource.getrlimit(what)
-        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (least, least))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """Where a child runs, and whether its code is the user's own.
+
+    Foreign bytes get a bare environment and `folder` as the only place to write to. Code that the
+    user named (a loader) runs like the user's other programs, less what looks like a secret.
+    """
+
+    folder: Path
+    limits: Limits
+    users_own: bool = False
 
 
 def ask(module: str, spec: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
-    """The JSON object that `python -m module` prints when given `spec` as JSON.
+    """The JSON object that `module.main` prints when given `spec` as JSON on stdin.
 
     Raises:
         DiedError: it ended otherwise.
     """
-    command = [sys.executable, "-m", module]
+    walls = "" if cell.users_own else str(cell.folder)
+    command = [
+        *(sys.executable, "-m", "shoal.compressor.sources.cell"),
+        *(module, cell.limits.to_json(), walls),
+    ]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = subprocess.Popen(
             command,
@@ -87,7 +89,7 @@ def ask(module: str, spec: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
             start_new_session=True,
         )
         try:
-            child.communicate(json.dumps(spec).encode(), timeout=cell.timeout_s)
+            child.communicate(json.dumps(spec).encode(), timeout=2 * cell.limits.cpu_seconds)
         except subprocess.TimeoutExpired:
             raise DiedError("took too long") from None
         finally:
