@@ -20,6 +20,11 @@ from shoal.compressor.process.messages import Teller
 from shoal.contract.problem import ExitCode, Problem, ProblemError
 
 _FIRST_TO_GO: Final = "1000"  # of /proc/self/oom_score_adj: kill this before anything else
+_OUT_OF_MEMORY: Final = Problem(
+    reason="OutOfMemory",
+    message="the model, its rows and the libraries need more memory than there is",
+    hint="give more (--memory-limit), fewer rows, or a smaller model",
+)
 
 
 def main() -> None:
@@ -35,6 +40,8 @@ def main() -> None:
     except KeyboardInterrupt:
         stopped = Problem(reason="Interrupted", message="interrupted before a report was written")
         teller.fail(stopped, ExitCode.INTERRUPTED)
+    except MemoryError:
+        teller.fail(_OUT_OF_MEMORY, ExitCode.FAILED)
     except OSError as error:
         teller.fail(_about_files(error), ExitCode.FAILED)
     except Exception as error:  # noqa: BLE001 - a fault of ours must not look like the user's
