@@ -27,7 +27,7 @@ from shoal.contract.reason import Reason
 _NICE = 5
 _STDERR_KEPT = 4_000
 _JOBS_KEPT = 200  # folders of finished jobs: a cache for specs that come back
-_FORM = 1  # raised when what a job writes changes, so that old folders are not reused
+_FORM = 2  # raised when what a job writes changes, so that old folders are not reused
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)  # loaded here, because little is safe between fork and exec
 
@@ -166,6 +166,7 @@ def _manifest(profile: ClassProfile) -> dict[str, Any]:
         "kind": "DeviceProfile",
         "metadata": {"name": profile.name},
         "spec": {
+            "hardware": {"arch": profile.arch, "isa": list(profile.isa)},
             "runtime": {
                 "engines": [profile.engine],
                 "providers": list(profile.providers),
