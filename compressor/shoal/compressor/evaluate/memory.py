@@ -11,16 +11,20 @@ import numpy as np
 
 from shoal.compressor.sources.rows import Array
 
-_RUNS: Final = 20
+RUNS: Final = 20
 _TIMEOUT_S: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """`peak_bytes` is the model's: VmHWM after 20 runs minus RSS after importing the runtime."""
+    """`peak_bytes` is the model's: VmHWM after 20 runs minus RSS after importing the runtime.
+
+    `stage_bytes` are the same for each stage of a staged variant, empty for any other.
+    """
 
     peak_bytes: int
     runtime_rss_bytes: int
+    stage_bytes: tuple[int, ...] = ()
 
 
 class MeasuringError(Exception):
@@ -49,7 +53,11 @@ class Measuring:
             raise MeasuringError(f"failed in a fresh process: {last[0][:300]}")
         figures = json.loads(out)
         runtime = figures["runtime_rss_bytes"]
-        return Memory(peak_bytes=figures["peak_bytes"] - runtime, runtime_rss_bytes=runtime)
+        return Memory(
+            peak_bytes=figures["peak_bytes"] - runtime,
+            runtime_rss_bytes=runtime,
+            stage_bytes=tuple(peak - runtime for peak in figures["stage_bytes"]),
+        )
 
     def stop(self) -> None:
         """Ends the child, whatever it does."""
@@ -57,7 +65,7 @@ class Measuring:
         self._process.communicate()
 
 
-def start(model: Path, feed_path: Path, threads: int) -> Measuring:
+def start(model: Path, feed_path: Path, threads: int, runs: int = RUNS) -> Measuring:
     """Starts measuring the model file `model` with the row stored at `feed_path`."""
     command = [
         sys.executable,
@@ -66,7 +74,7 @@ def start(model: Path, feed_path: Path, threads: int) -> Measuring:
         str(model),
         str(feed_path),
         str(threads),
-        str(_RUNS),
+        str(runs),
     ]
     pipe = subprocess.PIPE
     return Measuring(

@@ -1,14 +1,16 @@
 """The fresh process whose memory is measured: MODEL, FEED.npz, threads and runs as arguments.
 
-Prints `{"runtime_rss_bytes", "peak_bytes"}`: its RSS right after importing the runtime, and its
-VmHWM after loading the model and running it (contracts: section 3, budget).
+Prints `{"runtime_rss_bytes", "peak_bytes", "stage_bytes"}`: its RSS right after importing the
+runtime, its VmHWM after loading the model and running it (contracts: section 3, budget), and for a
+staged variant the VmHWM of each stage in one more run.
 """
 
+import contextlib
 import json
 import resource
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import onnxruntime  # noqa: F401 - its memory counts as the runtime's
@@ -28,8 +30,35 @@ def main() -> None:
     opened = runner.open_file(Path(model), int(threads))
     for _ in range(int(runs)):
         opened.run(None, feed)
-    figures = {"runtime_rss_bytes": runtime_rss_bytes, "peak_bytes": _status_bytes("VmHWM")}
+    figures = {
+        "runtime_rss_bytes": runtime_rss_bytes,
+        "peak_bytes": _status_bytes("VmHWM"),
+        "stage_bytes": _stage_peaks(opened, feed),
+    }
     sys.stdout.write(json.dumps(figures))
+
+
+def _stage_peaks(opened: runner.Runner, feed: dict[str, Any]) -> list[int]:
+    from shoal.compressor.evaluate import staged  # noqa: PLC0415 - not part of other models' memory
+
+    if not isinstance(opened, staged.StagedRunner):
+        return []
+    peaks: list[int] = []
+
+    def observe() -> None:
+        peaks.append(_status_bytes("VmHWM"))
+        _forget_peak()
+
+    opened.observe_stage = observe
+    _forget_peak()
+    opened.run(None, feed)
+    return peaks
+
+
+def _forget_peak() -> None:
+    """Lets VmHWM begin anew from the RSS of now (proc(5): 5 into clear_refs)."""
+    with contextlib.suppress(OSError):  # a container may forbid it: peaks are then of all before
+        Path("/proc/self/clear_refs").write_text("5", "ascii")
 
 
 def _status_bytes(field: str) -> int:

@@ -36,6 +36,7 @@ class StagedRunner:
             self._graphs = [references.referring(file, span, path.name) for span in found.spans]
         self._last = _last_uses(self.index)
         self.observe_stage: Observe = _ignore
+        self._kept = self._open(0) if len(self.index.stages) == 1 else None
 
     def run(self, outputs: Sequence[str] | None, feed: Mapping[str, Array]) -> list[np.ndarray]:
         """The named outputs, all where None, as a session over the whole graph gives them."""
@@ -52,13 +53,17 @@ class StagedRunner:
 
     def _run_stage(self, number: int, known: dict[str, Any]) -> None:
         stage = self.index.stages[number]
-        opened = onnxruntime.InferenceSession(
-            self._graphs[number], self._options(), providers=session.PROVIDERS
-        )
+        opened = self._kept or self._open(number)
         given = opened.run(list(stage.outputs), {name: known[name] for name in stage.inputs})
         known.update(zip(stage.outputs, given, strict=True))
         del opened
-        _release()
+        if self._kept is None:
+            _release()
+
+    def _open(self, number: int) -> Any:
+        return onnxruntime.InferenceSession(
+            self._graphs[number], self._options(), providers=session.PROVIDERS
+        )
 
     def _options(self) -> Any:
         chosen = session.options(self._threads)
