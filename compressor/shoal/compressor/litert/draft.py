@@ -31,6 +31,7 @@ class Draft:
         self._plain: dict[str, int] = {}
         self._last: dict[str, int] = {}
         self._flattened: dict[str, str] = {}
+        self._fused: dict[str, str] = {}
         for name in graph.inputs:
             self._plain[name] = self.tensor(name, self.shape(name))
 
@@ -128,6 +129,7 @@ class Draft:
         if code is None:
             return ACTIVATION.NONE, name
         self.done.add(readers[0].index)
+        self._fused[name] = readers[0].outputs[0]
         return code, readers[0].outputs[0]
 
     def clip(self, node: Node) -> int | None:
@@ -198,8 +200,8 @@ class Draft:
         return self.assembly.finish(inputs, outputs)
 
     def tensor_names(self) -> dict[str, tuple[str, ...]]:
-        """The tensors of every value, by ONNX name."""
-        return {
+        """The tensors of every value, by ONNX name; of fused ones that of the fused operator."""
+        found = {
             name: tuple(
                 self.assembly.name(form[name])
                 for form in (self._last, self._plain)
@@ -207,6 +209,7 @@ class Draft:
             )
             for name in {**self._last, **self._plain}
         }
+        return found | {name: found[whole] for name, whole in self._fused.items()}
 
     def _output(self, name: str) -> int:
         """An output is a tensor of its own: what is an input or stored is copied."""
