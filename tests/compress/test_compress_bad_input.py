@@ -159,13 +159,15 @@ def test_a_row_in_both_calibration_and_evaluation_is_named(workshop: Workshop) -
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--metric", "top5"), "NotBuiltYet"),
+        (("--metric", "top5"), "BadData"),
         (("--metric", "agreemnt"), "UnknownMetric"),
+        (("--metric", "nowhere:score"), "UnknownMetric"),
+        (("--min-score", "1.5"), "Invalid"),
         (("--metric", "top1"), "BadData"),
         (("--methods", "quantize,split"), "NotBuiltYet"),
         (("--methods", "quantise"), "Invalid"),
         (("--engines", "onnxruntime,litert"), "NotBuiltYet"),
-        (("--state", "in=out"), "NotBuiltYet"),
+        (("--state", "in=out"), "Invalid"),
         (("--max-drop", "0.1", "--min-score", "0.5"), "Invalid"),
         (("--budget", "artifact=5"), "Invalid"),
         (("--budget", "artefact=5KiB"), "Invalid"),

@@ -204,14 +204,14 @@ def test_what_nothing_can_meet_ends_with_the_nearest_miss(
     assert miss["missed_by"] == smallest - 100
 
 
-def test_an_unreachable_score_names_the_best_one(
-    workshop: Workshop, train: tuple[str, str]
+def test_a_floor_above_the_sources_own_score_is_refused_with_both_numbers(
+    workshop: Workshop, train: tuple[str, str], report: Any
 ) -> None:
     ran = workshop.run("--min-score", "1.0", *train)
-    assert ran.code == 1
-    (miss,) = ran.json["error"]["nearest"]
-    assert miss["constraint"] == "min_score"
-    assert miss["missed_by"] == pytest.approx(1.0 - miss["nearest"])
+    assert ran.code == 2
+    own = report["source"]["score"]
+    assert ran.json["error"]["message"] == f"--min-score 1 is above the source's own {own:g}"
+    assert ran.json["error"]["field"] == "--min-score"
 
 
 def test_the_page_needs_nothing_from_elsewhere(workshop: Workshop, report: Any) -> None:

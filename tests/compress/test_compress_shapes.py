@@ -61,7 +61,12 @@ def test_a_batch_fixed_at_one_is_fed_row_by_row(tmp_path: Path) -> None:
     )
     report = compressed(workshop)
     assert report["metric"] == "top1"
-    assert report["validation"] == {"rows": 10, "metric": "agreement", "from": "calibration"}
+    assert report["validation"] == {
+        "rows": 10,
+        "metric": "agreement",
+        "against": "source",
+        "from": "calibration",
+    }
 
 
 def test_a_single_input_may_be_called_x(tmp_path: Path) -> None:

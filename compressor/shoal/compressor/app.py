@@ -9,10 +9,12 @@ from typing import Any
 
 import onnx
 
-from shoal.compressor import errors
-from shoal.compressor.evaluate import environment, memory
+from shoal.compressor import errors, reading
+from shoal.compressor.evaluate import environment, memory, standard
 from shoal.compressor.evaluate.environment import Machine
-from shoal.compressor.evaluate.metrics import Metric
+from shoal.compressor.evaluate.metrics import choosing
+from shoal.compressor.evaluate.metrics.choosing import Measures
+from shoal.compressor.evaluate.metrics.measures import Measure
 from shoal.compressor.export import golden, report, writer
 from shoal.compressor.job import Job, Method
 from shoal.compressor.passes.protocol import Effort, PassContext, TrainRows
@@ -27,10 +29,8 @@ from shoal.compressor.search.memories import Memories
 from shoal.compressor.search.plan import Situation
 from shoal.compressor.search.run import Allowed, Search
 from shoal.compressor.search.values import Archive, SourceFigures
-from shoal.compressor.sources import archive as npz
-from shoal.compressor.sources import formats, model, signature, splits
+from shoal.compressor.sources import formats, model, signature
 from shoal.compressor.sources.model import Desk, Source
-from shoal.compressor.sources.rows import Rows
 from shoal.compressor.sources.signature import Tensor
 from shoal.compressor.sources.splits import Data
 from shoal.contract import choice
@@ -56,19 +56,20 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
             origin, Desk(scratch=scratch, rows=job.calibration, kept=job.cache / "sources")
         )
         output = signature.answering(source.signature, job.model_output)
-        data = _data(job, source)
-        metrics = _metrics(job, data, output)
+        data = reading.read(job, source, Cache(job.cache))
+        measures = choosing.choose(job.metric, data, output)
         writer.prepare(job.out)
         machine = environment.this_machine()
-        bench = _bench(job, source, data, scratch, (output, metrics, machine))
-        archive, floor = _search(job, bench, progress)
+        bench = _bench(job, source, data, scratch, (output, measures, machine))
+        archive, floor = _search(job, bench, measures, progress)
         setting = report.Setting(
             job=job,
             floor=floor,
-            metric=metrics[0].value,
+            metric=measures.evaluation.name,
             validation={
                 "rows": data.validation.count,
-                "metric": metrics[1].value,
+                "metric": measures.validation.name,
+                "against": measures.validation.against.value,
                 "from": "calibration" if data.train is None else "train",
             },
             output=output.name,
@@ -85,55 +86,14 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
         return _export(archive, setting, bench, chosen_set)
 
 
-def _data(job: Job, source: Source) -> Data:
-    def rows(path: Path, option: str) -> Rows:
-        return npz.read(path, source.signature, option)
-
-    return splits.divide(
-        rows(job.calibration, "--calibration"),
-        None if job.train is None else rows(job.train, "--train"),
-        rows(job.evaluation, "--evaluation"),
-        job.seed,
-    )
-
-
-def _metrics(job: Job, data: Data, output: Tensor) -> tuple[Metric, Metric]:
-    """The metric of the floor, and that of validation, which may lack the labels."""
-    labels = data.evaluation.labels
-    if job.metric is None:
-        if labels is not None:
-            metric = Metric.TOP1
-        else:
-            classifies = signature.classifies(output)
-            metric = Metric.AGREEMENT if classifies else Metric.COSINE
-    else:
-        metric = Metric(job.metric)
-    if metric is not Metric.TOP1:
-        return metric, metric
-    if labels is None:
-        raise errors.invalid(
-            Reason.BAD_DATA,
-            "top1 needs labels 'y' in the evaluation rows",
-            field="--metric",
-            hint="add an array y, or use --metric agreement",
-        )
-    if labels.dtype.kind not in "iub":
-        raise errors.not_built_yet(
-            f"a score for labels of type {labels.dtype.name}",
-            "give integer classes, or --metric agreement or cosine",
-            field="--metric",
-        )
-    return metric, metric if data.validation.labels is not None else Metric.AGREEMENT
-
-
 def _bench(
     job: Job,
     source: Source,
     data: Data,
     scratch: Path,
-    terms: tuple[Tensor, tuple[Metric, Metric], Machine],
+    terms: tuple[Tensor, Measures, Machine],
 ) -> Bench:
-    output, (metric, validation_metric), machine = terms
+    output, measures, machine = terms
     cache = Cache(job.cache)
     effort = Effort(job.effort)
     build = {
@@ -147,7 +107,7 @@ def _bench(
     causes = builder.causes(machine, build, job.runtime.threads)
     measured = {**causes["runtime"], "cpu": machine.cpu, "source": source.digest}
     feed_path = scratch / "feed.npz"
-    memory.store_feed(data.validation.feed(0), feed_path)
+    memory.store_feed(data.validation.feed(data.validation.typical), feed_path)
     return Bench(
         source=source,
         cache=cache,
@@ -157,8 +117,7 @@ def _bench(
             source.path,
             data,
             Terms(
-                metric=metric,
-                validation_metric=validation_metric,
+                measures=measures,
                 output=output.name,
                 threads=job.runtime.threads,
                 effort=effort,
@@ -193,12 +152,14 @@ def _context(job: Job, source: Source, data: Data, output: Tensor) -> Callable[[
     return make
 
 
-def _search(job: Job, bench: Bench, progress: Progress) -> tuple[Archive, Floor]:
+def _search(
+    job: Job, bench: Bench, measures: Measures, progress: Progress
+) -> tuple[Archive, Floor]:
     """The archive of a whole search, or of what Ctrl-C left of it."""
     try:
         progress.tell("measuring the source")
         source = bench.source_figures()
-        floor = _floor(job, source)
+        floor = _floor(job, source, measures.evaluation)
         search = Search(bench, source, floor, _allowed(job), progress)
         try:
             search.run()
@@ -211,10 +172,28 @@ def _search(job: Job, bench: Bench, progress: Progress) -> tuple[Archive, Floor]
         bench.memories.stop()
 
 
-def _floor(job: Job, source: SourceFigures) -> Floor:
-    rule = job.floor
-    least = rule.min_score if rule.min_score is not None else source.score - (rule.max_drop or 0.0)
-    return Floor(min_score=least, proven=rule.proven)
+def _floor(job: Job, source: SourceFigures, measure: Measure) -> Floor:
+    """The floor that the job asks for, as a merit.
+
+    Raises:
+        InvalidError: the source itself does not reach it.
+    """
+    rule, turned = job.floor, measure.smaller_is_better
+    if rule.min_score is None:
+        least = source.score - (rule.max_drop or 0.0)
+        return Floor(min_score=least, proven=rule.proven, smaller_is_better=turned)
+    least = standard.shown(rule.min_score, smaller_is_better=turned)
+    if least > source.score + choice.ROUNDING:
+        own = round(standard.shown(source.score, smaller_is_better=turned), 6)
+        side = "below" if turned else "above"
+        raise errors.invalid(
+            Reason.INVALID,
+            f"--min-score {rule.min_score:g} is {side} the source's own {own:g}",
+            field="--min-score",
+            hint=f"the source's {measure.name} on the evaluation rows is {own:g}: "
+            f"ask for {'no less' if turned else 'no more'} than that",
+        )
+    return Floor(min_score=least, proven=rule.proven, smaller_is_better=turned)
 
 
 def _allowed(job: Job) -> Allowed:

@@ -18,6 +18,11 @@ _CommandLineError: type[Exception] = typer.BadParameter.__mro__[2]
 
 _SEED_AT_MOST = 2**63 - 1  # torch takes no more
 
+_METRICS = (
+    "With labels: top1, top5, f1_macro, auroc, mse, mae, spearman. Without: agreement, cosine, "
+    "sqnr (dB), max_abs. Or package.module:function. Of mse, mae and max_abs smaller is better: "
+    "--max-drop is how much they may rise, --min-score the most they may be."
+)
 _EXAMPLE = """
 Example: shoal-compress teacher.onnx --calibration calibration.npz --evaluation evaluation.npz
 --train train.npz --budget artifact=64KiB,latency=5ms --effort quick --out variants
@@ -38,11 +43,12 @@ def compress(  # noqa: PLR0917 - one parameter for each option of the contract
     evaluation: Annotated[str, typer.Option(help="Rows that judge, .npz.")],
     out: Annotated[str, typer.Option(help="Folder for report.json, report.html and variants.")],
     train: Annotated[str | None, typer.Option(help="Labelled rows for fine-tuning, .npz.")] = None,
-    metric: Annotated[str | None, typer.Option(help="top1, agreement or cosine.")] = None,
+    metric: Annotated[str | None, typer.Option(help=_METRICS)] = None,
     max_drop: Annotated[
-        float | None, typer.Option(help="How far below the source a score may be [0.01].")
+        float | None,
+        typer.Option(help="How much worse than the source, in the metric's unit [0.01]."),
     ] = None,
-    min_score: Annotated[float | None, typer.Option(help="The least score, absolute.")] = None,
+    min_score: Annotated[float | None, typer.Option(help="The worst score, absolute.")] = None,
     floor: Annotated[str, typer.Option(help="measured or proven.")] = "measured",
     profile: Annotated[str | None, typer.Option(help="A DeviceProfile manifest.")] = None,
     budget: Annotated[

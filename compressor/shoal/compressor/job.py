@@ -21,7 +21,11 @@ class Method(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloorRule:
-    """How bad a score may be: at most `max_drop` below the source, or at least `min_score`."""
+    """How bad a score may be: at most `max_drop` below the source, or at least `min_score`.
+
+    Of a metric that counts errors (mse, mae, max_abs): at most `max_drop` above the source, or at
+    most `min_score`. Both are in the metric's own unit.
+    """
 
     max_drop: float | None
     min_score: float | None
@@ -32,8 +36,10 @@ class FloorRule:
 class Job:
     """What to compress, on which rows, for which device, and where the result goes.
 
-    `metric` and `effort` are words checked against the closed sets; None as metric means the
-    default for the rows and the model. `target` is None where variants are for this machine.
+    `metric` and `effort` are words checked against the closed sets (a metric may also be
+    `package.module:function`); None as metric means the default for the rows and the model.
+    `states` are (input, output) pairs of a recurrent model. `target` is None where variants are for
+    this machine.
     """
 
     model: str
@@ -49,6 +55,7 @@ class Job:
     methods: frozenset[Method]
     objective: Objective
     effort: str
+    states: tuple[tuple[str, str], ...]
     model_output: str | None
     trusted: tuple[str, ...]
     trust_pickle: bool

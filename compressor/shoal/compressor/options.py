@@ -3,12 +3,14 @@
 import difflib
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from shoal.compressor import errors, manifest
+from shoal.compressor.evaluate.metrics.names import FLOOR_DB, Metric
 from shoal.compressor.job import FloorRule, Job, Method
 from shoal.compressor.manifest import Device
 from shoal.contract import units
@@ -18,12 +20,10 @@ from shoal.contract.problem import InvalidError
 from shoal.contract.profile import RuntimeChoice
 from shoal.contract.reason import Reason
 
-METRICS: Final = ("top1", "agreement", "cosine")
 EFFORTS: Final = ("quick", "balanced", "thorough")
-_METRICS_LATER: Final = (
-    *("top5", "f1_macro", "auroc", "mse", "mae", "spearman", "sqnr", "max_abs"),
-)
+_FUNCTION: Final = re.compile(r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*")  # package.module:function
 _DEFAULT_DROP: Final = 0.01
+_MEMORY_AT_LEAST: Final = 128 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,6 @@ def resolve(asked: Asked) -> Job:
         InvalidError: a word that is not known, not built yet, or contradicts another.
         NotFoundError: the profile's file does not exist.
     """
-    _refuse_later(asked)
     device = _device(asked)
     return Job(
         model=asked.model,
@@ -76,6 +75,7 @@ def resolve(asked: Asked) -> Job:
         methods=_methods(asked.methods),
         objective=Objective(_one_of(asked.objective, tuple(Objective), "--objective")),
         effort=_one_of(asked.effort, EFFORTS, "--effort"),
+        states=_states(asked.state or ()),
         model_output=asked.model_output,
         trusted=tuple(asked.trust_type or ()),
         trust_pickle=asked.trust_pickle,
@@ -122,12 +122,20 @@ def parse_memory_limit(text: str) -> int:
     """What `--memory-limit` allows, in bytes.
 
     Raises:
-        InvalidError: no size.
+        InvalidError: no size, or less than the libraries alone take.
     """
     try:
-        return units.parse_size_bytes(text)
+        limit = units.parse_size_bytes(text)
     except ValueError as error:
         raise errors.invalid(Reason.INVALID, str(error), field="--memory-limit") from None
+    if limit < _MEMORY_AT_LEAST:
+        raise errors.invalid(
+            Reason.INVALID,
+            f"{text} is less than onnx and onnxruntime take to load",
+            field="--memory-limit",
+            hint=f"give {units.format_size(_MEMORY_AT_LEAST)} or more, 1GiB with pruning",
+        )
+    return limit
 
 
 def _size(text: str | None) -> int | None:
@@ -138,29 +146,34 @@ def _milliseconds(text: str | None) -> float | None:
     return None if text is None else units.parse_duration_s(text) * 1000
 
 
-def _refuse_later(asked: Asked) -> None:
-    if asked.state:
-        raise errors.not_built_yet(
-            "a recurrent model's state (--state)",
-            "give rows that hold whole sequences, with the state as an ordinary input",
-            field="--state",
-        )
-
-
 def _metric(word: str) -> str:
-    if word in _METRICS_LATER or ":" in word:
-        raise errors.not_built_yet(
-            f"metric {word}", f"use one of {', '.join(METRICS)}", field="--metric"
-        )
+    if _FUNCTION.fullmatch(word):
+        return word
     try:
-        return _one_of(word, METRICS, "--metric")
+        return _one_of(word, tuple(Metric), "--metric")
     except InvalidError as error:
         raise errors.invalid(
             Reason.UNKNOWN_METRIC,
-            error.problem.message,
+            f"{error.problem.message}, nor a function of yours (package.module:function)",
             field="--metric",
             hint=error.problem.hint,
         ) from None
+
+
+def _states(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The (input, output) pairs of `IN=OUT` words."""
+    pairs = []
+    for word in words:
+        into, equals, out = word.partition("=")
+        if not (into and equals and out):
+            raise errors.invalid(
+                Reason.INVALID,
+                f"{word!r} is not a state as IN=OUT",
+                field="--state",
+                hint="name the input and the output that is fed back to it, --state h=h_next",
+            )
+        pairs.append((into, out))
+    return tuple(pairs)
 
 
 def _floor(asked: Asked) -> FloorRule:
@@ -176,11 +189,20 @@ def _floor(asked: Asked) -> FloorRule:
             raise errors.invalid(Reason.INVALID, f"{name} is not a finite number", field=name)
     if asked.max_drop is not None and asked.max_drop < 0:
         raise errors.invalid(Reason.INVALID, "--max-drop is below 0", field="--max-drop")
-    drop = asked.max_drop
-    if drop is None and asked.min_score is None:
+    drop, least = asked.max_drop, asked.min_score
+    if asked.metric == Metric.SQNR:
+        if drop is not None:
+            raise errors.invalid(
+                Reason.INVALID,
+                "--max-drop says nothing of sqnr: the source's own, against itself, has no bound",
+                field="--max-drop",
+                hint=f"give --min-score in dB [{FLOOR_DB:g}]",
+            )
+        least = FLOOR_DB if least is None else least
+    elif drop is None and least is None:
         drop = _DEFAULT_DROP
     kind = _one_of(asked.floor, ("measured", "proven"), "--floor")
-    return FloorRule(max_drop=drop, min_score=asked.min_score, proven=kind == "proven")
+    return FloorRule(max_drop=drop, min_score=least, proven=kind == "proven")
 
 
 def _device(asked: Asked) -> Device:

@@ -70,9 +70,10 @@ def test_a_budget_that_is_none_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "field", "reason"),
     [
-        ({"metric": "auroc"}, "--metric", "NotBuiltYet"),
-        ({"metric": "package.module:function"}, "--metric", "NotBuiltYet"),
         ({"metric": "top"}, "--metric", "UnknownMetric"),
+        ({"metric": "package.module:"}, "--metric", "UnknownMetric"),
+        ({"metric": "sqnr", "max_drop": 0.1}, "--max-drop", "Invalid"),
+        ({"state": ["h"]}, "--state", "Invalid"),
         ({"methods": "quantise"}, "--methods", "Invalid"),
         ({"engines": "tensorrt"}, "--engines", "Invalid"),
         ({"objective": "speed"}, "--objective", "Invalid"),
@@ -86,6 +87,18 @@ def test_wrong_words_name_their_option(wrong: dict[str, object], field: str, rea
     with pytest.raises(InvalidError) as caught:
         options.resolve(replace(ASKED, **wrong))  # type: ignore[arg-type] # by name on purpose
     assert (caught.value.problem.field, caught.value.problem.reason) == (field, reason)
+
+
+def test_a_metric_may_be_a_function_and_sqnr_has_a_floor_of_its_own() -> None:
+    own = options.resolve(replace(ASKED, metric="package.module:function"))
+    assert own.metric == "package.module:function"
+    noise = options.resolve(replace(ASKED, metric="sqnr")).floor
+    assert (noise.min_score, noise.max_drop) == (20.0, None)
+
+
+def test_states_are_pairs_of_input_and_output() -> None:
+    job = options.resolve(replace(ASKED, state=["h=h_next", "c=c_next"]))
+    assert job.states == (("h", "h_next"), ("c", "c_next"))
 
 
 def a_profile(folder: Path, spec: str) -> Path:

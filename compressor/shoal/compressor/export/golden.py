@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from shoal.compressor.evaluate import metrics, session
+from shoal.compressor.evaluate import session
+from shoal.compressor.evaluate.metrics import readings
 from shoal.compressor.sources.rows import Array, Rows
 from shoal.contract import digest, limits
 
@@ -20,12 +21,18 @@ class Golden:
 
 
 def choose(evaluation: Rows, wanted: int, seed: int, path: Path) -> Golden:
-    """`wanted` rows, or as many as there are and the limits of a golden set allow."""
+    """`wanted` rows, or as many as there are and the limits of a golden set allow.
+
+    A device is fed row by row and keeps no state, so a recurrent model's rows carry theirs.
+    """
     row_bytes = sum(array.nbytes for array in evaluation.inputs.values()) // evaluation.count
     fitting = limits.GOLDEN_BYTES // max(row_bytes, 1)
     count = max(min(wanted, evaluation.count, limits.GOLDEN_INPUTS, fitting), 1)
-    order = np.random.default_rng(seed).permutation(evaluation.count)[:count]
-    return Golden(rows=evaluation.take(order), path=path)
+    if evaluation.states:  # whole streams from their start, each row with the state it came with
+        order = np.arange(count)
+    else:
+        order = np.random.default_rng(seed).permutation(evaluation.count)[:count]
+    return Golden(rows=evaluation.alone().take(order), path=path)
 
 
 def write(golden: Golden, source: Any, output: str) -> dict[str, Any]:
@@ -60,7 +67,7 @@ def write_reference(golden: Golden, candidate: Any, output: str, path: Path) -> 
 
 def _row_classes(answers: Array) -> Array:
     """One class a row; where a row has many, the place of its greatest number."""
-    found: Array = metrics.classes(answers)
+    found: Array = readings.classes(answers)
     if found.ndim > 1:
         found = answers.reshape(len(answers), -1).argmax(axis=1)
     return found

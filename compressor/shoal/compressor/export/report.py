@@ -49,21 +49,22 @@ def compose(
         "source": {
             "digest": archive.source.digest,
             "bytes": archive.source.bytes,
-            "score": _number(archive.source.score),
-            "validation_score": _number(archive.source.validation_score),
+            "score": _number(setting.floor.shown(archive.source.score)),
+            "validation_score": _number(setting.floor.shown(archive.source.validation_score)),
             "latency_ms": _latency(archive.source.p50_ms, archive.source.p95_ms),
             "peak_memory_bytes": archive.source.peak_memory_bytes,
         },
         "metric": setting.metric,
+        "smaller_is_better": setting.floor.smaller_is_better,
         "objective": setting.job.objective.value,
         "output": setting.output,
         "profile": {"class": setting.profile.name, **asdict(setting.profile)},
         "floor": {
-            "min_score": _number(setting.floor.min_score),
+            "min_score": _number(setting.floor.shown(setting.floor.min_score)),
             "kind": "proven" if setting.floor.proven else "measured",
         },
         "constraints": {
-            "min_score": _number(setting.floor.min_score),
+            "min_score": _number(setting.floor.shown(setting.floor.min_score)),
             "artifact_bytes": budget.artifact_bytes,
             "memory_bytes": budget.memory_bytes,
             "latency_ms_p95": budget.latency_p95_ms,
@@ -100,32 +101,38 @@ def no_feasible_variant(archive: Archive, setting: Setting) -> dict[str, Any]:
         "reason": Reason.NO_FEASIBLE_VARIANT.value,
         "message": f"no variant meets every constraint: {names}",
         "hint": "loosen what was missed by least, or allow more --methods or --effort",
-        "nearest": [_miss(miss) for miss in misses],
+        "nearest": [_miss(miss, floor) for miss in misses],
     }
 
 
-def _miss(miss: Miss) -> dict[str, Any]:
+def _miss(miss: Miss, floor: Floor) -> dict[str, Any]:
+    is_score = miss.constraint == "min_score"
+    limit, nearest = (
+        floor.shown(value) if is_score else value for value in (miss.limit, miss.nearest)
+    )
     return {
         **asdict(miss),
-        "limit": _number(miss.limit),
-        "nearest": _number(miss.nearest),
+        "limit": _number(limit),
+        "nearest": _number(nearest),
         "missed_by": _number(miss.missed_by),
     }
 
 
 def _row(candidate: Candidate, setting: Setting) -> dict[str, Any]:
-    scores, costs = candidate.scores, candidate.costs
+    scores, costs, floor = candidate.scores, candidate.costs, setting.floor
     row: dict[str, Any] = {
         "digest": candidate.digest,
         "file": f"variants/{digest.hex_of(candidate.digest)}.{candidate.format}",
         "runtime": candidate.format.runtime,
         "recipe": {"title": candidate.recipe.title, **candidate.recipe.to_json()},
         "bytes": candidate.bytes,
-        "score": _number(scores.score),
-        "score_interval": [_number(bound) for bound in scores.interval],
-        "floor_proven": setting.floor.is_proven(scores),
-        "validation_score": _number(scores.validation_score),
-        "validation_interval": [_number(bound) for bound in scores.validation_interval],
+        "score": _number(floor.shown(scores.score)),
+        "score_interval": [_number(bound) for bound in floor.shown_interval(scores.interval)],
+        "floor_proven": floor.is_proven(scores),
+        "validation_score": _number(floor.shown(scores.validation_score)),
+        "validation_interval": [
+            _number(bound) for bound in floor.shown_interval(scores.validation_interval)
+        ],
         "validation_agreement": _number(scores.validation_agreement),
         "latency_ms": _latency(costs.p50_ms, costs.p95_ms),
         "latency_ratio": _number(costs.latency_ratio),

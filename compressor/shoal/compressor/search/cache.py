@@ -6,17 +6,22 @@ lies in `doing/<pid>.json`: whoever watches over it can condemn that entry when 
 """
 
 import hashlib
+import io
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from shoal.compressor.artifacts import Format
 from shoal.compressor.passes.protocol import PassError
 from shoal.compressor.rejections import Rejection
+from shoal.compressor.sources.rows import Array
 from shoal.contract import digest
 
 SCHEMA = 5  # raised when an entry's meaning changes
@@ -29,8 +34,9 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self._entries = folder / "entries"
         self._models = folder / "models"
+        self._arrays = folder / "arrays"
         self._doing = folder / "doing"
-        for part in (self._entries, self._models, self._doing):
+        for part in (self._entries, self._models, self._arrays, self._doing):
             part.mkdir(parents=True, exist_ok=True)
         self._stack: list[Any] = []
 
@@ -94,6 +100,19 @@ class Cache:
     def put(self, causes: Any, entry: Any) -> None:
         """Keeps `entry` under `causes`."""
         _write(self._path(causes), json.dumps(entry).encode())
+
+    def arrays(self, causes: Any, make: Callable[[], Mapping[str, Array]]) -> Mapping[str, Array]:
+        """The arrays known under `causes`, or what `make` returns, kept from now on."""
+        path = self._arrays / f"{self._path(causes).stem}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as known:
+                return {name: known[name] for name in known.files}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            made = make()
+        data = io.BytesIO()
+        np.savez(data, allow_pickle=False, **made)
+        _write(path, data.getvalue())
+        return made
 
     def keep_model(self, data: bytes, kind: Format = Format.ONNX) -> digest.Digest:
         """Stores a serialised model under its digest."""

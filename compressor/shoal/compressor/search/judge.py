@@ -1,13 +1,19 @@
 """Scores and latency of built candidates, measured against one source and cached by content."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from shoal.compressor.evaluate import interval, latency, metrics, runner, session
-from shoal.compressor.evaluate.metrics import Metric
+from shoal.compressor import errors
+from shoal.compressor.evaluate import latency, runner, session
+from shoal.compressor.evaluate.metrics import readings
+from shoal.compressor.evaluate.metrics.choosing import Measures
+from shoal.compressor.evaluate.metrics.labels import LabelsError
+from shoal.compressor.evaluate.metrics.measures import Measure
+from shoal.compressor.evaluate.standard import Standard
 from shoal.compressor.passes.protocol import Effort, PassError
 from shoal.compressor.rejections import Rejection
 from shoal.compressor.search.cache import Cache
@@ -16,14 +22,15 @@ from shoal.compressor.sources.rows import Array, Rows
 from shoal.compressor.sources.splits import Data
 from shoal.contract import jsonform
 from shoal.contract.digest import Digest
+from shoal.contract.problem import InvalidError
+from shoal.contract.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """How candidates are judged. `causes` (source, machine, versions) go into every cache key."""
 
-    metric: Metric
-    validation_metric: Metric
+    measures: Measures
     output: str
     threads: int
     effort: Effort
@@ -40,15 +47,17 @@ class Judge:
         self._data = data
         self._terms = terms
         self._opened: list[Any] = []
-        self._source_answers: dict[int, Array] = {}
-        rows = {
-            "validation": data.validation.fingerprint(),
-            "agreement": data.agreement.fingerprint(),
-            "evaluation": data.evaluation.fingerprint(),
+        self._rows: Mapping[str, Rows] = {
+            "validation": data.validation,
+            "agreement": data.agreement,
+            "evaluation": data.evaluation,
         }
+        self._prints = {name: rows.fingerprint() for name, rows in self._rows.items()}
+        self._source_answers: dict[str, Array] = {}
+        self._standards: dict[str, Standard] = {}
         self._score_causes = {
-            "rows": rows,
-            "metrics": [terms.metric.value, terms.validation_metric.value],
+            "rows": self._prints,
+            "metrics": [terms.measures.evaluation.causes, terms.measures.validation.causes],
             "output": terms.output,
             "seed": terms.seed,
             **terms.causes,
@@ -59,6 +68,7 @@ class Judge:
 
         Raises:
             PassError: RuntimeFailed, it fails on a row.
+            InvalidError: BadData, the labels do not fit the source's own answers.
         """
         entry = self._cache.entry(
             {"scores": model, **self._score_causes}, lambda: self._score(path)
@@ -85,59 +95,94 @@ class Judge:
         return jsonform.from_json(latency.Latency, entry)
 
     def _score(self, path: Path) -> dict[str, Any]:
-        data, terms = self._data, self._terms
+        measures = self._terms.measures
         try:
-            opened = runner.open_file(path, terms.threads)
-            on_evaluation = session.answers(opened, data.evaluation, terms.output)
-            on_validation = session.answers(opened, data.validation, terms.output)
-            on_agreement = session.answers(opened, data.agreement, terms.output)
-            source = self._answers_of_source(data.evaluation)
-            if on_evaluation.shape != source.shape:
-                raise session.AnswerError(
-                    f"answers have shape {on_evaluation.shape[1:]}, the source's {source.shape[1:]}"
-                )
-            score, low, high = self._paired(terms.metric, on_evaluation, data.evaluation)
-            validation = self._paired(terms.validation_metric, on_validation, data.validation)
-        except (session.AnswerError, metrics.LabelsError) as error:
+            on_evaluation = self._standard("evaluation", measures.evaluation)
+            on_validation = self._standard("validation", measures.validation)
+            answers = self._answers(path)
+        except session.AnswerError as error:
             return {"failed": str(error)}
+        try:
+            evaluation = on_evaluation.judge(answers["evaluation"])
+            validation = on_validation.judge(answers["validation"])
+        except InvalidError as error:  # the user's own metric cannot bear this candidate's answers
+            return {"failed": error.problem.message}
+        source = on_evaluation.source
         scores = Scores(
-            score=score,
-            interval=(low, high),
-            agreement=self._agreement(on_evaluation, data.evaluation),
-            max_abs=metrics.max_abs(on_evaluation, source),
-            largest=float(np.abs(source).max()),
-            validation_score=validation[0],
-            validation_interval=validation[1:],
-            validation_agreement=metrics.likeness(
-                on_agreement, self._answers_of_source(data.agreement)
+            score=evaluation.merit,
+            interval=evaluation.interval,
+            agreement=readings.agreement(answers["evaluation"], source),
+            max_abs=readings.max_abs(answers["evaluation"], source),
+            largest=float(np.abs(source.astype(np.float64)).max()),
+            validation_score=validation.merit,
+            validation_interval=validation.interval,
+            validation_agreement=readings.likeness(
+                answers["agreement"], self._answers_of_source("agreement")
             ),
         )
         result: dict[str, Any] = jsonform.to_json(scores)
         return result
 
-    def _paired(self, metric: Metric, answers: Array, rows: Rows) -> tuple[float, float, float]:
-        """The score, and the interval of the difference to the source's moved to the score."""
-        source = self._answers_of_source(rows)
-        ours = metrics.row_scores(metric, answers, source, rows.labels)
-        theirs = metrics.row_scores(metric, source, source, rows.labels)
-        level, lowest = float(theirs.mean()), -1.0 if metric is Metric.COSINE else 0.0
-        score = float(ours.mean())
-        if np.array_equal(answers, source):
-            return score, score, score
-        low, high = interval.paired_difference(ours, theirs, self._terms.seed)
-        return score, max(min(level + low, score), lowest), min(max(level + high, score), 1.0)
+    def _answers(self, path: Path) -> dict[str, Array]:
+        """The model's answers to every set of rows; a set that is another one is asked once."""
+        opened = runner.open_file(path, self._terms.threads)
+        found: dict[str, Array] = {}
+        for name, rows in self._rows.items():
+            if name == "agreement" and rows is self._data.validation:
+                found[name] = found["validation"]
+                continue
+            found[name] = session.answers(opened, rows, self._terms.output)
+            source = self._answers_of_source(name)
+            if found[name].shape != source.shape:
+                raise session.AnswerError(
+                    f"answers have shape {list(found[name].shape[1:])}, "
+                    f"the source's {list(source.shape[1:])}"
+                )
+        return found
 
-    def _agreement(self, answers: Array, rows: Rows) -> float:
-        source = self._answers_of_source(rows)
-        return float(metrics.row_scores(Metric.AGREEMENT, answers, source, None).mean())
+    def _standard(self, name: str, measure: Measure) -> Standard:
+        """What the source answers and scores on one set of rows.
 
-    def _answers_of_source(self, rows: Rows) -> Array:
-        key = id(rows)
-        if key not in self._source_answers:
-            self._source_answers[key] = session.answers(
-                self._source_session(), rows, self._terms.output
+        Raises:
+            InvalidError: BadData, the labels do not fit its answers.
+        """
+        if name not in self._standards:
+            source, rows = self._answers_of_source(name), self._rows[name]
+            try:
+                made = Standard(measure, source, rows.labels, self._terms.seed)
+            except LabelsError as error:
+                raise errors.invalid(
+                    Reason.BAD_DATA,
+                    f"{name} rows: {error}",
+                    field=self._option(name),
+                    hint=error.hint,
+                ) from None
+            self._standards[name] = made
+        return self._standards[name]
+
+    def _option(self, name: str) -> str:
+        """The option that the rows `name` came with."""
+        if name == "evaluation":
+            return "--evaluation"
+        return "--calibration" if self._data.train is None else "--train"
+
+    def _answers_of_source(self, name: str) -> Array:
+        if name not in self._source_answers:
+            causes = {
+                "answers": self._prints[name],
+                "output": self._terms.output,
+                **self._terms.causes,
+            }
+            kept = self._cache.arrays(
+                causes,
+                lambda: {
+                    "answers": session.answers(
+                        self._source_session(), self._rows[name], self._terms.output
+                    )
+                },
             )
-        return self._source_answers[key]
+            self._source_answers[name] = kept["answers"]
+        return self._source_answers[name]
 
     def _time(self, path: Path) -> latency.Ratio:
         candidate = runner.open_file(path, self._terms.threads)
@@ -148,11 +193,10 @@ class Judge:
         )
 
     def _runner(self, opened: Any) -> latency.Run:
-        return latency.runner(opened, self._data.validation.feed(0))
+        rows = self._data.validation
+        return latency.runner(opened, rows.feed(rows.typical))
 
     def _source_session(self) -> Any:
         if not self._opened:
-            self._opened.append(
-                session.open_session(self._source.read_bytes(), self._terms.threads)
-            )
+            self._opened.append(runner.open_file(self._source, self._terms.threads))
         return self._opened[0]
