@@ -96,8 +96,9 @@ class StaticInt8:
     """Weights and activations to int8, with ranges from calibration rows.
 
     Empty `operators` means every type the quantizer knows. `exclude` names outputs of nodes that
-    stay in float: unlike node names, every graph has them. `symmetric` activations have their zero
-    in the middle, which some accelerators ask for.
+    stay in float: unlike node names, every graph has them. Convolutions that mix fewer than
+    `least_channels` stay too. `symmetric` activations have their zero in the middle, which some
+    accelerators ask for.
     """
 
     method: Literal["quantize"] = field(default="quantize", init=False)
@@ -110,13 +111,15 @@ class StaticInt8:
     exclude: tuple[str, ...] = ()
     ranges: Ranges = Ranges.MINMAX
     symmetric: bool = False
+    least_channels: int = 0
 
     def apply(self, model: onnx.ModelProto, context: PassContext) -> PassResult:
         """The integer model."""
         from onnxruntime import quantization  # noqa: PLC0415 - not paid by a cached run
 
-        named = quantizer.with_node_names(model)
-        excluded = quantizer.names_of(named, self.exclude)
+        named = quantizer.with_flat_biases(quantizer.with_node_names(model))
+        thin = quantizer.thin(named, self.least_channels)
+        excluded = [*quantizer.names_of(named, self.exclude), *thin]
         rows = quantizer.calibration_rows(model)
         options = self._options()
 
@@ -129,9 +132,8 @@ class StaticInt8:
                 **options,
             )
 
-        return PassResult(
-            model=quantizer.through_files(named, run), notes={"kept_float": list(self.exclude)}
-        )
+        kept = [node.output[0] for node in named.graph.node if node.name in excluded]
+        return PassResult(model=quantizer.through_files(named, run), notes={"kept_float": kept})
 
     def _options(self) -> dict[str, Any]:
         """This config in the quantizer's words."""

@@ -72,6 +72,38 @@ def names_of(named: onnx.ModelProto, outputs: Iterable[str]) -> list[str]:
     return [node.name for node in named.graph.node if wanted & set(node.output)]
 
 
+def thin(named: onnx.ModelProto, channels: int) -> list[str]:
+    """The names of convolutions that mix fewer than `channels` channels, as one of an image does.
+
+    Integer kernels take channels four at a time, so that these are slower than in float.
+    """
+    widths = {tensor.name: tensor.dims[1:2] for tensor in named.graph.initializer}
+    return [
+        node.name
+        for node in named.graph.node
+        if node.op_type == "Conv"
+        and all(attribute.i == 1 for attribute in node.attribute if attribute.name == "group")
+        and any(width < channels for width in widths.get(node.input[1], ()))
+    ]
+
+
+def with_flat_biases(named: onnx.ModelProto) -> onnx.ModelProto:
+    """`named` with Gemm's biases of shape [1, n] as [n]; others break the quantizer per channel."""
+    biases = {
+        node.input[2] for node in named.graph.node if node.op_type == "Gemm" and node.input[2:]
+    }
+    other = {
+        name
+        for node in named.graph.node
+        for place, name in enumerate(node.input)
+        if (node.op_type, place) != ("Gemm", 2)
+    }
+    for tensor in named.graph.initializer:
+        if tensor.name in biases - other and len(tensor.dims) == 2 and tensor.dims[0] == 1:
+            del tensor.dims[0]
+    return named
+
+
 def through_files(model: onnx.ModelProto, run: Callable[[Path, Path], None]) -> onnx.ModelProto:
     """What `run` makes of `model`, from a file to a file.
 

@@ -20,6 +20,8 @@ from shoal.compressor.search.plan import Situation
 
 Ladder = tuple[Pass, ...]
 
+_BODY: Final = ("Conv", "Relu", "Clip", "Add")
+_THIN: Final = 4  # channels that integer kernels take at a time
 _DENSE: Final = frozenset({"MatMul", "Gemm"})
 _HALVINGS: Final = {Effort.QUICK: (1, 3), Effort.BALANCED: (1, 2, 3), Effort.THOROUGH: (1, 2, 3, 4)}
 _KEPT: Final = {Effort.QUICK: (1, 2), Effort.BALANCED: (1, 2, 4), Effort.THOROUGH: (1, 2, 4, 8)}
@@ -43,7 +45,7 @@ def ladders(facts: Facts, layers: tuple[Layer, ...], situation: Situation) -> tu
                 _blocks(layers, situation),
             ]
         case Family.CONVOLUTIONAL:
-            found = [_static(layers, situation), *_ranges(situation)]
+            found = [_static(layers, situation), _bodies(layers, situation), _ranges(situation)]
     return tuple(ladder for ladder in found if ladder)
 
 
@@ -77,12 +79,25 @@ def _static(layers: Sequence[Layer], situation: Situation) -> Ladder:
     return (*whole, *partial)
 
 
-def _ranges(situation: Situation) -> tuple[Ladder, ...]:
-    """Other ways to take ranges, where there is time to look at them."""
+def _bodies(layers: Sequence[Layer], situation: Situation) -> Ladder:
+    """Only what is faster in int8: not pooling, not the first convolution, not the last product.
+
+    Larger than int8 throughout, and faster on small nets. Scales per tensor cost less than scales
+    per channel, and are enough where this is accepted.
+    """
+    scheme = replace(
+        integers(situation.machine), operators=_BODY, least_channels=_THIN, per_channel=False
+    )
+    worst = tuple(layer.name for layer in layers[:1])
+    exact = replace(scheme, per_channel=True)
+    return (scheme, exact, replace(exact, exclude=worst))
+
+
+def _ranges(situation: Situation) -> Ladder:
+    """Another way to take ranges, where there is time to look at it."""
     if situation.effort is Effort.QUICK:
         return ()
-    scheme = integers(situation.machine)
-    return tuple((replace(scheme, ranges=ranges),) for ranges in (Ranges.PERCENTILE,))
+    return (replace(integers(situation.machine), ranges=Ranges.PERCENTILE),)
 
 
 def _mixed(layers: Sequence[Layer], situation: Situation) -> Ladder:
