@@ -18,13 +18,14 @@ import onnxruntime
 from google.protobuf.message import DecodeError
 
 from shoal.compressor import errors
-from shoal.compressor.sources import external, wire
+from shoal.compressor.sources import external, weights, wire
 from shoal.compressor.sources.signature import ELEMENTS, Signature, Tensor
 from shoal.contract import limits
 from shoal.contract.problem import InvalidError
 from shoal.contract.reason import Reason
 
 KNOWN_DOMAINS: Final = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft", "com.microsoft.nchwc"}
+OLDEST_OPSET: Final = 7
 _AGAIN: Final = "copy or export the file again and compare its size with the original's"
 
 
@@ -36,7 +37,9 @@ def check(path: Path, folded: Path) -> dict[str, Any]:
     """
     model = _parse(path)
     _within_bounds(model)
+    _current(model)
     outside = external.fold(model, path.parent)
+    weights.check(model)
     if outside:
         folded.write_bytes(model.SerializeToString(deterministic=True))
     signature = _probe(folded if outside else path)
@@ -63,7 +66,9 @@ def _parse(path: Path) -> onnx.ModelProto:
     try:
         model.ParseFromString(data)
     except DecodeError:
-        raise _refuse(Reason.NOT_ONNX, f"{path.name} is damaged inside", _AGAIN) from None
+        raise _refuse(
+            Reason.NOT_ONNX, f"{path.name} is damaged inside, or nested too deeply", _AGAIN
+        ) from None
     return model
 
 
@@ -98,6 +103,17 @@ def _within_bounds(model: onnx.ModelProto) -> None:
         )
 
 
+def _current(model: onnx.ModelProto) -> None:
+    """An operator set that onnxruntime still promises to run."""
+    versions = [o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}]
+    if versions and min(versions) < OLDEST_OPSET:
+        raise _refuse(
+            Reason.LOAD_FAILED,
+            f"the model is of opset {min(versions)}, older than {OLDEST_OPSET}",
+            "bring it up: onnx.version_converter.convert_version(onnx.load(PATH), 17)",
+        )
+
+
 def _probe(path: Path) -> Signature:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
@@ -114,14 +130,31 @@ def _probe(path: Path) -> Signature:
             "check it with onnx.checker.check_model and export it again",
         ) from None
     inputs = tuple(_tensor(value) for value in session.get_inputs())
-    for tensor in inputs:
-        if not tensor.dtype:
-            raise errors.not_built_yet(
-                f"an input like {tensor.name!r}, which is no numeric tensor",
-                "export the model with numeric tensors as inputs",
-                field="MODEL",
-            )
+    if not inputs:
+        raise _refuse(
+            Reason.INVALID,
+            "the model takes no input: it answers the same whatever it is given",
+            "export it with its inputs as graph inputs",
+        )
+    for tensor, value in zip(inputs, session.get_inputs(), strict=True):
+        _check_input(tensor, value.type)
     return Signature(inputs=inputs, outputs=tuple(_tensor(v) for v in session.get_outputs()))
+
+
+def _check_input(tensor: Tensor, kind: str) -> None:
+    if not tensor.dtype:
+        raise _refuse(
+            Reason.INVALID,
+            f"input {tensor.name!r} takes {kind}, and rows hold numbers",
+            "export the model with numeric tensors as inputs: what turns text into numbers "
+            "belongs before it",
+        )
+    if 0 in tensor.shape:
+        raise _refuse(
+            Reason.INVALID,
+            f"input {tensor.name!r} has a dimension of 0: it can hold no value",
+            "export the model again with an example input that is not empty",
+        )
 
 
 def _tensor(value: Any) -> Tensor:
