@@ -67,9 +67,19 @@ def _leave_network() -> None:
             Path(f"/proc/self/{name}").write_text(text)
 
 
+def landlock_version() -> int:
+    """What this kernel offers: 1 guards files, 4 also TCP, 6 also signals; 0 is nothing."""
+    try:
+        return _call("syscall", _CREATE_RULESET, None, 0, _VERSION_FLAG)
+    except OSError:
+        return 0
+
+
 def _wall_in(folder: Path) -> None:
     """Landlock (docs.kernel.org/userspace-api/landlock.html): writes beneath `folder` alone."""
-    version = _call("syscall", _CREATE_RULESET, None, 0, _VERSION_FLAG)
+    version = landlock_version()
+    if version == 0:
+        return
     writes = _writes(version)
     ruleset = struct.pack("=QQQ", writes, _ALL_TCP * (version >= 4), _ALL_SCOPES * (version >= 6))
     known = 24 if version >= 6 else 16 if version >= 4 else 8

@@ -62,7 +62,7 @@ def admit(text: str, trust: Trust = NO_TRUST) -> Origin:
     elif suffix in _SUFFIXES:
         found = _SUFFIXES[suffix]
     elif not suffix:  # a content-addressed file, as the controller keeps them
-        found = _by_content(path)
+        found = _by_content(path, trust)
     else:
         raise errors.invalid(
             Reason.NOT_ONNX,
@@ -73,7 +73,7 @@ def admit(text: str, trust: Trust = NO_TRUST) -> Origin:
     return Origin(format=found, location=text, trusted=trust.types, trust_pickle=trust.pickle)
 
 
-def _by_content(path: Path) -> OriginFormat:
+def _by_content(path: Path, trust: Trust) -> OriginFormat:
     """Told by the first bytes; ONNX has none of its own, so it is what remains."""
     with path.open("rb") as file:
         head = file.read(8)
@@ -85,10 +85,11 @@ def _by_content(path: Path) -> OriginFormat:
             return OriginFormat.SKOPS
         if any(name.endswith("/archive_format") for name in names):
             return OriginFormat.PT2
-        raise _pickle(path, "a torch file or another archive")
-    if head[:1] == b"\x80" and head[1:2] <= b"\x05":
-        raise _pickle(path, f"protocol {head[1]}")
-    return OriginFormat.ONNX
+    elif not (head[:1] == b"\x80" and head[1:2] <= b"\x05"):
+        return OriginFormat.ONNX
+    if not trust.pickle:
+        raise _pickle(path, "told by its first bytes")
+    return OriginFormat.PICKLE
 
 
 def _pickle(path: Path, kind: str) -> InvalidError:
