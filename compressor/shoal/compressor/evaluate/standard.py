@@ -5,13 +5,11 @@ need one rule. Of a metric that counts errors the merit is the negative; reports
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from shoal.compressor.evaluate import interval
 from shoal.compressor.evaluate.metrics.measures import Measure
-from shoal.compressor.evaluate.metrics.statistics import Statistic
 from shoal.compressor.sources.rows import Array
 
 
@@ -35,15 +33,12 @@ class Standard:
     """One measure, one set of rows."""
 
     def __init__(self, measure: Measure, source: Array, labels: Array | None, seed: int) -> None:
-        """Raises LabelsError where the labels do not fit the source's answers."""
+        """Raises LabelsError or InvalidError where labels or the source's answers do not fit."""
         self.source = source
         self._measure = measure
         self._seed = seed
         self._reference = measure.reference(source, labels)
-
-    @cached_property
-    def _own(self) -> Statistic:
-        return self._measure.statistic(self.source, self._reference)
+        self._own = measure.statistic(source, self._reference)
 
     def judge(self, answers: Array) -> Judged:
         """How `answers` to the same rows score."""
