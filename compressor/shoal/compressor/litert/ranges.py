@@ -5,16 +5,14 @@ keeps all numbers and spends steps on outliers; the mean of the rows' extremes c
 Jacob et al. 2018 (arXiv 1712.05877) smooth ranges over rows for the same reason.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from shoal.compressor.evaluate import litert
-from shoal.compressor.litert import flatfile
+from shoal.compressor.litert import flatfile, tracing
 from shoal.compressor.litert.choices import Ranges
 from shoal.compressor.passes.protocol import Array
 
@@ -41,15 +39,7 @@ class Extremes:
 
 def observe(data: bytes, feeds: Iterable[Mapping[str, Array]]) -> Extremes:
     """The extremes of every float tensor that the file computes, over `feeds`."""
-    with warnings.catch_warnings(), litert.quiet():
-        warnings.simplefilter("ignore")  # that keeping all tensors is for debugging
-        interpreter = Interpreter(
-            model_content=data,
-            num_threads=1,
-            experimental_op_resolver_type=OpResolverType.BUILTIN,
-            experimental_preserve_all_tensors=True,
-        )
-        interpreter.allocate_tensors()
+    interpreter = tracing.open_traced(data)
     runner = litert.LiteRunner(interpreter)
     graph = flatfile.unpack(data).subgraphs[0]
     computed = {*graph.inputs, *(one for made in graph.operators for one in made.outputs)}
