@@ -12,7 +12,7 @@ BIN         := $(VENV)/bin
 CONSTRAINTS := requirements/constraints.txt
 INSTALL     := $(BIN)/python -m pip install --disable-pip-version-check -c $(CONSTRAINTS) $(PIP_ARGS)
 PROTOS      := $(sort $(wildcard proto/shoal/v1/*.proto))
-BENCHES     := $(filter-out __init__ report,$(patsubst bench/%.py,%,$(wildcard bench/*.py)))
+BENCHES     := $(filter-out __init__ models report,$(patsubst bench/%.py,%,$(wildcard bench/*.py)))
 CORES       := controller/shoal/controller/planning agent/shoal/agent/core proto/shoal/contract
 
 .DEFAULT_GOAL := help

