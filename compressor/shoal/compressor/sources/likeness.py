@@ -43,6 +43,16 @@ class Traced(Protocol):
         ...
 
 
+@runtime_checkable
+class Rounding(Protocol):
+    """A converter whose origin computes in steps of 8 bits."""
+
+    @property
+    def rounds(self) -> bool:
+        """Whether a half may be rounded to either side, so that answers move by a few steps."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Difference:
     output: str
@@ -98,6 +108,8 @@ def _compare(
     worst = 0.0
     for name in names:
         found = _difference(name, np.asarray(ours[name]), np.asarray(theirs[name]))
+        if isinstance(converter, Rounding) and converter.rounds:
+            found = _rounded(found, np.asarray(ours[name]), np.asarray(theirs[name]))
         if not found.error <= found.allowed:
             raise _failed(
                 f"output {name!r} is off by {found.error:.3g} on {probe.title} "
@@ -121,6 +133,20 @@ def _difference(name: str, ours: Array, theirs: Array) -> _Difference:
     largest = float(np.abs(b[np.isfinite(b)]).max(initial=0.0))
     error = float(np.nan_to_num(apart, nan=np.inf).max(initial=0.0))
     return _Difference(output=name, error=error, allowed=_tolerance(theirs) * max(1.0, largest))
+
+
+def _rounded(found: _Difference, ours: Array, theirs: Array) -> _Difference:
+    """The same with what 8 bits allow: 8 steps on the mean of a row, and 64 of one answer.
+
+    A step is 1/256 of the largest answer, or of 1. Where two classes are about equally probable, a
+    logit that moves by one step moves their probabilities by a dozen.
+    """
+    if found.error == float("inf") or ours.dtype.kind != "f":
+        return found
+    largest = max(1.0, float(np.abs(theirs).max(initial=0.0)))
+    mean = float(np.abs(ours.astype(np.float64) - theirs.astype(np.float64)).mean())
+    allowed = largest * 64 / 256 if mean <= largest * 8 / 256 else found.allowed
+    return _Difference(output=found.output, error=found.error, allowed=allowed)
 
 
 def _tolerance(array: Array) -> float:
