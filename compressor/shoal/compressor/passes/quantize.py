@@ -1,4 +1,4 @@
-"""int8 through onnxruntime's quantizer: dynamic for MatMul and Gemm, static for the rest.
+"""int8 through onnxruntime's quantizer: dynamic for MatMul, Gemm and LSTM, static for the rest.
 
 Source of the scheme: Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference" (arXiv 1712.05877): weights symmetric int8, activations affine,
@@ -17,7 +17,8 @@ from shoal.compressor.passes import quantizer
 from shoal.compressor.passes.protocol import PassContext, PassError, PassResult
 from shoal.compressor.rejections import Rejection
 
-DYNAMIC_OPERATORS: Final = ("MatMul", "Gemm")
+PRODUCTS: Final = ("MatMul", "Gemm")
+DYNAMIC_OPERATORS: Final = (*PRODUCTS, "LSTM")
 WEIGHT_OPERATORS: Final = ("Conv", "MatMul", "Gemm")
 
 
@@ -46,7 +47,7 @@ class Ranges(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamicInt8:
-    """Weights to int8 once, activations at every inference; only MatMul and Gemm.
+    """Weights to int8 once, activations at every inference; only MatMul, Gemm and LSTM.
 
     `layers` and `exclude` name outputs of nodes; empty `layers` means all.
     """
@@ -59,7 +60,7 @@ class DynamicInt8:
     exclude: tuple[str, ...] = ()
 
     def apply(self, model: onnx.ModelProto, context: PassContext) -> PassResult:
-        """The model with MatMulInteger in place of MatMul and Gemm."""
+        """The model with integer products and LSTMs in place of float ones."""
         del context
         from onnxruntime import quantization  # noqa: PLC0415 - not paid by a cached run
 
@@ -73,7 +74,7 @@ class DynamicInt8:
         ]
         if not chosen:
             raise PassError(
-                Rejection.UNSUPPORTED_OPERATOR, "the graph has neither MatMul nor Gemm to quantize"
+                Rejection.UNSUPPORTED_OPERATOR, "the graph has no MatMul, Gemm or LSTM to quantize"
             )
 
         def run(source: Path, target: Path) -> None:

@@ -11,7 +11,7 @@ import onnx
 
 from shoal.compressor.passes import quantizer
 from shoal.compressor.passes.protocol import IN_TITLE, PassContext, PassError, PassResult
-from shoal.compressor.passes.quantize import DYNAMIC_OPERATORS
+from shoal.compressor.passes.quantize import PRODUCTS
 from shoal.compressor.rejections import Rejection
 
 _INT8_KERNEL: Final = 4  # `accuracy_level`: activations may be rounded to 8 bits inside the kernel
@@ -75,7 +75,7 @@ class WeightBlocks:
     def _takes(self, node: onnx.NodeProto) -> bool:
         outputs = set(node.output)
         return (
-            node.op_type in DYNAMIC_OPERATORS
+            node.op_type in PRODUCTS
             and not outputs & set(self.exclude)
             and (not self.layers or bool(outputs & set(self.layers)))
         )

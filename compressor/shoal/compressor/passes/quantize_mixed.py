@@ -1,44 +1,46 @@
 """A precision for each layer, in one pass: what measurement calls sensitive gets finer numbers.
 
-Tables in int8 rows, most products in dynamic int8 (the fastest), the sensitive ones in weight
-blocks (four times as exact, slower), the worst in float. It is one pass because layers are named by
-their outputs, and a graph's inner names are written anew after each pass.
+Tables in int8 rows (or 4-bit blocks), most products in dynamic int8 (the fastest) or weight blocks,
+the sensitive ones in blocks of more bits, the worst in float. It is one pass because layers are
+named by their outputs, and a graph's inner names are written anew after each pass.
 """
 
 import enum
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import onnx
 
 from shoal.compressor.passes.protocol import PassContext, PassError, PassResult
 from shoal.compressor.passes.quantize import DynamicInt8
 from shoal.compressor.passes.quantize_blocks import WeightBlocks
-from shoal.compressor.passes.quantize_rows import in_rows, tables
+from shoal.compressor.passes.quantize_rows import EmbeddingRows
 from shoal.compressor.rejections import Rejection
 
 
-class Products(enum.StrEnum):
-    """What becomes of the MatMul and Gemm that nothing else is said of."""
+class Store(enum.StrEnum):
+    """How layers are stored: dynamic int8, or weight blocks of 8 or 4 bits."""
 
     DYNAMIC = "dynamic"
-    BLOCKS = "blocks"
+    BLOCKS8 = "blocks8"
+    BLOCKS4 = "blocks4"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixed:
-    """Tables in rows, `products` for most; `blocks` name layers for blocks, `keep` for float.
+    """Tables in rows of `table_bits`; `most` layers as it says, but for those named in a list.
 
-    Layers are named by their outputs. `per_channel` and `reduce_range` are those of dynamic int8.
+    Layers are named by their outputs: `blocks8` and `blocks4` get blocks of so many bits, `keep`
+    stays in float. `per_channel` and `reduce_range` are those of dynamic int8.
     """
 
     method: Literal["quantize"] = field(default="quantize", init=False)
     scheme: Literal["mixed"] = field(default="mixed", init=False)
-    products: Products = Products.DYNAMIC
-    blocks: tuple[str, ...] = ()
+    most: Store = Store.DYNAMIC
+    table_bits: int = 8
+    blocks8: tuple[str, ...] = ()
+    blocks4: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
-    bits: int = 8
-    block_size: int = 128
     per_channel: bool = True
     reduce_range: bool = False
 
@@ -48,37 +50,45 @@ class Mixed:
         Raises:
             PassError: UnsupportedOperator, nothing here can be stored in fewer bits.
         """
-        names = tables(model)
-        mixed = in_rows(model, names) if names else model
-        done = bool(names)
-        for one in self._passes():
+        mixed, notes = model, dict[str, Any](kept_float=list(self.keep))
+        for kind, one in self._passes().items():
             try:
-                mixed = one.apply(mixed, context).model
-                done = True
+                result = one.apply(mixed, context)
             except PassError as error:
                 if error.reason is not Rejection.UNSUPPORTED_OPERATOR:
                     raise
-        if not done:
+                continue
+            mixed, notes[kind] = result.model, dict(result.notes)
+        if mixed is model:
             raise PassError(
                 Rejection.UNSUPPORTED_OPERATOR, "the graph has neither tables nor products"
             )
-        notes = {
-            "tables": len(names),
-            "in_blocks": list(self.blocks),
-            "kept_float": list(self.keep),
-        }
         return PassResult(model=mixed, notes=notes)
 
-    def _passes(self) -> tuple[WeightBlocks | DynamicInt8, ...]:
-        blocks = WeightBlocks(bits=self.bits, block_size=self.block_size, exclude=self.keep)
-        if self.products is Products.BLOCKS:
-            return (blocks,)
-        dynamic = DynamicInt8(
-            per_channel=self.per_channel,
-            reduce_range=self.reduce_range,
-            exclude=(*self.blocks, *self.keep),
-        )
-        named = WeightBlocks(
-            bits=self.bits, block_size=self.block_size, layers=self.blocks, exclude=self.keep
-        )
-        return (named, dynamic) if self.blocks else (dynamic,)
+    def _passes(self) -> dict[str, EmbeddingRows | WeightBlocks | DynamicInt8]:
+        """What is done for each kind, in order; a kind without layers is left out."""
+        named = {Store.BLOCKS8: self.blocks8, Store.BLOCKS4: self.blocks4}
+        apart = (*self.blocks8, *self.blocks4, *self.keep)
+        passes: dict[str, EmbeddingRows | WeightBlocks | DynamicInt8] = {
+            "tables": EmbeddingRows(bits=self.table_bits)
+        }
+        passes |= {store.value: _blocks(store, n, ()) for store, n in named.items() if n}
+        if self.most is Store.DYNAMIC:
+            passes["most"] = DynamicInt8(
+                per_channel=self.per_channel, reduce_range=self.reduce_range, exclude=apart
+            )
+        else:
+            passes["most"] = _blocks(self.most, (), apart)
+        return passes
+
+
+def _blocks(store: Store, layers: tuple[str, ...], exclude: tuple[str, ...]) -> WeightBlocks:
+    """Blocks of 8 bits are exact enough at 128 values; 4 bits want a scale and a zero each 32."""
+    eight = store is Store.BLOCKS8
+    return WeightBlocks(
+        bits=8 if eight else 4,
+        block_size=128 if eight else 32,
+        symmetric=eight,
+        layers=layers,
+        exclude=exclude,
+    )

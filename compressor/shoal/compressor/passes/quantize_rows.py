@@ -1,9 +1,9 @@
-"""Embedding tables in int8 with a scale a row, of which only the rows looked up become floats.
+"""Embedding tables in few bits, of which only the rows looked up become floats.
 
-A DequantizeLinear before the look-up would turn the whole table into floats at every call. Here the
-look-up comes first, twice (rows and their scales), and the product after it: standard operators,
-so every runtime has them. Rounding by row is that of "vector-wise" quantization in Dettmers et al.
-2022, "LLM.int8()" (arXiv 2208.07339).
+A DequantizeLinear before the look-up would turn the whole table into floats at every call. In int8
+the look-up comes first, twice (rows and their scales), and the product after it: standard
+operators, so every runtime has them. Rounding by row is that of "vector-wise" quantization in
+Dettmers et al. 2022, "LLM.int8()" (arXiv 2208.07339). In 4 bits it is onnxruntime's own operator.
 """
 
 from dataclasses import dataclass, field
@@ -12,21 +12,30 @@ from typing import Any, Final, Literal
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
+from onnx.version_converter import convert_version
 
+from shoal.compressor.passes import quantizer
 from shoal.compressor.passes.compact import subgraphs
 from shoal.compressor.passes.protocol import Array, PassContext, PassError, PassResult
 from shoal.compressor.rejections import Rejection
 
+_INT8: Final = 8
 _LEVELS: Final = 127
+_BLOCK: Final = 32
+_INT4_OPSET: Final = 21
 _TABLE_AT_LEAST: Final = 4096  # values; smaller tables save less than three more nodes cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingRows:
-    """Every table that Gather alone reads, along its first axis, to int8 with a scale a row."""
+    """Every table that Gather alone reads, along its first axis, to 8 bits with a scale a row.
+
+    With 4 `bits` a scale and a zero for every 32 values.
+    """
 
     method: Literal["quantize"] = field(default="quantize", init=False)
     scheme: Literal["rows"] = field(default="rows", init=False)
+    bits: int = 8
 
     def apply(self, model: onnx.ModelProto, context: PassContext) -> PassResult:
         """The model with its tables in int8.
@@ -40,7 +49,8 @@ class EmbeddingRows:
             raise PassError(
                 Rejection.UNSUPPORTED_OPERATOR, "the graph has no table that Gather alone reads"
             )
-        return PassResult(model=in_rows(model, names), notes={"tables": len(names)})
+        changed = _in_rows(model, names) if self.bits == _INT8 else _in_blocks(model, names)
+        return PassResult(model=changed, notes={"tables": len(names), "bits": self.bits})
 
 
 def tables(model: onnx.ModelProto) -> tuple[str, ...]:
@@ -61,8 +71,7 @@ def tables(model: onnx.ModelProto) -> tuple[str, ...]:
     )
 
 
-def in_rows(model: onnx.ModelProto, names: tuple[str, ...]) -> onnx.ModelProto:
-    """`model` with the tables `names` in int8; `model` itself is left as it was."""
+def _in_rows(model: onnx.ModelProto, names: tuple[str, ...]) -> onnx.ModelProto:
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
     graph = changed.graph
@@ -81,6 +90,33 @@ def in_rows(model: onnx.ModelProto, names: tuple[str, ...]) -> onnx.ModelProto:
     del graph.node[:]
     graph.node.extend(kept)
     return changed
+
+
+def _in_blocks(model: onnx.ModelProto, names: tuple[str, ...]) -> onnx.ModelProto:
+    """4-bit numbers came with opset 21, so older graphs are raised to it."""
+    from onnxruntime.quantization import (  # noqa: PLC0415 - not paid by a cached run
+        matmul_nbits_quantizer as blocks,
+    )
+
+    with quantizer.quantizing():
+        opset = next(o.version for o in model.opset_import if o.domain in {"", "ai.onnx"})
+        raised = model if opset >= _INT4_OPSET else convert_version(model, _INT4_OPSET)
+        named = quantizer.with_node_names(raised)
+        work = blocks.MatMulNBitsQuantizer(
+            named,
+            nodes_to_exclude=[
+                node.name for node in named.graph.node if set(node.input[:1]).isdisjoint(names)
+            ],
+            algo_config=blocks.DefaultWeightOnlyQuantConfig(
+                block_size=_BLOCK,
+                bits=4,
+                op_types_to_quantize=("Gather",),
+                quant_axes=(("Gather", 1),),
+            ),
+        )
+        work.process()
+    blocked: onnx.ModelProto = work.model.model
+    return blocked
 
 
 def _rounded(table_RC: Array) -> tuple[Array, Array]:  # noqa: N803 - shapes in names

@@ -14,13 +14,14 @@ from shoal.compressor.analyse.sensitivity import Layer
 from shoal.compressor.evaluate.environment import Machine
 from shoal.compressor.passes.protocol import Effort, Pass
 from shoal.compressor.passes.quantize import WEIGHT_OPERATORS, Integers, Ranges, StaticInt8
-from shoal.compressor.passes.quantize_mixed import Mixed, Products
+from shoal.compressor.passes.quantize_mixed import Mixed, Store
 from shoal.compressor.passes.quantize_rows import EmbeddingRows
 from shoal.compressor.search.plan import Situation
 
 Ladder = tuple[Pass, ...]
 
 _BODY: Final = ("Conv", "Relu", "Clip", "Add")
+_WITHOUT_GEMM: Final = ("Conv", "MatMul")
 _THIN: Final = 4  # channels that integer kernels take at a time
 _DENSE: Final = frozenset({"MatMul", "Gemm"})
 _HALVINGS: Final = {Effort.QUICK: (1, 3), Effort.BALANCED: (1, 2, 3), Effort.THOROUGH: (1, 2, 3, 4)}
@@ -31,21 +32,21 @@ def ladders(facts: Facts, layers: tuple[Layer, ...], situation: Situation) -> tu
     """What to try on a network with these facts, whose `layers` come most sensitive first."""
     if facts.float_bytes == 0 or facts.quantized:
         return ()
+    mixed, small = _mixed(layers, situation), _small(layers, situation)
     match facts.family:
         case Family.TREES | Family.OTHER:
-            found = [_tables(facts)]
+            found = []
         case Family.TRANSFORMER:
-            found = [_mixed(layers, situation), _blocks(layers, situation), _tables(facts)]
+            found = [mixed, small, _blocks(situation), _partial(facts, situation)]
         case Family.RECURRENT:
-            found = [_mixed(layers, situation), _tables(facts)]
+            found = [mixed, _partial(facts, situation)]
         case Family.DENSE:
-            found = [
-                _static(layers, situation),
-                _mixed(layers, situation),
-                _blocks(layers, situation),
-            ]
+            found = [_static(facts, layers, situation), mixed, small, _blocks(situation)]
         case Family.CONVOLUTIONAL:
-            found = [_static(layers, situation), _bodies(layers, situation), _ranges(situation)]
+            static, body = _static(facts, layers, situation), _bodies(layers, situation)
+            found = [static, body, _ranges(situation), mixed if facts.recurrent_bytes else ()]
+    if facts.table_bytes:
+        found.append((EmbeddingRows(),))
     return tuple(ladder for ladder in found if ladder)
 
 
@@ -61,22 +62,38 @@ def integers(machine: Machine) -> StaticInt8:
     )
 
 
-def _static(layers: Sequence[Layer], situation: Situation) -> Ladder:
+def _static(facts: Facts, layers: Sequence[Layer], situation: Situation) -> Ladder:
     """Per channel before per tensor, all operators before the weighted; then without the worst."""
     scheme = integers(situation.machine)
+    lists = _operators(facts)
     whole = tuple(
         replace(scheme, per_channel=per_channel, operators=operators)
         for per_channel in (True, False)
-        for operators in ((), WEIGHT_OPERATORS)
+        for operators in ((), *lists)
     )
     names = tuple(layer.name for layer in layers)
     partial = tuple(
-        replace(config, exclude=names[:kept])
+        replace(scheme, per_channel=per_channel, operators=operators, exclude=names[:kept])
         for kept in _KEPT[situation.effort]
-        for config in whole
-        if config.operators and kept < len(names)
+        for per_channel in (True, False)
+        for operators in lists[:1]
+        if kept < len(names)
     )
     return (*whole, *partial)
+
+
+def _operators(facts: Facts) -> tuple[tuple[str, ...], ...]:
+    """Operators to leave all others in float beside; without Gemm too where there are both."""
+    both = facts.count("Gemm") and facts.count("Conv", "MatMul")
+    return (WEIGHT_OPERATORS, _WITHOUT_GEMM) if both else (WEIGHT_OPERATORS,)
+
+
+def _partial(facts: Facts, situation: Situation) -> Ladder:
+    """Static int8 of convolutions and products alone: in attention all else is too delicate."""
+    if situation.effort is Effort.QUICK and not facts.convolution_bytes:
+        return ()
+    scheme = replace(integers(situation.machine), operators=_WITHOUT_GEMM)
+    return (scheme, replace(scheme, operators=("Conv",))) if facts.count("Conv") else (scheme,)
 
 
 def _bodies(layers: Sequence[Layer], situation: Situation) -> Ladder:
@@ -105,21 +122,33 @@ def _mixed(layers: Sequence[Layer], situation: Situation) -> Ladder:
     scheme = Mixed(reduce_range=situation.machine.saturates)
     dense = [layer for layer in layers if layer.operator in _DENSE]
     finer = tuple(
-        replace(scheme, blocks=names)
+        replace(scheme, blocks8=names)
         for names in (_noisiest(dense, 0.5**halving) for halving in _HALVINGS[situation.effort])
         if 0 < len(names) < len(dense)
     )
     return tuple(dict.fromkeys((scheme, *finer)))
 
 
-def _blocks(layers: Sequence[Layer], situation: Situation) -> Ladder:
-    """Everything in weight blocks: slower than dynamic int8, closer to the source."""
-    del layers, situation
-    return (Mixed(products=Products.BLOCKS), Mixed(products=Products.BLOCKS, block_size=32))
+def _small(layers: Sequence[Layer], situation: Situation) -> Ladder:
+    """4 bits throughout; then 8 for the noisier half of layers, for most, and for all but tables.
+
+    Two thirds of the layers hold nearly all the noise: the rest bears 4 bits beside 8-bit ones.
+    """
+    order = tuple(layer.name for layer in layers if layer.operator in _DENSE)
+    whole = Mixed(most=Store.BLOCKS4, table_bits=4)
+    finest = Mixed(most=Store.BLOCKS8, table_bits=4)
+    between = (
+        replace(whole, blocks8=order[: len(order) // 2]),
+        replace(finest, blocks4=order[2 * len(order) // 3 :]),
+    )
+    if situation.effort is Effort.QUICK:
+        return (finest,)
+    return (whole, *(one for one in between if order), finest)
 
 
-def _tables(facts: Facts) -> Ladder:
-    return (EmbeddingRows(),) if facts.table_bytes else ()
+def _blocks(situation: Situation) -> Ladder:
+    """All products in weight blocks: slower than dynamic int8, and closer to the source."""
+    return () if situation.effort is Effort.QUICK else (Mixed(most=Store.BLOCKS8),)
 
 
 def _noisiest(layers: Sequence[Layer], left: float) -> tuple[str, ...]:
