@@ -155,6 +155,7 @@ def _read(lists: Mapping[str, Any], word: str) -> Forest:
     )
 
 
+_PAIR: Final = 2
 _LEAF_PARTS: Final = ("treeids", "nodeids", "ids", "weights")
 
 
@@ -172,8 +173,9 @@ def _places(
 
 def _in_order(whole: Tree, members: Integers) -> Tree:
     """One tree out of all nodes, in the order a walk from its root meets them."""
-    children = set(whole.yes[members].tolist()) | set(whole.no[members].tolist())
-    roots = [one for one in members.tolist() if one not in children or len(members) == 1]
+    inner = members[whole.mode[members] != LEAF]
+    children = {*whole.yes[inner].tolist(), *whole.no[inner].tolist()}
+    roots = [one for one in members.tolist() if one not in children]
     if len(roots) != 1:
         raise ForestError(f"a tree has {len(roots)} roots")
     return picked(whole, roots[0])
@@ -215,6 +217,21 @@ def scaled(forest: Forest, factor: float) -> Forest:
     """The forest with everything its leaves add times `factor`."""
     trees = tuple(replace(tree, values=tree.values * factor) for tree in forest.trees)
     return replace(forest, trees=trees)
+
+
+def shifted(forest: Forest, factor: Floats, shift: Floats) -> Forest:
+    """The forest times `factor` plus `shift`, for each target; its first tree says the shift.
+
+    Where every tree has one target of its own, that is the first tree of each target.
+    """
+    trees = [replace(tree, values=tree.values * factor) for tree in forest.trees]
+    for column in range(len(forest.targets)):
+        speaks = [i for i, tree in enumerate(trees) if tree.values[:, column].any()]
+        first = speaks[0] if speaks else 0
+        values = trees[first].values.copy()
+        values[trees[first].mode == LEAF, column] += shift[column]
+        trees[first] = replace(trees[first], values=values)
+    return replace(forest, trees=tuple(trees))
 
 
 def collapsed(tree: Tree, nodes: Integers, values: Floats) -> Tree:
@@ -267,11 +284,14 @@ def _leaf_lists(word: str) -> tuple[str, ...]:
 def _leaves(tree: Tree, number: int, forest: Forest) -> Iterator[list[Any]]:
     """Tree, node, target and weight of what the leaves add; zeros are left out where they can be.
 
-    Each leaf keeps one entry at least, since runtimes look for it.
+    Each leaf keeps one entry, and each target one, since runtimes look for them. Of two targets
+    onnxruntime reads a row that has no entry for the second as a single score, so both stay.
     """
     leaves = np.flatnonzero(tree.mode == LEAF)
     says = tree.values[leaves] != 0
     says[~says.any(axis=1), 0] = True
+    if len(forest.targets) == _PAIR or number == 0:
+        says[: len(says) if len(forest.targets) == _PAIR else 1] = True
     row, column = np.nonzero(says)
     yield [number] * len(row)
     yield leaves[row].tolist()

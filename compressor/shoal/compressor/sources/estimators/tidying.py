@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from shoal.compressor.sources.estimators import labels
+from shoal.compressor.sources.estimators import forest, labels
 
 Array = npt.NDArray[Any]
 _PASSED: Final = {"Cast", "Reshape", "Identity", "Squeeze", "Flatten"}
@@ -27,6 +27,9 @@ def tidy(model: onnx.ModelProto, names: list[str], classes: Array | None) -> onn
     _gather_columns(graph)
     if classes is not None:
         _say_label(graph, classes)
+    for node in graph.node:
+        if node.op_type in forest.OPERATORS:  # skl2onnx writes out every zero that a leaf adds
+            node.CopyFrom(forest.rewritten(node, forest.read(node)))
     for output, name in zip(graph.output, names, strict=True):
         _rename(graph, output.name, name)
     _name_rows(graph)

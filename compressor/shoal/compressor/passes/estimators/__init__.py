@@ -1,0 +1,1 @@
+"""Passes for models of tables: selection of features, trimming of trees, trees taught to a net."""
