@@ -258,11 +258,11 @@ def test_configs_have_canonical_json() -> None:
                 "ratio": 0.5,
                 "scope": "layer",
                 "multiple": 4,
-                "steps": 400,
-                "batch_rows": 32,
-                "learning_rate": 2e-3,
-                "temperature": 4.0,
-                "label_weight": 0.5,
+                "steps": 200,
+                "batch_rows": 64,
+                "learning_rate": 1e-2,
+                "temperature": 8.0,
+                "label_weight": 0.2,
             }
         ]
     }

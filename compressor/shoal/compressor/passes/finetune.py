@@ -2,7 +2,9 @@
 
 Distillation after Hinton et al. 2015 (arXiv:1503.02531): cross entropy to the teacher's softened
 answers, scaled by the square of the temperature; without a temperature the student matches the
-answers themselves, as regressors and embeddings need it. Seeded, on a given number of threads, with
+answers themselves, as regressors and embeddings need it. The learning rate rises for a short while
+and then falls to nothing (Smith and Topin 2018, arXiv:1708.07120): half as many steps as a cosine
+from the top needs. Seeded, on a given number of threads, with
 torch's deterministic algorithms: the same arguments give the same weights, bit for bit.
 """
 
@@ -21,6 +23,7 @@ from shoal.compressor.passes.teaching import Schedule
 from shoal.compressor.rejections import Rejection
 
 _TEACHING_ROWS = 256  # rows the teacher answers at once
+_RISING = 0.15  # share of the steps in which the learning rate rises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +96,9 @@ def fine_tune(student: Network, output: str, lesson: Lesson, schedule: Schedule,
     # A short last batch would upset batch norm, so each epoch leaves the rows after it out.
     batches = lesson.count // rows
     optimizer = torch.optim.Adam(student.parameters(), schedule.learning_rate, fused=True)
-    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, schedule.steps)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, schedule.learning_rate, total_steps=schedule.steps, pct_start=_RISING
+    )
     student.train()
     for step in range(schedule.steps):
         if step % batches == 0:
@@ -104,7 +109,7 @@ def fine_tune(student: Network, output: str, lesson: Lesson, schedule: Schedule,
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
         optimizer.step()
-        cosine.step()
+        cycle.step()
     student.eval()
 
 

@@ -25,7 +25,7 @@ class Prune(Teaching):
     method: Literal["prune"] = field(default="prune", init=False)
     ratio: float = field(default=0.5, metadata=IN_TITLE)
     scope: Scope = Scope.LAYER
-    label_weight: float = 0.5
+    label_weight: float = 0.2
 
     def apply(self, model: onnx.ModelProto, context: PassContext) -> PassResult:
         """A narrower model with the same inputs and outputs.

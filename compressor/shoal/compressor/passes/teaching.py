@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How to train: Adam, from `learning_rate` down a cosine, for a number of optimizer steps.
+    """How to train: Adam for a number of optimizer steps, up to `learning_rate` and down to none.
 
     `temperature` softens the answers (None: match them as they are); `label_weight` is the share of
     the loss that labels have where there are any.
@@ -29,10 +29,10 @@ class Teaching:
     """
 
     multiple: int = 4
-    steps: int = 400
-    batch_rows: int = 32
-    learning_rate: float = 2e-3
-    temperature: float | None = 4.0
+    steps: int = 200
+    batch_rows: int = 64
+    learning_rate: float = 1e-2
+    temperature: float | None = 8.0
 
     def schedule(self, label_weight: float) -> Schedule:
         """The schedule with labels of this weight."""
