@@ -18,6 +18,7 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 Array = npt.NDArray[Any]
+Inward = Callable[[Array], Array]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,22 +28,41 @@ class Port:
     name: str
     index: int
     dtype: np.dtype[Any]
+    shape: tuple[int, ...]
     scale: float
     zero_point: int
 
-    def inward(self, array: Array) -> Array:
-        """The numbers as the tensor holds them."""
+    def inward(self) -> Inward:
+        """A function from the numbers to what the tensor holds; its result is used up at once."""
         if not self.scale:
-            return array
-        steps = np.rint(array * np.float32(1 / self.scale)) + self.zero_point
+            return _as_it_is
+        steps, stored = np.empty(self.shape, np.float32), np.empty(self.shape, self.dtype)
+        scale, zero_point = np.float32(self.scale), np.float32(self.zero_point)
         limits = np.iinfo(self.dtype)
-        return np.asarray(np.clip(steps, limits.min, limits.max).astype(self.dtype))
+        least, most = np.float32(limits.min), np.float32(limits.max)
+
+        def quantized(array: Array) -> Array:
+            if array.shape != self.shape:
+                raise ValueError(f"{self.name!r} has shape {array.shape}, not {self.shape}")
+            np.divide(array, scale, out=steps)
+            np.rint(steps, out=steps)
+            np.add(steps, zero_point, out=steps)
+            np.maximum(steps, least, out=steps)
+            np.minimum(steps, most, out=steps)
+            np.copyto(stored, steps, casting="unsafe")
+            return stored
+
+        return quantized
 
     def outward(self, array: Array) -> Array:
         """The numbers as the model's user sees them."""
         if not self.scale:
             return array
         return (array.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
+
+
+def _as_it_is(array: Array) -> Array:
+    return array
 
 
 class LiteRunner:
@@ -54,7 +74,7 @@ class LiteRunner:
         self._invoke: Callable[[], None] = interpreter.invoke
         self._get: Callable[[int], Array] = interpreter.get_tensor
         inputs, outputs = ports(interpreter)
-        self._inputs = inputs
+        self._inputs = [(port.name, port.index, port.inward()) for port in inputs]
         self._outputs = {port.name: port for port in outputs}
         self._all = outputs
 
@@ -65,8 +85,8 @@ class LiteRunner:
             KeyError: an input is missing from the feed, or there is no such output.
             ValueError: an array has another shape or type than the file's.
         """
-        for port in self._inputs:
-            self._set(port.index, port.inward(feed[port.name]))
+        for name, index, inward in self._inputs:
+            self._set(index, inward(feed[name]))
         self._invoke()
         asked = self._all if outputs is None else [self._outputs[name] for name in outputs]
         return [port.outward(self._get(port.index)) for port in asked]
@@ -99,6 +119,7 @@ def _port(detail: Mapping[str, Any], named: Mapping[int, str]) -> Port:
         name=named.get(detail["index"], detail["name"]),
         index=detail["index"],
         dtype=np.dtype(detail["dtype"]),
+        shape=tuple(int(size) for size in detail["shape"]),
         scale=float(scale),
         zero_point=int(zero_point),
     )

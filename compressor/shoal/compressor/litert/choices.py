@@ -1,6 +1,7 @@
 """The closed sets that LiteRT variants are chosen from; free of imports, for pass configs."""
 
 import enum
+from typing import Final
 
 
 class Scheme(enum.StrEnum):
@@ -36,3 +37,19 @@ class Edges(enum.StrEnum):
 
     FLOAT = "float"
     INT8 = "int8"
+
+
+# Operators of ONNX that the writer knows (`litert.writing.OPERATORS`), for plans that import
+# nothing.
+WRITABLE: Final = frozenset(
+    {
+        *("Conv", "ConvTranspose", "MaxPool", "AveragePool", "BatchNormalization"),
+        *("GlobalAveragePool", "GlobalMaxPool", "Resize", "Upsample", "DepthToSpace"),
+        *("SpaceToDepth", "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "Gemm", "MatMul"),
+        *("Softmax", "ArgMax", "Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Sigmoid"),
+        *("Tanh", "Exp", "Log", "Sqrt", "Abs", "Neg", "Floor", "HardSwish", "Elu", "LeakyRelu"),
+        *("PRelu", "Relu", "Clip", "HardSigmoid", "Identity", "Dropout", "Reshape", "Flatten"),
+        *("Squeeze", "Unsqueeze", "Transpose", "Concat", "Split", "Pad", "Slice", "Gather"),
+        *("Cast", "Constant"),
+    }
+)

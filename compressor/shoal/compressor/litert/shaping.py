@@ -18,6 +18,9 @@ def reshape(draft: Draft, node: Node) -> None:
     if draft.is_stored(x):
         draft.alias_plain(name, draft.constant(draft.graph.constants[x].reshape(after)))
         return
+    if len(before) == len(after) == 4 and before[3] == after[1] == 1 and before[1:3] == after[2:]:
+        draft.alias_last(name, draft.plain(x))  # a picture of one channel, channels last already
+        return
     if draft.prefers_last(x) and len(after) == 2 and after[0] == before[0]:
         draft.set_flattened(name, x)
         return

@@ -66,7 +66,7 @@ class ToTflite:
 
     def apply(self, model: onnx.ModelProto, context: PassContext) -> Finished:
         """The file, and how far its answers are from the graph's."""
-        written = _write(model, context)
+        written = write(model, context)
         from shoal.compressor.litert import flatfile, verdict  # noqa: PLC0415 - an optional extra
 
         data = flatfile.pack(flatfile.slim(flatfile.unpack(written.data)))
@@ -96,7 +96,7 @@ class QuantizeTflite:
 
     def apply(self, model: onnx.ModelProto, context: PassContext) -> Finished:
         """The file, and what computes in which type in it."""
-        written = _write(model, context)
+        written = write(model, context)
         from shoal.compressor.litert import quantizing, verdict  # noqa: PLC0415 - an optional extra
 
         values = {*_kept(model, self.keep), *self.exclude}
@@ -105,13 +105,20 @@ class QuantizeTflite:
             edges=Edges.FLOAT,
             kept=quantizing.kept_names(written.tensors, values),
         )
-        data = quantizing.quantize(written.data, settings, _ranges(self, written, model, context))
+        static = self.numbers is Scheme.STATIC
+        found = observed(written.data, self.ranges, model, context) if static else {}
+        data = quantizing.quantize(written.data, settings, found)
         verdict.load(data)
         notes = {"kept_float": sorted(values), "operators": verdict.operators(data)}
         return Finished(artifact=Artifact(format=Format.TFLITE, data=data), notes=notes)
 
 
-def _write(model: onnx.ModelProto, context: PassContext) -> "Written":
+def write(model: onnx.ModelProto, context: PassContext) -> "Written":
+    """The graph as a float file, with the tensors that carry its values.
+
+    Raises:
+        PassError: UnsupportedOperator, or BuildFailed where the extra is not installed.
+    """
     _require_litert()
     from shoal.compressor.litert import writing  # noqa: PLC0415 - an optional extra
 
@@ -131,15 +138,14 @@ def _rows(context: PassContext) -> Iterator[dict[str, Array]]:
     return itertools.islice(quantizer.feeds(context), _PARITY_ROWS)
 
 
-def _ranges(
-    config: QuantizeTflite, written: "Written", model: onnx.ModelProto, context: PassContext
+def observed(
+    data: bytes, rule: Ranges, model: onnx.ModelProto, context: PassContext
 ) -> dict[str, tuple[float, float]]:
-    if config.numbers is not Scheme.STATIC:
-        return {}
+    """The range of every value of the float file `data`, over calibration rows."""
     from shoal.compressor.litert import ranges  # noqa: PLC0415 - an optional extra
 
     feeds = itertools.islice(quantizer.feeds(context), quantizer.calibration_rows(model))
-    return ranges.observe(written.data, feeds).ranges(config.ranges)
+    return ranges.observe(data, feeds).ranges(rule)
 
 
 def _kept(model: onnx.ModelProto, keep: Keep) -> set[str]:
