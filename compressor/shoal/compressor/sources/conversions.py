@@ -23,7 +23,7 @@ _LIMITS: Final = Limits(
     file_bytes=limits.MODEL_BYTES,
 )
 _LIBRARIES: Final = (
-    *("torch", "onnx", "onnxruntime", "onnxscript", "scikit-learn", "skl2onnx", "skops"),
+    *("shoal", "torch", "onnx", "onnxruntime", "onnxscript", "scikit-learn", "skl2onnx", "skops"),
     *("ai-edge-litert", "tflite"),
 )
 

@@ -8,8 +8,6 @@ import dataclasses
 import importlib
 import os
 import sys
-import traceback
-from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -18,7 +16,7 @@ from torch.export import Dim, ExportedProgram
 from torch.utils import _pytree as pytree
 
 from shoal.compressor import errors
-from shoal.compressor.sources import torchgraph
+from shoal.compressor.sources import torchgraph, usercode
 from shoal.compressor.sources.origin import Origin
 from shoal.compressor.sources.torchgraph import TorchConverter
 from shoal.contract.problem import InvalidError
@@ -124,11 +122,25 @@ def _exported(model: nn.Module, call: Call, name: str) -> ExportedProgram:
                 )
         except Exception:  # noqa: BLE001, S110 - torch says in many ways that a batch is fixed
             pass
+    args, kwargs = _first_row(model, call)
     try:
         with torchgraph.quiet():
-            return torch.export.export(model, call[0], call[1], strict=False)
+            return torch.export.export(model, args, kwargs, strict=False)
     except Exception as error:
         raise torchgraph.unconvertible(name, error) from error
+
+
+def _first_row(model: nn.Module, call: Call) -> Call:
+    """The example's first row alone, where the model can do it: what one inference is."""
+    row: Call = pytree.tree_map(
+        lambda leaf: leaf[:1] if isinstance(leaf, torch.Tensor) and leaf.ndim else leaf, call
+    )
+    try:
+        with torch.no_grad():
+            model(*row[0], **row[1])
+    except Exception:  # noqa: BLE001 - a model of a fixed batch says so in its own way
+        return call
+    return row
 
 
 def _repeated(call: Call) -> Call | None:
@@ -150,23 +162,14 @@ def _repeated(call: Call) -> Call | None:
 
 def _raised(location: str, error: Exception) -> InvalidError:
     """What the user's own code raised, at their own file and line."""
-    here = Path.cwd()
-    own = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if "shoal/compressor" not in frame.filename and "<frozen" not in frame.filename
-    ]
-    near = [frame for frame in own if Path(frame.filename).is_relative_to(here)] or own
-    message = f"{location} raised {type(error).__name__}: {str(error)[:300]}"
-    where = None
-    if isinstance(error, SyntaxError) and error.filename:
-        where = f"{error.filename}:{error.lineno or 1}:{error.offset or 1}"
-    elif near:
-        where = f"{near[-1].filename}:{near[-1].lineno or 1}:1"
+    first = str(error).strip().splitlines()[:1] or ["no message"]
     problem = errors.invalid(
-        Reason.LOAD_FAILED, message, field="MODEL", hint="run the function by itself to see it"
+        Reason.LOAD_FAILED,
+        f"{location} raised {type(error).__name__}: {first[0][:300]}",
+        field="MODEL",
+        hint="run the function by itself to see it in full",
     ).problem
-    return InvalidError(dataclasses.replace(problem, location=where))
+    return InvalidError(dataclasses.replace(problem, location=usercode.place(error)))
 
 
 def _refuse(message: str, hint: str) -> InvalidError:

@@ -1,6 +1,7 @@
 """From an exported torch program to one ONNX graph, and the answers that the graph must give."""
 
 import contextlib
+import dataclasses
 import logging
 import re
 import warnings
@@ -17,11 +18,19 @@ from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
 from torch.utils import _pytree as pytree
 
 from shoal.compressor import errors
+from shoal.compressor.sources import tidying, usercode
 from shoal.compressor.sources.rows import Array
 from shoal.contract.problem import InvalidError
 from shoal.contract.reason import Reason
 
 OPSET: Final = 18  # the exporter's own; any other is reached by a conversion after it
+_PLAIN_HINT: Final = (
+    "write the part it names with plain torch operators, or export the model to ONNX yourself and "
+    "give that file"
+)
+_DATA_HINT: Final = (
+    "a branch or a size depends on the values of a tensor: write it with torch.where or torch.cond"
+)
 _ODD: Final = re.compile(r"\W+")
 
 
@@ -41,26 +50,22 @@ class TorchConverter:
             InvalidError: ConversionFailed, with the operator that has no ONNX form.
         """
         model = self._export().model_proto
-        _strip(model)
+        tidying.rename(model, [name for name, _ in self._inputs() if name], self.outputs)
+        tidying.strip(model)
         return model
 
     def _export(self) -> torch.onnx.ONNXProgram:
+        """The exporter's own result; operators it lacks are first taken apart, then tried again."""
+        try:
+            return _export(self.program)
+        except Exception as error:  # noqa: BLE001 - the exporter's errors share no base
+            first = error
         try:
             with quiet():
-                exported = torch.onnx.export(
-                    self.program,
-                    output_names=list(self.outputs),
-                    opset_version=OPSET,
-                    dynamo=True,
-                    external_data=False,
-                    optimize=True,
-                    verbose=False,
-                )
-        except Exception as error:
-            raise unconvertible(self.name, error) from error
-        if exported is None:
-            raise RuntimeError("the exporter was asked for a program, not for a file")
-        return exported
+                lowered = self.program.run_decompositions()
+            return _export(lowered)
+        except Exception:  # noqa: BLE001 - the first attempt says best what is missing
+            raise unconvertible(self.name, first) from first
 
     def answers(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         """What the module answers, flattened under the graph's output names."""
@@ -76,17 +81,27 @@ class TorchConverter:
     def trace(self, feed: Mapping[str, Array]) -> Iterator[tuple[str, str, Array]]:
         """The value of every node of the program as it was lowered for ONNX."""
         lowered = self._export().exported_program
-        if lowered is not None:
-            yield from _Watching(lowered).values(self._call(feed))
+        if lowered is None:
+            return
+        last = dict(zip(lowered.graph_signature.user_outputs, self.outputs, strict=False))
+        for title, name, value in _Watching(lowered).values(self._call(feed)):
+            yield title, last.get(name, name), value
+
+    def _inputs(self) -> list[tuple[str, Any]]:
+        """What the program takes: a tensor's name, or "" and the constant in its place."""
+        return [
+            (spec.arg.name, None)
+            if isinstance(spec.arg, TensorArgument)
+            else ("", getattr(spec.arg, "value", None))
+            for spec in self.program.graph_signature.input_specs
+            if spec.kind is InputKind.USER_INPUT
+        ]
 
     def _call(self, feed: Mapping[str, Array]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Arguments in the structure in which the program was exported."""
         leaves = [
-            torch.from_numpy(np.array(feed[spec.arg.name]))
-            if spec.arg.name in feed
-            else getattr(spec.arg, "value", None)
-            for spec in self.program.graph_signature.input_specs
-            if spec.kind is InputKind.USER_INPUT
+            torch.from_numpy(np.array(feed[name])) if name else constant
+            for name, constant in self._inputs()
         ]
         args, kwargs = pytree.tree_unflatten(leaves, self.program.call_spec.in_spec)
         return tuple(args), dict(kwargs)
@@ -125,6 +140,21 @@ def of_program(program: ExportedProgram, name: str) -> TorchConverter:
         run=program.module(),
         outputs=output_names(pytree.tree_unflatten(tensors, spec), taken),
     )
+
+
+def _export(program: ExportedProgram) -> torch.onnx.ONNXProgram:
+    with quiet():
+        exported = torch.onnx.export(
+            program,
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            optimize=True,
+            verbose=False,
+        )
+    if exported is None:
+        raise RuntimeError("the exporter was asked for a program, not for a file")
+    return exported
 
 
 class _Watching(torch.fx.Interpreter):
@@ -184,40 +214,18 @@ def _first_line(error: BaseException) -> str:
     return lines[0][:300] if lines else type(error).__name__
 
 
-def _strip(model: onnx.ModelProto) -> None:
-    """Takes out what the exporter notes of its making: source lines, paths, scopes."""
-    del model.metadata_props[:]
-    graphs: list[onnx.GraphProto | onnx.FunctionProto] = [model.graph, *model.functions]
-    while graphs:
-        graph = graphs.pop()
-        del graph.metadata_props[:]
-        del graph.value_info[:]
-        graph.doc_string = ""
-        for node in graph.node:
-            del node.metadata_props[:]
-            node.doc_string = ""
-            graphs.extend(a.g for a in node.attribute if a.HasField("g"))
-        if isinstance(graph, onnx.GraphProto):
-            for value in (*graph.input, *graph.output):
-                del value.metadata_props[:]
-                value.doc_string = ""
-            for tensor in graph.initializer:
-                del tensor.metadata_props[:]
-                tensor.doc_string = ""
-
-
 def unconvertible(name: str, error: Exception) -> InvalidError:
     """The exporter's errors wrap the one that says something."""
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
-    return errors.invalid(
+    problem = errors.invalid(
         Reason.CONVERSION_FAILED,
         f"{name} cannot be turned into ONNX: {_first_line(cause)}",
         field="MODEL",
-        hint="write the part it names with plain torch operators, or export the model to ONNX "
-        "yourself and give that file",
-    )
+        hint=_DATA_HINT if "data-dependent" in str(cause) else _PLAIN_HINT,
+    ).problem
+    return InvalidError(dataclasses.replace(problem, location=usercode.place(error)))
 
 
 @contextlib.contextmanager
