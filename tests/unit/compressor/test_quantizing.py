@@ -80,6 +80,7 @@ def test_convolutions_are_never_dynamic() -> None:
 def test_a_transformer_moves_its_noisiest_layers_into_blocks() -> None:
     ladder, *_ = quantizing.ladders(TRANSFORMER, layers(20, 23, 30), a_situation())
     rungs = [one for one in ladder if isinstance(one, Mixed)]
+    assert all(one.smooth and one.table_bits == 8 for one in rungs)
     assert rungs[0].blocks8 == ()
     assert rungs[1].blocks8 == ("l0",)  # 0.01 + 0.005 + 0.001, of which 0.006 may be left
     assert [len(one.blocks8) for one in rungs] == sorted({len(one.blocks8) for one in rungs})

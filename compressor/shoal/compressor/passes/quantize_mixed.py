@@ -15,6 +15,7 @@ from shoal.compressor.passes.protocol import PassContext, PassError, PassResult
 from shoal.compressor.passes.quantize import DynamicInt8
 from shoal.compressor.passes.quantize_blocks import WeightBlocks
 from shoal.compressor.passes.quantize_rows import EmbeddingRows
+from shoal.compressor.passes.quantize_smooth import smoothed
 from shoal.compressor.rejections import Rejection
 
 
@@ -31,7 +32,8 @@ class Mixed:
     """Tables in rows of `table_bits`; `most` layers as it says, but for those named in a list.
 
     Layers are named by their outputs: `blocks8` and `blocks4` get blocks of so many bits, `keep`
-    stays in float. `per_channel` and `reduce_range` are those of dynamic int8.
+    stays in float. `per_channel` and `reduce_range` are those of dynamic int8; with `smooth` the
+    outliers of what it reads are moved into its weights first.
     """
 
     method: Literal["quantize"] = field(default="quantize", init=False)
@@ -43,6 +45,7 @@ class Mixed:
     keep: tuple[str, ...] = ()
     per_channel: bool = True
     reduce_range: bool = False
+    smooth: bool = False
 
     def apply(self, model: onnx.ModelProto, context: PassContext) -> PassResult:
         """The mixed model; its notes tell the layers of each kind.
@@ -51,6 +54,9 @@ class Mixed:
             PassError: UnsupportedOperator, nothing here can be stored in fewer bits.
         """
         mixed, notes = model, dict[str, Any](kept_float=list(self.keep))
+        if self.smooth:
+            found = smoothed(model, (*self.blocks8, *self.blocks4, *self.keep), context)
+            mixed, notes["smoothed"] = found.model, dict(found.strengths)
         for kind, one in self._passes().items():
             try:
                 result = one.apply(mixed, context)
@@ -59,7 +65,7 @@ class Mixed:
                     raise
                 continue
             mixed, notes[kind] = result.model, dict(result.notes)
-        if mixed is model:
+        if notes.keys() <= {"kept_float", "smoothed"}:
             raise PassError(
                 Rejection.UNSUPPORTED_OPERATOR, "the graph has neither tables nor products"
             )

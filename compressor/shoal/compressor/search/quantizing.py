@@ -37,7 +37,9 @@ def ladders(facts: Facts, layers: tuple[Layer, ...], situation: Situation) -> tu
         case Family.TREES | Family.OTHER:
             found = []
         case Family.TRANSFORMER:
-            found = [mixed, small, _blocks(situation), _partial(facts, situation)]
+            even = _smooth(layers, situation)
+            fine = tuple(replace(one, table_bits=4) for one in even) if facts.table_bytes else ()
+            found = [even, fine, _blocks(situation), small, _partial(facts, situation)]
         case Family.RECURRENT:
             found = [mixed, _partial(facts, situation)]
         case Family.DENSE:
@@ -89,11 +91,15 @@ def _operators(facts: Facts) -> tuple[tuple[str, ...], ...]:
 
 
 def _partial(facts: Facts, situation: Situation) -> Ladder:
-    """Static int8 of convolutions and products alone: in attention all else is too delicate."""
-    if situation.effort is Effort.QUICK and not facts.convolution_bytes:
-        return ()
+    """Static int8 of convolutions and products alone: in attention all else is too delicate.
+
+    Ranges that are fixed seldom fit attention at all, so without convolutions only long searches
+    look at them.
+    """
     scheme = replace(integers(situation.machine), operators=_WITHOUT_GEMM)
-    return (scheme, replace(scheme, operators=("Conv",))) if facts.count("Conv") else (scheme,)
+    if facts.convolution_bytes:
+        return (scheme, replace(scheme, operators=("Conv",)))
+    return (scheme,) if situation.effort is Effort.THOROUGH else ()
 
 
 def _bodies(layers: Sequence[Layer], situation: Situation) -> Ladder:
@@ -117,7 +123,12 @@ def _ranges(situation: Situation) -> Ladder:
     return (replace(integers(situation.machine), ranges=Ranges.PERCENTILE),)
 
 
-def _mixed(layers: Sequence[Layer], situation: Situation) -> Ladder:
+def _smooth(layers: Sequence[Layer], situation: Situation) -> tuple[Mixed, ...]:
+    """Dynamic int8 with smoothed activations, then with the noisiest layers in blocks besides."""
+    return tuple(replace(one, smooth=True) for one in _mixed(layers, situation))
+
+
+def _mixed(layers: Sequence[Layer], situation: Situation) -> tuple[Mixed, ...]:
     """All products in dynamic int8; then half of the noise, a quarter, … in weight blocks."""
     scheme = Mixed(reduce_range=situation.machine.saturates)
     dense = [layer for layer in layers if layer.operator in _DENSE]
