@@ -1,0 +1,212 @@
+"""Small graphs of one operator repeated, whose times tell what that operator costs on a machine.
+
+Each is a chain, so that what a session costs by itself is shared by several operators; sizes go from
+what a microcontroller's net has to what a laptop's has.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from shoal.compressor.sources.rows import Array
+
+_LINKS: Final = 4
+_IMAGES: Final = ((16, 8), (64, 8), (4, 64), (16, 56), (32, 28), (128, 14))  # channels, side
+_MATRICES: Final = ((1, 128), (1, 512), (1, 1024), (32, 256), (32, 768))  # rows, width
+_BLOCK: Final = 32
+_SCALE: Final = 0.02
+_MICROSOFT: Final = "com.microsoft"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A graph and the row it is run on."""
+
+    model: bytes
+    feed: dict[str, Array]
+
+
+class _Chain:
+    """A graph under construction, from `x` on."""
+
+    def __init__(self, start: Array) -> None:
+        self.start = start
+        self.last = "x"
+        self.dtype = start.dtype
+        self._nodes: list[onnx.NodeProto] = []
+        self._weights: list[onnx.TensorProto] = []
+        self._random = np.random.default_rng(0)
+
+    def add(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> None:
+        """A link that reads the one before and `inputs`."""
+        name = f"v{len(self._nodes)}"
+        node = helper.make_node(kind, [self.last, *inputs], [name], domain=domain, **attributes)
+        self._nodes.append(node)
+        self.last = name
+
+    def weight(self, *shape: int, dtype: Any = np.float32) -> str:
+        """Random numbers: small floats, or any of an integer type."""
+        if np.dtype(dtype).kind == "f":
+            return self.stored((self._random.normal(size=shape) * 0.05).astype(dtype))
+        bounds = np.iinfo(dtype)
+        return self.stored(self._random.integers(bounds.min, bounds.max, shape).astype(dtype))
+
+    def stored(self, array: Array) -> str:
+        """A weight of these numbers."""
+        name = f"w{len(self._weights)}"
+        self._weights.append(numpy_helper.from_array(array, name))
+        return name
+
+    def probe(self) -> Probe:
+        """The finished graph."""
+        kind = helper.np_dtype_to_tensor_dtype(self.start.dtype)
+        made = TensorProto.UINT8 if self.start.dtype == np.uint8 else kind
+        graph = helper.make_graph(
+            self._nodes,
+            "probe",
+            [helper.make_tensor_value_info("x", kind, list(self.start.shape))],
+            [helper.make_tensor_value_info(self.last, made, None)],
+            self._weights,
+        )
+        opsets = [helper.make_opsetid("", 17), helper.make_opsetid(_MICROSOFT, 1)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        return Probe(model=model.SerializeToString(), feed={"x": self.start})
+
+
+def all_probes() -> Iterator[Probe]:
+    """Every probe, cheap ones first."""
+    for rows, width in _MATRICES:
+        for link in (_matmul, _relu, _softmax, _norm, _dynamic, _blocks8, _blocks4, _add):
+            yield _chain(np.ones((rows, width), np.float32), link)
+        for link in (_quantized_gemm, _quantized_add):
+            yield _chain(np.ones((rows, width), np.uint8), link)
+    for channels, side in _IMAGES:
+        for link in (_conv3, _conv1, _depthwise, _pool, _add):
+            yield _chain(np.ones((1, channels, side, side), np.float32), link)
+        for link in (_quantized_conv3, _quantized_conv1, _quantized_depthwise, _quantized_add):
+            yield _chain(np.ones((1, channels, side, side), np.uint8), link)
+    for width in (32, 256, 640):
+        yield _chain(np.ones((20, 1, width), np.float32), _recurrent, 1)
+
+
+def _chain(start: Array, link: Callable[[_Chain], None], links: int = _LINKS) -> Probe:
+    chain = _Chain(start)
+    for _ in range(links):
+        link(chain)
+    return chain.probe()
+
+
+def _matmul(chain: _Chain) -> None:
+    width = chain.start.shape[-1]
+    chain.add("MatMul", chain.weight(width, width))
+
+
+def _relu(chain: _Chain) -> None:
+    chain.add("Relu")
+    chain.add("Neg")
+
+
+def _softmax(chain: _Chain) -> None:
+    chain.add("Softmax", axis=-1)
+
+
+def _norm(chain: _Chain) -> None:
+    width = chain.start.shape[-1]
+    chain.add("LayerNormalization", chain.weight(width), chain.weight(width), axis=-1)
+
+
+def _add(chain: _Chain) -> None:
+    chain.add("Add", "x")
+
+
+def _dynamic(chain: _Chain) -> None:
+    width = chain.start.shape[-1]
+    scale, zero = chain.weight(width), chain.stored(np.zeros(width, np.int8))
+    weight = chain.weight(width, width, dtype=np.int8)
+    chain.add("DynamicQuantizeMatMul", weight, scale, zero, domain=_MICROSOFT)
+
+
+def _blocks8(chain: _Chain) -> None:
+    _blocks(chain, 8)
+
+
+def _blocks4(chain: _Chain) -> None:
+    _blocks(chain, 4)
+
+
+def _blocks(chain: _Chain, bits: int) -> None:
+    width = chain.start.shape[-1]
+    packed = chain.weight(width, width // _BLOCK, _BLOCK * bits // 8, dtype=np.uint8)
+    scales = chain.weight(width * width // _BLOCK)
+    sizes = {"K": width, "N": width, "bits": bits, "block_size": _BLOCK}
+    chain.add("MatMulNBits", packed, scales, domain=_MICROSOFT, accuracy_level=4, **sizes)
+
+
+def _quantized_gemm(chain: _Chain) -> None:
+    width = chain.start.shape[-1]
+    scale, zero = _scale(chain), chain.stored(np.array(0, np.uint8))
+    weight = chain.weight(width, width, dtype=np.int8)
+    scales = chain.stored(np.full(width, _SCALE, np.float32))
+    inputs = (scale, zero, weight, scales, chain.stored(np.zeros(width, np.int8)))
+    bias = chain.stored(np.zeros(width, np.int32))
+    chain.add("QGemm", *inputs, bias, scale, zero, domain=_MICROSOFT)
+
+
+def _quantized_add(chain: _Chain) -> None:
+    scale, zero = _scale(chain), chain.stored(np.array(0, np.uint8))
+    inputs = (scale, zero, "x", scale, zero, scale, zero)
+    chain.add("QLinearAdd", *inputs, domain=_MICROSOFT)
+
+
+def _conv3(chain: _Chain) -> None:
+    channels = chain.start.shape[1]
+    chain.add("Conv", chain.weight(channels, channels, 3, 3), pads=[1, 1, 1, 1])
+
+
+def _conv1(chain: _Chain) -> None:
+    channels = chain.start.shape[1]
+    chain.add("Conv", chain.weight(channels, channels, 1, 1))
+
+
+def _depthwise(chain: _Chain) -> None:
+    channels = chain.start.shape[1]
+    chain.add("Conv", chain.weight(channels, 1, 3, 3), pads=[1, 1, 1, 1], group=channels)
+
+
+def _pool(chain: _Chain) -> None:
+    chain.add("MaxPool", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+
+
+def _quantized_conv3(chain: _Chain) -> None:
+    _quantized_conv(chain, (chain.start.shape[1], 3, 3), pads=[1, 1, 1, 1])
+
+
+def _quantized_conv1(chain: _Chain) -> None:
+    _quantized_conv(chain, (chain.start.shape[1], 1, 1))
+
+
+def _quantized_depthwise(chain: _Chain) -> None:
+    _quantized_conv(chain, (1, 3, 3), pads=[1, 1, 1, 1], group=chain.start.shape[1])
+
+
+def _quantized_conv(chain: _Chain, kernel: tuple[int, ...], **attributes: Any) -> None:
+    channels = chain.start.shape[1]
+    scale, zero = _scale(chain), chain.stored(np.array(0, np.uint8))
+    weight = chain.weight(channels, *kernel, dtype=np.int8)
+    scales = chain.stored(np.full(channels, _SCALE, np.float32))
+    inputs = (scale, zero, weight, scales, chain.stored(np.zeros(channels, np.int8)), scale, zero)
+    chain.add("QLinearConv", *inputs, **attributes)
+
+
+def _recurrent(chain: _Chain) -> None:
+    width = chain.start.shape[-1]
+    weights = (chain.weight(1, 4 * width, width), chain.weight(1, 4 * width, width))
+    chain.add("LSTM", *weights, hidden_size=width)
+
+
+def _scale(chain: _Chain) -> str:
+    return chain.stored(np.array(_SCALE, np.float32))
