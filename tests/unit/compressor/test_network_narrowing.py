@@ -193,13 +193,14 @@ def test_what_was_removed_is_reported() -> None:
 
 
 def test_how_many_channels_stay() -> None:
-    first = torch.tensor([1.0, 2, 3, 4, 5, 6, 7, 20])
-    second = torch.tensor([7.5, 9, 10, 11, 12, 13, 14, 15])
-    by_layer = Cut(ratio=0.5, scope=Scope.LAYER, multiple=4)
-    assert narrowing.keep_counts([first, second], by_layer) == [4, 4]
+    scores = [
+        torch.tensor([1.0, 2, 3, 4, 5, 6, 7, 20]),
+        torch.tensor([7.5, 9, 10, 11, 12, 13, 14, 15]),
+    ]
+    assert narrowing.shares(scores, HALF) == [0.5, 0.5]
     globally = Cut(ratio=0.5, scope=Scope.GLOBAL, multiple=1)
-    assert narrowing.keep_counts([first, second], globally) == [1, 7]
-    rounded = Cut(ratio=0.5, scope=Scope.GLOBAL, multiple=4)
-    assert narrowing.keep_counts([first, second], rounded) == [4, 8]
+    assert narrowing.shares(scores, globally) == [0.875, 0.125]
     everything = Cut(ratio=1.0, scope=Scope.GLOBAL, multiple=1)
-    assert narrowing.keep_counts([first, second], everything) == [1, 1]
+    assert narrowing.shares(scores, everything) == [0.875, 0.875]
+    assert narrowing.keep_counts([0.875, 0.125], [8, 8], 1) == [1, 7]
+    assert narrowing.keep_counts([0.875, 0.125], [8, 8], 4) == [4, 8]

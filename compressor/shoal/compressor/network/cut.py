@@ -9,6 +9,15 @@ class Scope(enum.StrEnum):
 
     GLOBAL = "global"
     LAYER = "layer"
+    SENSITIVITY = "sensitivity"
+
+
+class Importance(enum.StrEnum):
+    """What a channel is worth: by its weights, or by what the answers would lose without it."""
+
+    MAGNITUDE = "magnitude"
+    TAYLOR = "taylor"
+    HESSIAN = "hessian"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,9 +25,13 @@ class Cut:
     """A share of the channels.
 
     `ratio` is the share to remove; what remains of each group becomes the nearest multiple of
-    `multiple`, which runtimes with vector registers like.
+    `multiple`, which runtimes with vector registers like. With the scope of sensitivity, `ratio`
+    says how many weights go in all, and each group loses what the answers miss least. `ratios`
+    names groups by their first layer and gives them a share of their own.
     """
 
     ratio: float
     scope: Scope
     multiple: int
+    importance: Importance = Importance.MAGNITUDE
+    ratios: tuple[tuple[str, float], ...] = ()

@@ -1,6 +1,6 @@
 """The window of a convolution or pooling: kernel, strides, dilations, pads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shoal.compressor.network.layers import torch_pads
@@ -85,3 +85,29 @@ def onnx_pads(padding: Any, uneven: tuple[int, ...]) -> list[int]:
     begin = list(reversed(uneven[0::2]))
     end = list(reversed(uneven[1::2]))
     return begin + end
+
+
+def transposed_pads(node: Node, kernel: tuple[int, ...], extra: tuple[int, ...]) -> Window:
+    """The window of a transposed convolution; its pads may follow from the output's shape.
+
+    ONNX: output = stride * (input - 1) + extra + (kernel - 1) * dilation + 1 - pads.
+
+    Worked example: 4 places, kernel 3, stride 2, output asked 8 -> 2 * 3 + 2 + 1 - 8 = 1 to crop.
+    """
+    window = Window.of(node, kernel)
+    asked = node.attribute("output_shape")
+    auto = node.attribute("auto_pad", "NOTSET")
+    if asked is None and not auto.startswith("SAME"):
+        return window
+    sizes = node.shapes[0][2:]
+    totals = []
+    for axis, size in enumerate(sizes):
+        reach = (kernel[axis] - 1) * window.dilations[axis] + 1
+        full = window.strides[axis] * (size - 1) + extra[axis] + reach
+        wanted = asked[len(asked) - len(sizes) + axis] if asked else size * window.strides[axis]
+        totals.append(max(full - wanted, 0))
+    halves = tuple(total // 2 for total in totals)
+    rests = tuple(total - half for total, half in zip(totals, halves, strict=True))
+    # The odd place is cropped at the end for SAME_UPPER, at the beginning otherwise.
+    begin, end = (halves, rests) if auto == "SAME_UPPER" else (rests, halves)
+    return replace(window, begin=begin, end=end)

@@ -1,28 +1,22 @@
-"""Remove whole channels: coupling groups by dependency graph, ranked by magnitude.
-
-A coupling group is every layer that has to lose the same channel at once (a convolution, its batch
-norm, the inputs of what follows, both branches of a sum). Groups come from torch-pruning
-(DepGraph, Fang et al., CVPR 2023, arXiv:2301.12900). The importance of a channel is the mean square
-norm of its weights over the group, divided by the group's mean, so that groups compare.
-"""
+"""Remove whole channels: coupling groups, ranked by importance, within a budget."""
 
 import math
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-import torch_pruning
-from torch import Tensor, nn
+from torch import Tensor
 
+from shoal.compressor.network import budgeting
 from shoal.compressor.network.cut import Cut, Scope
-from shoal.compressor.network.graph import LINEAR_LAYERS, Network
-from shoal.compressor.network.layers import Layer
+from shoal.compressor.network.graph import Network
+from shoal.compressor.network.groups import coupling_groups, remove
+from shoal.compressor.network.importance import Evidence, importances
 from shoal.compressor.passes.protocol import PassError
 from shoal.compressor.rejections import Rejection
 
 # The weakest group of a global ranking keeps at least this share: a layer cut to nothing is a
-# broken net, and magnitudes of different layers compare only roughly.
+# broken net, and the importances of different layers compare only roughly.
 LEAST_SHARE = 0.125
 
 
@@ -38,111 +32,103 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Narrowing:
-    """What was removed; `threshold` is the highest importance among the removed channels."""
+    """What was removed; `threshold` is the highest importance among the removed channels.
+
+    `sensitivity` tells for each group, by its first layer, how far the answers moved without a
+    share of it; empty where nobody asked.
+    """
 
     groups: tuple[Group, ...]
     threshold: float
     weights_before: int
     weights_after: int
+    sensitivity: tuple[budgeting.Sensitivity, ...] = ()
 
 
-def narrow(network: Network, row: tuple[Tensor, ...], cut: Cut) -> Narrowing:
+def narrow(
+    network: Network,
+    row: tuple[Tensor, ...],
+    cut: Cut,
+    evidence: Evidence | None = None,
+) -> Narrowing:
     """Remove channels from the network in place; `row` is one row for every input.
 
+    `evidence` is needed where gradients or sensitivity are asked for.
+
     Raises:
-        PassError: BuildFailed where no channel can be removed.
+        PassError: BuildFailed where no channel can be removed, or evidence is missing.
     """
     weights_before = network.parameter_count
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch-pruning warns about parameters it then handles
-        graph = torch_pruning.DependencyGraph().build_dependency(network, row, verbose=False)
-        found = list(graph.get_all_groups(_fixed_layers(network), LINEAR_LAYERS))
-        importances = [_importance(group) for group in found]
-        kept = keep_counts(importances, cut)
-        threshold = 0.0
-        for group, importance, keep in zip(found, importances, kept, strict=True):
-            weakest = torch.argsort(importance, stable=True)[: len(importance) - keep]
-            if len(weakest):
-                threshold = max(threshold, float(importance[weakest].max()))
-                group.prune(sorted(weakest.tolist()))
+    found = coupling_groups(network, row)
+    scores = importances(network, found, cut.importance, evidence)
+    sensitivity: tuple[budgeting.Sensitivity, ...] = ()
+    if cut.scope is Scope.SENSITIVITY:
+        if evidence is None:
+            raise PassError(Rejection.BUILD_FAILED, "a budget by sensitivity needs rows")
+        sensitivity = budgeting.measure(network, list(zip(found, scores, strict=True)), evidence)
+        planned = budgeting.shares(found, sensitivity, cut.ratio)
+    else:
+        planned = shares(scores, cut)
+    own = dict(cut.ratios)
+    planned = [own.get(group.label, share) for group, share in zip(found, planned, strict=True)]
+    kept = keep_counts(planned, [len(score) for score in scores], cut.multiple)
+    order = [torch.argsort(score, stable=True) for score in scores]
+    gone = [ranks[: len(ranks) - keep].tolist() for ranks, keep in zip(order, kept, strict=True)]
+    remove(network, zip(found, gone, strict=True))
     if network.parameter_count == weights_before:
         raise PassError(Rejection.BUILD_FAILED, "no channel can be removed")
-    labels = {network.layers[step.layer]: step.label for step in network.steps}
+    lost = [score[places].max() for score, places in zip(scores, gone, strict=True) if places]
     return Narrowing(
         groups=tuple(
             Group(
-                layers=_labels(group, labels),
-                channels=len(importance),
+                layers=group.labels,
+                channels=len(score),
                 kept=keep,
-                importance=_spread(importance),
+                importance=_spread(score),
             )
-            for group, importance, keep in zip(found, importances, kept, strict=True)
+            for group, score, keep in zip(found, scores, kept, strict=True)
         ),
-        threshold=threshold,
+        threshold=float(max(lost)),
         weights_before=weights_before,
         weights_after=network.parameter_count,
+        sensitivity=sensitivity,
     )
 
 
-def keep_counts(importances: list[Tensor], cut: Cut) -> list[int]:
+def groups_of(network: Network, row: tuple[Tensor, ...]) -> tuple[tuple[str, int], ...]:
+    """What `Cut.ratios` can name: each group's first layer and number of channels."""
+    return tuple((g.label, len(g.channels)) for g in coupling_groups(network, row))
+
+
+def shares(importance: Sequence[Tensor], cut: Cut) -> list[float]:
+    """The share that each group loses.
+
+    Worked example: two groups of 8, ratio 0.5; by layer 0.5 and 0.5. Globally, where the 8 weakest
+    of all 16 are 7 of the first and 1 of the second: 0.875 and 0.125.
+    """
+    if cut.scope is Scope.LAYER or not importance:
+        return [cut.ratio] * len(importance)
+    everyone = torch.cat(list(importance))
+    ranks = torch.argsort(torch.argsort(everyone, stable=True))
+    goes = ranks < round(len(everyone) * cut.ratio)
+    parts = torch.split(goes, [len(group) for group in importance])
+    return [min(float(part.float().mean()), 1 - LEAST_SHARE) for part in parts]
+
+
+def keep_counts(shares: Sequence[float], sizes: Sequence[int], multiple: int) -> list[int]:
     """How many channels each group keeps.
 
-    Worked example: two groups of 8, ratio 0.5, multiple 4; by layer 4 and 4. Globally, where the
-    8 weakest of all 16 are 7 of the first and 1 of the second: 1 and 7, which become 4 and 8.
+    Worked example: groups of 8 that lose 0.875 and 0.125 keep 1 and 7; in multiples of 4, 4 and 8.
     """
-    wanted: list[float]
-    if cut.scope is Scope.LAYER:
-        wanted = [len(group) * (1 - cut.ratio) for group in importances]
-    else:
-        everyone = torch.cat(importances) if importances else torch.empty(0)
-        ranks = torch.argsort(torch.argsort(everyone, stable=True))
-        stays = ranks >= round(len(everyone) * cut.ratio)
-        parts = torch.split(stays, [len(group) for group in importances])
-        wanted = [max(float(part.sum()), len(part) * LEAST_SHARE) for part in parts]
     return [
-        _nearest(count, cut.multiple, len(group))
-        for count, group in zip(wanted, importances, strict=True)
+        _nearest(size * (1 - share), multiple, size)
+        for share, size in zip(shares, sizes, strict=True)
     ]
 
 
 def _nearest(count: float, multiple: int, most: int) -> int:
     """The nearest multiple, at least one and at most `most`; halves go up: 6 of 4s is 8."""
     return min(max(math.floor(count / multiple + 0.5), 1) * multiple, most)
-
-
-def _importance(group: Any) -> Tensor:
-    scorer = torch_pruning.importance.GroupMagnitudeImportance(p=2, normalizer="mean")
-    importance: Tensor = scorer(group)
-    return importance
-
-
-def _fixed_layers(network: Network) -> list[nn.Module]:
-    """Layers whose channels are seen from outside, or by something that cannot follow."""
-    values = [port.value for port in network.outputs]
-    fixed = []
-    for step in network.steps:
-        layer = network.layers[step.layer]
-        if isinstance(layer, Layer) and layer.pinned:
-            values.extend(step.inputs)
-        if isinstance(layer, nn.Conv1d | nn.Conv2d) and _is_grouped(layer):
-            values.extend(step.inputs)
-            fixed.append(layer)
-    return fixed + [network.layers[step.layer] for step in network.linear_layers_behind(values)]
-
-
-def _is_grouped(layer: nn.Conv1d | nn.Conv2d) -> bool:
-    """Whether channels are in groups of several; depthwise layers follow their input instead."""
-    depthwise = layer.groups == layer.in_channels == layer.out_channels
-    return layer.groups > 1 and not depthwise
-
-
-def _labels(group: Any, labels: dict[nn.Module, str]) -> tuple[str, ...]:
-    names = [
-        labels[dependency.target.module]
-        for dependency, _ in group
-        if isinstance(dependency.target.module, LINEAR_LAYERS)
-    ]
-    return tuple(dict.fromkeys(names))
 
 
 def _spread(importance: Tensor) -> tuple[float, float, float]:

@@ -1,131 +1,137 @@
-"""Layers that move, join or reduce axes; the rows stay on axis 0 in all of them."""
+"""Layers that give a value another shape or order of axes; the rows stay on axis 0 in all of them.
 
-import math
+Flatten, Reshape, Squeeze and Unsqueeze are one layer here, and none at all where they only move
+axes of length one that the network does not hold.
+"""
 
-from torch import nn
+from collections.abc import Sequence
 
-from shoal.compressor.network.layers import Concat, Mean, Reshape, Squeeze, Transpose, Unsqueeze
-from shoal.compressor.network.node import Node
+from torch import Tensor, nn
+
+from shoal.compressor.network.layers import Layer
+from shoal.compressor.network.layout import Shape, View, regrouped, resolved_shape
+from shoal.compressor.network.node import Node, Reading
 from shoal.compressor.network.writing import Writer
 
 
-def read_flatten(node: Node) -> nn.Module:
-    """Flatten behind the row axis."""
-    if node.attribute("axis", 1) % (len(node.shapes[0]) + 1) != 1:
-        node.refuse("it does not keep the rows apart")
-    return nn.Flatten(1)
+class Reshape(Layer):
+    """A new shape for each row: `tail` is the shape behind the row axis; -1 is what is left."""
+
+    def __init__(self, tail: Sequence[int]) -> None:
+        super().__init__()
+        # A vector's width follows a narrower layer before it.
+        self.tail = tuple(tail) if len(tail) != 1 else (-1,)
+
+    def forward(self, value: Tensor) -> Tensor:
+        """Rows stay."""
+        return value.reshape(value.shape[0], *self.tail)
 
 
-def read_reshape(node: Node) -> nn.Module:
-    """Reshape; a target of two axes is a flatten, whose width follows a narrower layer.
+class Transpose(Layer):
+    """Axes in a new order, the rows in front."""
 
-    The target is for one row, so its first axis is that of the rows when it comes out as one.
+    def __init__(self, order: Sequence[int]) -> None:
+        super().__init__()
+        self.order = tuple(order)
+
+    def forward(self, value: Tensor) -> Tensor:
+        """Permute."""
+        return value.permute(self.order)
+
+
+def _reshaped(node: Node, target: Shape) -> Reading:
+    try:
+        view = regrouped(node.view, target)
+    except ZeroDivisionError:
+        node.refuse("an axis of length zero")
+    return _seen_as(node, view)
+
+
+def _seen_as(node: Node, view: View) -> Reading:
+    """No layer where the network holds the same shape either way."""
+    same = view.held == node.view.held
+    return Reading(layer=None if same else Reshape(view.held[1:]), rows=(view.rows,))
+
+
+def read_flatten(node: Node) -> Reading:
+    """Flatten into two axes."""
+    axis = node.attribute("axis", 1)
+    place = axis % node.rank if axis != node.rank else axis
+    sizes = node.view.shape
+    return _reshaped(node, (_product(sizes[:place]), _product(sizes[place:])))
+
+
+def _product(sizes: Sequence[int]) -> int:
+    total = 1
+    for size in sizes:
+        total *= size
+    return total
+
+
+def read_reshape(node: Node) -> Reading:
+    """Reshape; the target is for one row.
+
+    Raises:
+        PassError: the target is computed from the data.
     """
     asked = node.numbers("shape", 1)
     if asked is None:
-        node.refuse("its target is computed from the data")
-    target = resolved_shape(node.shapes[0], asked)
-    if math.prod(target) != math.prod(node.shapes[0]) or target[0] != 1:
-        node.refuse("it does not keep the rows apart")
-    return nn.Flatten(1) if len(target) == 2 else Reshape(target[1:])
+        node.refuse("no target")
+    target = resolved_shape(node.view.shape, asked)
+    if _product(target) != _product(node.view.shape):
+        node.refuse(f"{list(node.view.shape)} cannot become {asked}")
+    return _reshaped(node, target)
 
 
-def resolved_shape(shape: tuple[int, ...], asked: list[int]) -> list[int]:
-    """The target with 0 (as in the input) and -1 (what is left) replaced.
-
-    Worked example: (1, 16, 4, 4) asked for [0, -1] -> [1, 256].
-    """
-    target = [shape[axis] if size == 0 else size for axis, size in enumerate(asked)]
-    if -1 in target:
-        known = math.prod(size for size in target if size != -1)
-        target[target.index(-1)] = math.prod(shape) // known
-    return target
-
-
-def write_flatten(layer: nn.Module, writer: Writer, inputs: list[str], output: str) -> None:
-    """One Flatten node."""
-    assert isinstance(layer, nn.Flatten)
-    writer.add("Flatten", inputs, output)
-
-
-def write_reshape(layer: nn.Module, writer: Writer, inputs: list[str], output: str) -> None:
-    """One Reshape node; 0 keeps the number of rows open."""
-    if isinstance(layer, nn.Flatten):
-        write_flatten(layer, writer, inputs, output)
-        return
+def write_reshape(layer: nn.Module, writer: Writer, inputs: list[str], outputs: list[str]) -> None:
+    """Flatten for vectors, else Reshape; 0 keeps the number of rows open."""
     assert isinstance(layer, Reshape)
-    writer.add("Reshape", [*inputs, writer.integers([0, *layer.tail])], output)
+    if layer.tail == (-1,):
+        writer.add("Flatten", inputs, outputs)
+    else:
+        writer.add("Reshape", [*inputs, writer.integers([0, *layer.tail])], outputs)
 
 
-def read_transpose(node: Node) -> nn.Module:
-    """Transpose that leaves the rows in front."""
-    rank = len(node.shapes[0])
-    order = node.attribute("perm", list(reversed(range(rank))))
-    if order[0] != 0:
-        node.refuse("it moves the row axis")
-    return Transpose(order)
+def read_squeeze(node: Node) -> Reading:
+    """Squeeze of named axes, or of all that are one long."""
+    axes = node.numbers("axes", 1)
+    sizes = node.view.shape
+    gone = {axis % node.rank for axis in axes or []} if node.rank else set()
+    if axes is None:
+        gone = {axis for axis, size in enumerate(sizes) if size == 1}
+    kept = [axis for axis in range(node.rank) if axis not in gone]
+    rows = node.view.rows
+    shape = tuple(sizes[axis] for axis in kept)
+    return _seen_as(node, View(shape=shape, rows=kept.index(rows) if rows in kept else None))
 
 
-def write_transpose(layer: nn.Module, writer: Writer, inputs: list[str], output: str) -> None:
+def read_unsqueeze(node: Node) -> Reading:
+    """Unsqueeze; axes count in the result. Rows without an axis take the first new one."""
+    axes = node.numbers("axes", 1)
+    if not axes:
+        node.refuse("no axes")
+    rank = node.rank + len(axes)
+    new = {axis % rank for axis in axes}
+    sizes = iter(node.view.shape)
+    shape = tuple(1 if axis in new else next(sizes) for axis in range(rank))
+    kept = [axis for axis in range(rank) if axis not in new]
+    rows = min(new) if node.view.rows is None else kept[node.view.rows]
+    return _seen_as(node, View(shape=shape, rows=rows))
+
+
+def read_transpose(node: Node) -> Reading:
+    """Transpose; where only the rows move, nothing does."""
+    order = node.attribute("perm", list(reversed(range(node.rank))))
+    rows = node.view.rows
+    held = (0, *(node.view.axis(axis) for axis in order if axis != rows))
+    moved = None if rows is None else list(order).index(rows)
+    layer = None if held == tuple(range(len(held))) else Transpose(held)
+    return Reading(layer=layer, rows=(moved,))
+
+
+def write_transpose(
+    layer: nn.Module, writer: Writer, inputs: list[str], outputs: list[str]
+) -> None:
     """One Transpose node."""
     assert isinstance(layer, Transpose)
-    writer.add("Transpose", inputs, output, perm=list(layer.order))
-
-
-def read_concat(node: Node) -> nn.Module:
-    """Concat of activations."""
-    if len(node.shapes) != len(node.proto.input):
-        node.refuse("a constant among its inputs")
-    (axis,) = node.rows_stay([node.attribute("axis")])
-    return Concat(axis)
-
-
-def write_concat(layer: nn.Module, writer: Writer, inputs: list[str], output: str) -> None:
-    """One Concat node."""
-    assert isinstance(layer, Concat)
-    writer.add("Concat", inputs, output, axis=layer.axis)
-
-
-def read_reduce_mean(node: Node) -> nn.Module:
-    """ReduceMean over named axes."""
-    axes = node.numbers("axes", 1)
-    if axes is None:
-        node.refuse("it works across rows")
-    return Mean(node.rows_stay(axes), keep=bool(node.attribute("keepdims", 1)))
-
-
-def write_reduce_mean(layer: nn.Module, writer: Writer, inputs: list[str], output: str) -> None:
-    """One ReduceMean node."""
-    assert isinstance(layer, Mean)
-    keep = None if layer.keep else 0
-    writer.add("ReduceMean", inputs, output, axes=list(layer.axes), keepdims=keep)
-
-
-def read_squeeze(node: Node) -> nn.Module:
-    """Squeeze of named axes; without names it would drop the row axis of a single row."""
-    axes = node.numbers("axes", 1)
-    if axes is None:
-        node.refuse("it moves the row axis")
-    return Squeeze(node.rows_stay(axes))
-
-
-def write_squeeze(layer: nn.Module, writer: Writer, inputs: list[str], output: str) -> None:
-    """One Squeeze node."""
-    assert isinstance(layer, Squeeze)
-    writer.add("Squeeze", [*inputs, writer.integers(layer.axes)], output)
-
-
-def read_unsqueeze(node: Node) -> nn.Module:
-    """Unsqueeze behind the row axis; axes count in the result."""
-    axes = node.numbers("axes", 1) or []
-    rank = len(node.shapes[0]) + len(axes)
-    positive = sorted(axis % rank for axis in axes)
-    if not positive or positive[0] == 0:
-        node.refuse("it moves the row axis")
-    return Unsqueeze(positive)
-
-
-def write_unsqueeze(layer: nn.Module, writer: Writer, inputs: list[str], output: str) -> None:
-    """One Unsqueeze node."""
-    assert isinstance(layer, Unsqueeze)
-    writer.add("Unsqueeze", [*inputs, writer.integers(layer.axes)], output)
+    writer.add("Transpose", inputs, outputs, perm=list(layer.order))

@@ -8,33 +8,58 @@ import onnx
 import torch
 from onnx import helper, numpy_helper
 
+from shoal.compressor.network.node import Array
+
 
 class Writer:
-    """A graph in the making; layers add their nodes in the order they run."""
+    """A graph in the making; layers add their nodes in the order they run.
+
+    Equal shapes and single numbers are stored once; weights are not, as quantizers give each its
+    own scale.
+    """
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
         self._names = 0
+        self._stored: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
     def name(self, prefix: str) -> str:
         """A name that nothing else in the graph has."""
         self._names += 1
         return f"{prefix}{self._names}"
 
-    def add(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> None:
+    def add(
+        self, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
+    ) -> None:
         """One node; attributes that are None are left out."""
         given = {name: value for name, value in attributes.items() if value is not None}
         name = self.name("n")
-        self.nodes.append(helper.make_node(operator, inputs, [output], name=name, **given))
+        self.nodes.append(helper.make_node(operator, inputs, outputs, name=name, **given))
 
-    def weight(self, value: torch.Tensor) -> str:
+    def via(self, operator: str, inputs: Sequence[str], **attributes: Any) -> str:
+        """One node whose answer goes on under a new name, which is returned."""
+        between = self.name("t")
+        self.add(operator, inputs, [between], **attributes)
+        return between
+
+    def weight(self, value: torch.Tensor | Array) -> str:
         """Store a tensor and return its name."""
+        held = value.detach().numpy() if isinstance(value, torch.Tensor) else value
+        # Not ascontiguousarray, which makes a vector of a single number.
+        array = np.asarray(held, order="C")
+        if array.ndim == 0 or array.dtype == np.int64:
+            key = (array.dtype.str, array.shape, array.tobytes())
+            if key not in self._stored:
+                self._stored[key] = self._store(array)
+            return self._stored[key]
+        return self._store(array)
+
+    def _store(self, array: Array) -> str:
         name = self.name("w")
-        array = np.ascontiguousarray(value.detach().numpy())
         self.weights.append(numpy_helper.from_array(array, name))
         return name
 
     def integers(self, values: Sequence[int]) -> str:
         """Store a vector of int64 and return its name."""
-        return self.weight(torch.tensor(list(values), dtype=torch.int64))
+        return self.weight(np.array(list(values), np.int64))
