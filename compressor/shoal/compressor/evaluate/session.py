@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime
 
+from shoal.compressor.evaluate import batches
 from shoal.compressor.sources.rows import Array, Rows
 
 PROVIDERS: Final = ["CPUExecutionProvider"]
@@ -33,18 +34,21 @@ def answers(session: Any, rows: Rows, output: str) -> Array:
     """The answering output of every row, fed one by one; (rows, …) without the batch axis.
 
     Rows go one by one because that is how a device is asked, and because dynamic quantization
-    answers differently in a batch. A recurrent model gets its own states fed back, from zero at the
-    start of every stream.
+    answers differently in a batch; many small rows go in batches where those are seen to answer
+    bit for bit alike. A recurrent model gets its own states fed back, from zero at the start of
+    every stream.
 
     Raises:
         AnswerError: the runtime failed on a row, or an answer is not finite.
     """
-    collected = [np.asarray(given[0]) for given in _steps(session, rows, [output])]
-    if len({answer.shape for answer in collected}) != 1:
-        raise AnswerError("the answering output changes its shape from row to row")
-    stacked = np.stack(collected)
-    if stacked.ndim > 1 and stacked.shape[1] == 1:
-        stacked = stacked[:, 0]
+    stacked = batches.answers(session, rows, output)
+    if stacked is None:
+        collected = [np.asarray(given[0]) for given in _steps(session, rows, [output])]
+        if len({answer.shape for answer in collected}) != 1:
+            raise AnswerError("the answering output changes its shape from row to row")
+        stacked = np.stack(collected)
+        if stacked.ndim > 1 and stacked.shape[1] == 1:
+            stacked = stacked[:, 0]
     if not np.isfinite(stacked).all():
         row = int(np.argwhere(~np.isfinite(stacked))[0][0])
         raise AnswerError(f"the answer to {rows.name_of(row)} is not a finite number")

@@ -91,7 +91,8 @@ def _places(stored: Sequence[str], file: _File, sides: Sequence[str]) -> dict[st
     places = {name: name for name in file.extra if name in stored}
     for side in sides:
         for name in file.names:
-            spellings = [side + name, name]
+            is_sided = any(one + name in stored for one in sides)
+            spellings = [side + name] if is_sided else [name]
             if len(file.names) == 1 and file.names[0] not in stored:
                 spellings.append(side + ALIAS)
             found = next((one for one in spellings if one in stored), None)
@@ -107,8 +108,12 @@ def _places(stored: Sequence[str], file: _File, sides: Sequence[str]) -> dict[st
 def _misnamed(file: _File, missing: Sequence[str], unknown: Sequence[str]) -> InvalidError:
     expected = ", ".join(repr(name) for name in file.names)
     listed = f"the model's inputs are {expected}; labels are called 'y'"
+    unpaired = [name for name in missing if name.startswith(SIDES)]
+    if unpaired and set(unknown) <= set(file.names):
+        hint = "of pairs every input is given twice, as a.<input> and b.<input>; "
+        return file.bad(f"has no array for the input {unpaired[0]!r}", hint + listed)
     if not unknown:
-        option = states.likely(file.signature, missing[0].removeprefix(SIDES[0]))
+        option = states.likely(file.signature, missing[0])
         hint = f"a state of a recurrent model is named by {option}; " if option else ""
         return file.bad(f"has no array for the input {missing[0]!r}", hint + listed)
     name = unknown[0]

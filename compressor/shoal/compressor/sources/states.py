@@ -54,7 +54,7 @@ def likely(signature: Signature, missing: str) -> str | None:
     taken = next(one for one in signature.inputs if one.name == missing)
     if not taken.shape or not taken.is_float:
         return None
-    fitting = [one for one in signature.outputs if one.shape == taken.shape and _fits(taken, one)]
+    fitting = [one for one in signature.outputs if _fits(taken, one)]
     near = difflib.get_close_matches(missing, [one.name for one in fitting], n=1, cutoff=0)
     return f"{OPTION} {missing}={near[0]}" if near else None
 
