@@ -55,16 +55,24 @@ def parts(root: Any) -> Iterator[Any]:
             inside = list(item)
         elif type(item).__module__.startswith("sklearn."):
             yield item
-            inside = list(vars(item).values()) if "__dict__" in dir(item) else []
+            inside = list(own(item).values())
         else:
             continue
         pending.extend((one, depth + 1) for one in inside)
 
 
+def own(part: Any) -> dict[str, Any]:
+    """The attributes stored in a part itself; no property of it is asked, for those may predict."""
+    try:
+        return vars(part)
+    except TypeError:
+        return {}
+
+
 def _is_sound(part: Any, kind: str) -> bool:
     """Templates that were never fitted have nothing to predict with."""
     learnt, look = _CHECKS.get(kind, (None, None))
-    unfitted = learnt is not None and learnt not in vars(part)
+    unfitted = learnt is not None and learnt not in own(part)
     return True if look is None or unfitted else look(part)
 
 

@@ -22,7 +22,7 @@ def by_position(estimator: Any) -> Any:
     for part in list(bounds.parts(placed)):
         if type(part).__name__ == "VotingClassifier":
             part.flatten_transform = False  # concerns `transform` alone, and stops skl2onnx
-        names = vars(part).get("feature_names_in_") if "__dict__" in dir(part) else None
+        names = bounds.own(part).get("feature_names_in_")
         if names is None:
             continue
         if type(part).__name__ == "ColumnTransformer":

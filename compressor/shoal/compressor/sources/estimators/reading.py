@@ -34,8 +34,8 @@ def read(origin: Origin) -> Any:
             estimator = _read_pickle(path, trusted_by_user=origin.trust_pickle)
         else:
             estimator = _read_skops(path, origin.trusted)
-    _check_fitted(estimator, path)
     bounds.secure(estimator, path.name)
+    _check_fitted(estimator, path)
     return estimator
 
 

@@ -14,7 +14,6 @@ TYPES: Final = frozenset(
         "sklearn.tree._tree.Tree",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-        "sklearn.ensemble._gb.GradientBoostingClassifier",
         # losses of boosting and of generalised linear models
         "sklearn._loss.loss.HalfTweedieLoss",
         "sklearn._loss.loss.HalfTweedieLossIdentity",
@@ -40,6 +39,5 @@ TYPES: Final = frozenset(
         "sklearn.utils._bunch.Bunch",
         # remembered column kinds of imputers and encoders
         "numpy.dtype",
-        "sklearn.compose._column_transformer._RemainderColsList",
     }
 )
