@@ -54,6 +54,10 @@ OPERATORS: Final[Mapping[str, Reader]] = {
     "PACK": shaping.pack,
     "GATHER": shaping.gather,
 }
+_MISSHAPEN: Final = (
+    *(ValueError, KeyError, IndexError, TypeError, AttributeError),
+    *(ZeroDivisionError, OverflowError),
+)
 _SHAPE_ONLY: Final = {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE_CONV"}
 _SHAPE_AT: Final = {"TRANSPOSE_CONV": {0}}
 
@@ -90,7 +94,12 @@ def convert(graph: Graph) -> Converted:
 def _converted(graph: Graph, live: list[Operator], *, open_rows: bool) -> Converted:
     building = Building(graph, open_rows=open_rows)
     for operator in live:
-        OPERATORS[operator.kind](building, operator)
+        try:
+            OPERATORS[operator.kind](building, operator)
+        except _MISSHAPEN:
+            raise refuse(
+                f"an operator {operator.kind} of the model has parts that do not fit each other"
+            ) from None
     model = building.finish()
     named = ((place, building.name_of(place)) for one in live for place in one.outputs)
     return Converted(model=model, values={place: name for place, name in named if name})

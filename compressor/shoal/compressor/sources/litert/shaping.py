@@ -34,7 +34,7 @@ def concat(b: Building, op: Operator) -> None:
     """CONCATENATION along any axis."""
     rank = len(b.shape(op.outputs[0]))
     axis = op.option("axis") % max(rank, 1)
-    if b.open_rows and axis == 0:
+    if b.open_rows and (axis == 0 or any(b.is_stored(one) for one in op.inputs)):
         raise ClosedRowsError
     if rank == 4 and any(b.prefers_first(one) for one in op.inputs):
         b.put_first(op, "Concat", [b.first(one) for one in op.inputs], axis=PLACES[axis])
@@ -135,7 +135,7 @@ def split(b: Building, op: Operator) -> None:
 def pack(b: Building, op: Operator) -> None:
     """PACK: values of one shape side by side on a new axis."""
     axis = op.option("axis") % len(b.shape(op.outputs[0]))
-    if b.open_rows and axis == 0:
+    if b.open_rows and (axis == 0 or any(b.is_stored(one) for one in op.inputs)):
         raise ClosedRowsError
     wide = [b.node("Unsqueeze", [b.plain(one), b.integers([axis])]) for one in op.inputs]
     b.put(op, "Concat", wide, axis=axis)
