@@ -92,7 +92,8 @@ def _inputs(
         values = sum(array.size for arrays in seen.values() for array in arrays)
         if count >= _ROWS_AT_MOST or (count >= _ROWS_AT_LEAST and values > _VALUES_AT_MOST):
             break
-        found = {**feed, **dict(zip(asked, opened.run(asked, feed), strict=True))}
+        inner = opened.run(asked, feed) if asked else ()  # asked for nothing, it gives everything
+        found = {**feed, **dict(zip(asked, inner, strict=True))}
         for name in names:
             seen[name].append(found[name].reshape(-1, found[name].shape[-1]))
     return seen

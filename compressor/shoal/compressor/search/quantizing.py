@@ -14,12 +14,16 @@ from shoal.compressor.analyse.sensitivity import Layer
 from shoal.compressor.evaluate.environment import Machine
 from shoal.compressor.passes.protocol import Effort, Pass
 from shoal.compressor.passes.quantize import WEIGHT_OPERATORS, Integers, Ranges, StaticInt8
+from shoal.compressor.passes.quantize_half import Half, Halves
 from shoal.compressor.passes.quantize_mixed import Mixed, Store
 from shoal.compressor.passes.quantize_rows import EmbeddingRows
 from shoal.compressor.search.plan import Situation
 
 Ladder = tuple[Pass, ...]
 
+# Where no profile restricts them; fp16 is computed only where a profile asks for it.
+ANY_PRECISION: Final = ("fp32", "int8", "int4")
+_HALVED_BYTES: Final = 4 << 10
 _BODY: Final = ("Conv", "Relu", "Clip", "Add")
 _WITHOUT_GEMM: Final = ("Conv", "MatMul")
 _THIN: Final = 4  # channels that integer kernels take at a time
@@ -28,28 +32,49 @@ _HALVINGS: Final = {Effort.QUICK: (1, 3), Effort.BALANCED: (1, 2, 3), Effort.THO
 _KEPT: Final = {Effort.QUICK: (1, 2), Effort.BALANCED: (1, 2, 4), Effort.THOROUGH: (1, 2, 4, 8)}
 
 
-def ladders(facts: Facts, layers: tuple[Layer, ...], situation: Situation) -> tuple[Ladder, ...]:
-    """What to try on a network with these facts, whose `layers` come most sensitive first."""
-    if facts.float_bytes == 0 or facts.quantized:
+def ladders(
+    facts: Facts,
+    layers: tuple[Layer, ...],
+    situation: Situation,
+    precisions: Sequence[str] = ANY_PRECISION,
+) -> tuple[Ladder, ...]:
+    """What to try on a network with these facts, whose `layers` come most sensitive first.
+
+    `precisions` are those of a profile that names some. Weights stored in fp16 and computed in fp32
+    are fp32; blocks of 4 bits are int4.
+    """
+    if facts.float_bytes == 0 or facts.quantized or facts.family is Family.TREES:
         return ()
+    found = _integer(facts, layers, situation) if "int8" in precisions else []
+    if "fp32" in precisions and facts.float_bytes >= _HALVED_BYTES:
+        found.append((Half(),))
+    if "fp16" in precisions:
+        found.append((Half(halves=Halves.COMPUTED),))
+    kept = (
+        tuple(one for one in ladder if "int4" in precisions or not _in_four_bits(one))
+        for ladder in found
+    )
+    return tuple(ladder for ladder in kept if ladder)
+
+
+def _integer(facts: Facts, layers: tuple[Layer, ...], situation: Situation) -> list[Ladder]:
     mixed, small = _mixed(layers, situation), _small(layers, situation)
+    tables: Ladder = (EmbeddingRows(),) if facts.table_bytes else ()
     match facts.family:
-        case Family.TREES | Family.OTHER:
-            found = []
         case Family.TRANSFORMER:
             even = _smooth(layers, situation)
-            fine = tuple(replace(one, table_bits=4) for one in even) if facts.table_bytes else ()
-            found = [even, fine, _blocks(situation), small, _partial(facts, situation)]
+            fine = tuple(replace(one, table_bits=4) for one in even) if tables else ()
+            return [even, fine, _blocks(situation), small, _partial(facts, situation), tables]
         case Family.RECURRENT:
-            found = [mixed, _partial(facts, situation)]
+            return [mixed, _partial(facts, situation), tables]
         case Family.DENSE:
-            found = [_static(facts, layers, situation), mixed, small, _blocks(situation)]
+            return [_static(facts, layers, situation), mixed, small, _blocks(situation), tables]
         case Family.CONVOLUTIONAL:
             static, body = _static(facts, layers, situation), _bodies(layers, situation)
-            found = [static, body, _ranges(situation), mixed if facts.recurrent_bytes else ()]
-    if facts.table_bytes:
-        found.append((EmbeddingRows(),))
-    return tuple(ladder for ladder in found if ladder)
+            recurrent = mixed if facts.recurrent_bytes else ()
+            return [static, body, _ranges(situation), recurrent, tables]
+        case Family.TREES | Family.OTHER:
+            return [tables]
 
 
 def integers(machine: Machine) -> StaticInt8:
@@ -160,6 +185,12 @@ def _small(layers: Sequence[Layer], situation: Situation) -> Ladder:
 def _blocks(situation: Situation) -> Ladder:
     """All products in weight blocks: slower than dynamic int8, and closer to the source."""
     return () if situation.effort is Effort.QUICK else (Mixed(most=Store.BLOCKS8),)
+
+
+def _in_four_bits(one: Pass) -> bool:
+    if isinstance(one, Mixed):
+        return bool(one.blocks4) or one.most is Store.BLOCKS4 or one.table_bits == 4
+    return False
 
 
 def _noisiest(layers: Sequence[Layer], left: float) -> tuple[str, ...]:
