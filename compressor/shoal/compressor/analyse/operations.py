@@ -1,7 +1,7 @@
 """What one inference of a graph does: the runtime's own operators with their sums and bytes.
 
-Read from the graph as the runtime rewrites it and from the shapes of one real row, so that a plan of
-memory or a guess of latency speaks of the operators that will run, not of those in the file.
+Read from the graph as the runtime rewrites it and from the shapes of one real row, so that a plan
+of memory or a guess of latency speaks of the operators that will run, not of those in the file.
 """
 
 import math
@@ -43,6 +43,8 @@ _HEAVY: Final = {
     *("Erf", "Tanh", "Sigmoid", "Exp", "Log", "Pow", "Sqrt", "InstanceNormalization"),
     *("QLinearSoftmax", "QLinearSigmoid", "HardSwish", "Swish", "QuickGelu", "QGelu"),
 }
+_CONVOLUTIONS: Final = {"conv", "depthwise", "thin"}
+_THIN: Final = 8  # channels
 _POOLS: Final = ("Pool",)
 _TREES: Final = {"TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble"}
 
@@ -51,8 +53,9 @@ _TREES: Final = {"TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsembl
 class Operation:
     """One node. `kind` is family/precision, such as conv/fp32; `sums` are multiply-accumulates.
 
-    `read_bytes` are its weights as often as they are read: a recurrent node reads them at every
-    step. `gathered` counts the numbers that a convolution collects from under its kernel.
+    `read_bytes` are the weights of sums as often as they are read: a recurrent node reads them at
+    every step. `places` are the positions of a convolution's output; `gathered` counts the numbers
+    that it collects from under its kernel at them.
     """
 
     operator: str
@@ -61,6 +64,7 @@ class Operation:
     weight_bytes: int
     read_bytes: int
     activation_bytes: int
+    places: int
     gathered: int
 
 
@@ -104,7 +108,10 @@ def _operation(node: onnx.NodeProto, weights: set[str], tensors: Mapping[str, Se
     family, sums = _sums(node, first, tensors)
     moved = sum(seen.bytes for seen in (*made, *read))
     held = sum(tensors[name].bytes for name in weights)
+    places, gathered = _places(node, family, first, tensors)
     often = math.prod(tensors[node.input[0]].shape[:1]) if family == "recurrent" else 1
+    if node.op_type not in _FACTORS:  # a constant beside an activation, or the rows of a table
+        moved, often = moved + min(held, first.bytes), 0
     return Operation(
         operator=node.op_type,
         kind=f"{family}/{_precision(node, tensors)}",
@@ -112,7 +119,8 @@ def _operation(node: onnx.NodeProto, weights: set[str], tensors: Mapping[str, Se
         weight_bytes=held,
         read_bytes=held * often,
         activation_bytes=0 if family == "free" else moved,
-        gathered=_gathered(node, family, first, tensors),
+        places=places,
+        gathered=gathered,
     )
 
 
@@ -124,7 +132,7 @@ def _sums(node: onnx.NodeProto, made: Seen, tensors: Mapping[str, Seen]) -> tupl
     first, second = tensors[node.input[left]], tensors[node.input[right]]
     if family == "conv":
         depth = math.prod(second.shape[1:])
-        return ("depthwise" if second.shape[1] == 1 else family), made.numbers * depth
+        return _convolution(_group(node), second.shape), made.numbers * depth
     if family == "recurrent":
         rows = math.prod(first.shape[:2])
         return family, rows * (second.numbers + tensors[node.input[2]].numbers)
@@ -132,15 +140,31 @@ def _sums(node: onnx.NodeProto, made: Seen, tensors: Mapping[str, Seen]) -> tupl
     return family, made.numbers * (first.shape[0 if turned else -1] if first.shape else 1)
 
 
-def _gathered(node: onnx.NodeProto, family: str, made: Seen, tensors: Mapping[str, Seen]) -> int:
-    """Places of the output times numbers under the kernel; a 1x1 kernel gathers nothing."""
-    if family not in {"conv", "depthwise"}:
-        return 0
+def _convolution(groups: int, kernel: tuple[int, ...]) -> str:
+    """Convolutions over few channels are a family of their own: they gather more than they sum."""
+    if groups * kernel[1] < _THIN:
+        return "thin"
+    return "depthwise" if groups > 1 and kernel[1] == 1 else "conv"
+
+
+def _group(node: onnx.NodeProto) -> int:
+    return next((int(a.i) for a in node.attribute if a.name == "group"), 1)
+
+
+def _places(
+    node: onnx.NodeProto, family: str, made: Seen, tensors: Mapping[str, Seen]
+) -> tuple[int, int]:
+    """Positions of a convolution's output, and times numbers under the kernel.
+
+    Channels lie first or last, as the runtime likes; a 1x1 kernel gathers nothing.
+    """
+    if family not in _CONVOLUTIONS:
+        return 0, 0
     kernel = tensors[node.input[_FACTORS[node.op_type][2]]].shape
+    places = made.numbers // max(kernel[0], 1)
     if math.prod(kernel[2:]) == 1:
-        return 0
-    places = math.prod(made.shape[2:]) if made.shape[1] >= kernel[0] else made.numbers // kernel[0]
-    return places * math.prod(kernel[1 if family == "conv" else 0 :])
+        return places, 0
+    return places, places * _group(node) * math.prod(kernel[1:])
 
 
 def _family(operator: str) -> str:

@@ -1,7 +1,7 @@
 """Small graphs of one operator repeated, whose times tell what that operator costs on a machine.
 
-Each is a chain, so that what a session costs by itself is shared by several operators; sizes go from
-what a microcontroller's net has to what a laptop's has.
+Each is a chain, so that what a session costs by itself is shared by several operators; sizes go
+from what a microcontroller's net has to what a laptop's has.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from shoal.compressor.sources.rows import Array
 
 _LINKS: Final = 4
-_IMAGES: Final = ((16, 8), (64, 8), (4, 64), (16, 56), (32, 28), (128, 14))  # channels, side
+_IMAGES: Final = ((1, 8), (3, 16), (4, 64), (16, 8), (64, 8), (16, 56), (32, 28), (128, 14))  # channels, side
 _MATRICES: Final = ((1, 128), (1, 512), (1, 1024), (32, 256), (32, 768))  # rows, width
 _BLOCK: Final = 32
 _SCALE: Final = 0.02
