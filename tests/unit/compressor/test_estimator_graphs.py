@@ -32,7 +32,7 @@ def columns() -> Any:
 
 
 CLASSIFIERS = {
-    "logistic": lambda: linear_model.LogisticRegression(),
+    "logistic": linear_model.LogisticRegression,
     "scaled-logistic": lambda: scaled(linear_model.LogisticRegression()),
     "robust-logistic": lambda: make_pipeline(
         SimpleImputer(), RobustScaler(), linear_model.LogisticRegression()
@@ -40,9 +40,9 @@ CLASSIFIERS = {
     "columns-logistic": lambda: make_pipeline(columns(), linear_model.LogisticRegression()),
     "kbest-logistic": lambda: make_pipeline(SelectKBest(k=3), linear_model.LogisticRegression()),
     "pca-logistic": lambda: make_pipeline(PCA(3), linear_model.LogisticRegression()),
-    "ridge": lambda: linear_model.RidgeClassifier(),
+    "ridge": linear_model.RidgeClassifier,
     "sgd": lambda: scaled(linear_model.SGDClassifier(loss="log_loss", random_state=0)),
-    "perceptron": lambda: linear_model.Perceptron(),
+    "perceptron": linear_model.Perceptron,
     "linear-svc": lambda: scaled(svm.LinearSVC()),
     "svc": lambda: scaled(svm.SVC()),
     "svc-linear": lambda: scaled(svm.SVC(kernel="linear")),
@@ -56,8 +56,8 @@ CLASSIFIERS = {
     "scaled-histogram-boosting": lambda: scaled(
         ensemble.HistGradientBoostingClassifier(max_iter=8)
     ),
-    "neighbours": lambda: neighbors.KNeighborsClassifier(),
-    "bayes": lambda: naive_bayes.GaussianNB(),
+    "neighbours": neighbors.KNeighborsClassifier,
+    "bayes": naive_bayes.GaussianNB,
     "ada": lambda: ensemble.AdaBoostClassifier(n_estimators=4, random_state=0),
     "bagging": lambda: ensemble.BaggingClassifier(n_estimators=3, random_state=0),
     "voting": lambda: ensemble.VotingClassifier(
@@ -70,9 +70,9 @@ CLASSIFIERS = {
     "calibrated": lambda: CalibratedClassifierCV(svm.LinearSVC(), cv=2),
 }
 REGRESSORS = {
-    "linear": lambda: linear_model.LinearRegression(),
+    "linear": linear_model.LinearRegression,
     "ridge": lambda: scaled(linear_model.Ridge()),
-    "elastic": lambda: linear_model.ElasticNet(),
+    "elastic": linear_model.ElasticNet,
     "polynomial": lambda: make_pipeline(PolynomialFeatures(2), linear_model.Ridge()),
     "svr": lambda: scaled(svm.SVR()),
     "mlp": lambda: scaled(neural_network.MLPRegressor(hidden_layer_sizes=(8,), max_iter=20)),
@@ -84,7 +84,7 @@ REGRESSORS = {
     "histogram-boosting-poisson": lambda: ensemble.HistGradientBoostingRegressor(
         max_iter=8, loss="poisson"
     ),
-    "neighbours": lambda: neighbors.KNeighborsRegressor(),
+    "neighbours": neighbors.KNeighborsRegressor,
     "ada": lambda: ensemble.AdaBoostRegressor(n_estimators=3, random_state=0),
 }
 

@@ -62,7 +62,7 @@ def test_reading_and_writing_again_changes_no_bit_of_an_answer(name: str) -> Non
 
 
 def test_rows_go_down_every_kind_of_branch() -> None:
-    lists = {
+    lists: dict[str, Any] = {
         "nodes_treeids": [0] * 3,
         "nodes_nodeids": [4, 9, 7],
         "nodes_featureids": [1, 0, 0],

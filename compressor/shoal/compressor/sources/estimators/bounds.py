@@ -64,9 +64,10 @@ def parts(root: Any) -> Iterator[Any]:
 def own(part: Any) -> dict[str, Any]:
     """The attributes stored in a part itself; no property of it is asked, for those may predict."""
     try:
-        return vars(part)
+        stored: dict[str, Any] = vars(part)
     except TypeError:
         return {}
+    return stored
 
 
 def _is_sound(part: Any, kind: str) -> bool:
