@@ -173,6 +173,6 @@ def test_a_function_that_raises_on_a_resample_is_left_out_of_the_interval() -> N
 
     measure = own.Own(name="mine:picky", function=picky, has_labels=True, causes="")
     found = measure.statistic(SCORES, np.array([0, 0, 0, 0, 0, 1]))
-    values = found.resampled(np.array([[1, 1, 1, 1, 1, 1], [2, 2, 2, 0, 0, 0.0]]))
+    values = found.resampled(np.array([[1, 1, 1, 1, 1, 1], [2, 2, 2, 0, 0, 0.0]]).T)
     assert values[0] == pytest.approx(SCORES.mean())
     assert np.isnan(values[1])

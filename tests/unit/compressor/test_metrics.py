@@ -89,7 +89,7 @@ def test_a_resample_is_the_metric_of_the_drawn_rows(name: str) -> None:
     metric, answers, labels, oracle = ORACLES[name]
     (counts,) = interval.draws(ROWS, 4, 5)
     found = statistic(metric, answers, labels).resampled(counts)
-    for value, count in zip(found, counts, strict=True):
+    for value, count in zip(found, counts.T, strict=True):
         drawn = np.repeat(np.arange(ROWS), count.astype(int))
         assert value == pytest.approx(oracle(labels[drawn], answers[drawn]))
 
@@ -107,7 +107,7 @@ def test_many_classes_are_counted_as_few_are() -> None:
     labels = RANDOM.integers(0, 900, 3_000)
     (counts,) = interval.draws(3_000, 2, 1)
     found = statistic(Metric.F1_MACRO, answers, labels).resampled(counts)
-    drawn = np.repeat(np.arange(3_000), counts[1].astype(int))
+    drawn = np.repeat(np.arange(3_000), counts[:, 1].astype(int))
     wanted = sklearn_metrics.f1_score(
         labels[drawn], answers[drawn].argmax(axis=1), average="macro", zero_division=0
     )
@@ -172,4 +172,4 @@ def test_sqnr_is_bounded_where_nothing_differs_and_where_nothing_is_left() -> No
 
 def test_the_largest_of_a_resample_is_among_its_rows() -> None:
     found = statistic(Metric.MAX_ABS, np.array([1.0, 5.0, 2.0]), np.zeros(3))
-    assert found.resampled(np.array([[1, 0, 2], [0, 3, 0.0]])).tolist() == [2, 5]
+    assert found.resampled(np.array([[1, 0], [0, 3], [2, 0.0]])).tolist() == [2, 5]

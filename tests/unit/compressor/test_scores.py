@@ -86,11 +86,11 @@ def test_the_bootstrap_covers_a_known_difference() -> None:
 
 
 def test_resamples_draw_every_row_equally_and_large_sets_less_often() -> None:
-    counts = np.concatenate(list(interval.draws(40, 1_000, 0)))
-    assert counts.shape == (1_000, 40)
-    assert (counts.sum(axis=1) == 40).all()
-    assert counts.mean(axis=0) == pytest.approx(np.ones(40), abs=0.15)
-    assert sum(len(chunk) for chunk in interval.draws(100_000, 1_000, 0)) == 200
+    counts = np.concatenate(list(interval.draws(40, 1_000, 0)), axis=1)
+    assert counts.shape == (40, 1_000)
+    assert (counts.sum(axis=0) == 40).all()
+    assert counts.mean(axis=1) == pytest.approx(np.ones(40), abs=0.15)
+    assert sum(chunk.shape[1] for chunk in interval.draws(100_000, 1_000, 0)) == 200
 
 
 def standard(metric: Metric, source: object, labels: object) -> Standard:

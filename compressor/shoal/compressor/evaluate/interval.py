@@ -18,8 +18,8 @@ from shoal.compressor.evaluate.metrics.statistics import Counts, Ratio, Scores, 
 
 _Z95: Final = 1.959963984540054
 _FEWEST_RESAMPLES: Final = 200
-_DRAWS: Final = 20_000_000  # of all resamples together: beyond it there are fewer of them
-_CHUNK: Final = 2_000_000  # counts held at a time
+_DRAWS: Final = 5_000_000  # of all resamples together: beyond it there are fewer of them
+_CHUNK: Final = 500_000  # counts held at a time
 
 
 def paired_difference(candidate: Statistic, source: Statistic, seed: int) -> tuple[float, float]:
@@ -64,13 +64,13 @@ def _bootstrap(candidate: Statistic, source: Statistic, seed: int) -> tuple[floa
 
 
 def draws(rows: int, most: int, seed: int) -> Iterator[Counts]:
-    """How often each row is drawn in each resample, in chunks of (resamples, rows)."""
+    """How often each row is drawn in each resample, in chunks of (rows, resamples)."""
     generator = np.random.default_rng(seed)
     left = min(max(_DRAWS // rows, _FEWEST_RESAMPLES), most)
     while left:
         size = min(left, max(_CHUNK // rows, 1))
-        drawn = generator.integers(0, rows, (size, rows))
-        drawn += np.arange(size)[:, None] * rows
-        flat = np.bincount(drawn.ravel(), minlength=size * rows)
-        yield flat.reshape(size, rows).astype(np.float64)
+        drawn = generator.integers(0, rows, (rows, size)) * size
+        drawn += np.arange(size)
+        flat = np.bincount(drawn.ravel(), minlength=rows * size)
+        yield flat.reshape(rows, size).astype(np.float64)
         left -= size

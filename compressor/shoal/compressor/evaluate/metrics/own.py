@@ -96,8 +96,8 @@ class _Whole:
 
     def resampled(self, counts: Counts) -> Scores:
         """The function's number on each resample; NaN where it has none for such rows."""
-        values = np.full(len(counts), np.nan)
-        for place, one in enumerate(counts):
+        values = np.full(counts.shape[1], np.nan)
+        for place, one in enumerate(counts.T):
             drawn = np.repeat(np.arange(self.rows), one.astype(np.intp))
             labels = None if self.labels is None else self.labels[drawn]
             try:

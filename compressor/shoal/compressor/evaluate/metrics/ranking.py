@@ -1,7 +1,7 @@
 """Statistics that no mean over rows gives: macro F1, area under the ROC curve, rank correlation."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,6 @@ import numpy.typing as npt
 from shoal.compressor.evaluate.metrics.statistics import RESAMPLES, Counts, Scores, share
 
 Integers = npt.NDArray[np.int64]
-_DENSE: Final = 2_000_000  # numbers of a one-hot table that is still multiplied, not counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,7 +32,7 @@ class MacroF1:
     @property
     def value(self) -> float:
         """The mean."""
-        return float(self.resampled(np.ones((1, self.rows)))[0])
+        return float(self.resampled(np.ones((self.rows, 1)))[0])
 
     def resampled(self, counts: Counts) -> Scores:
         """The mean on each resample: 2 hits / (labelled + answered) of each class."""
@@ -45,7 +44,7 @@ class MacroF1:
         hits = _class_sums(counts, row[right], f[right], width)
         both = _class_sums(counts, row, f, width) + _class_sums(counts, row, w, width)
         f1 = np.divide(2 * hits, both, out=np.zeros(hits.shape), where=both > 0)
-        return np.asarray(f1.sum(axis=1) / np.maximum((both > 0).sum(axis=1), 1), np.float64)
+        return np.asarray(f1.sum(axis=0) / np.maximum((both > 0).sum(axis=0), 1), np.float64)
 
 
 def _row_of_each(found: Integers) -> Integers:
@@ -55,12 +54,12 @@ def _row_of_each(found: Integers) -> Integers:
 
 
 def _class_sums(counts: Counts, row: Integers, column: Integers, width: int) -> Scores:
-    """How often each class occurs in each resample, (resamples, width)."""
-    rows = counts.shape[1]
-    if rows * width <= _DENSE:
-        table = np.bincount(row * width + column, minlength=rows * width).astype(np.float64)
-        return np.asarray(counts @ table.reshape(rows, width), np.float64)
-    return np.stack([np.bincount(column, weights=one[row], minlength=width) for one in counts])
+    """How often each class occurs in each resample, (width, resamples)."""
+    found = [
+        np.bincount(column, weights=one[row], minlength=width)
+        for one in np.ascontiguousarray(counts.T)
+    ]
+    return np.stack(found, axis=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -84,11 +83,12 @@ class Auroc:
     @property
     def value(self) -> float:
         """The average area."""
-        return float(self.resampled(np.ones((1, self.rows)))[0])
+        return float(self.resampled(np.ones((self.rows, 1)))[0])
 
     def resampled(self, counts: Counts) -> Scores:
         """The average area on each resample."""
-        total, defined = np.zeros(len(counts)), np.zeros(len(counts))
+        resamples = counts.shape[1]
+        total, defined = np.zeros(resamples), np.zeros(resamples)
         for column in range(self.scores.shape[1]):
             area = self._area(counts, column)
             there = np.isfinite(area)
@@ -97,17 +97,19 @@ class Auroc:
         return share(total, defined)
 
     def _area(self, counts: Counts, column: int) -> Scores:
-        scores = self.scores[:, column]
-        order = np.argsort(scores, kind="stable")
-        first = _first_of_ties(scores[order])
-        weights = counts[:, order]
-        is_positive = self.positive[order, column]
-        positives = np.add.reduceat(weights * is_positive, first, axis=1)
-        negatives = np.add.reduceat(weights * ~is_positive, first, axis=1)
-        below = np.cumsum(negatives, axis=1) - negatives / 2
-        pairs = positives.sum(axis=1) * negatives.sum(axis=1)
-        won = (positives * below).sum(axis=1)
-        return share(won, pairs)
+        """Each positive's weight times the weight of the negatives below it, over all pairs."""
+        scores, is_positive = self.scores[:, column], self.positive[:, column]
+        negatives = np.flatnonzero(~is_positive)
+        negatives = negatives[np.argsort(scores[negatives], kind="stable")]
+        weights = counts[is_positive]
+        below = np.zeros((len(negatives) + 1, counts.shape[1]))
+        np.cumsum(counts[negatives], axis=0, out=below[1:])
+        places = [
+            np.searchsorted(scores[negatives], scores[is_positive], side=side)
+            for side in ("left", "right")
+        ]
+        won = sum(np.einsum("pr,pr->r", weights, below[place]) for place in places) / 2
+        return share(np.asarray(won), weights.sum(axis=0) * below[-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -126,31 +128,31 @@ class Spearman:
     @property
     def value(self) -> float:
         """The correlation; 0 where one side does not vary."""
-        return float(np.nan_to_num(self.resampled(np.ones((1, self.rows)))[0]))
+        return float(np.nan_to_num(self.resampled(np.ones((self.rows, 1)))[0]))
 
     def resampled(self, counts: Counts) -> Scores:
         """The correlation on each resample."""
         a, b = _centred_ranks(self.a, counts), _centred_ranks(self.b, counts)
-        spread = np.sqrt((counts * a * a).sum(axis=1) * (counts * b * b).sum(axis=1))
-        both = (counts * a * b).sum(axis=1)
-        return share(both, spread)
+        weighted = counts * a
+        both = np.einsum("nr,nr->r", weighted, b)
+        spread_a = np.einsum("nr,nr->r", weighted, a)
+        np.multiply(counts, b, out=weighted)
+        return share(both, np.sqrt(spread_a * np.einsum("nr,nr->r", weighted, b)))
 
 
 def _centred_ranks(values: Scores, counts: Counts) -> Scores:
     """Every row's mid-rank in each resample, minus the mean rank."""
     order = np.argsort(values, kind="stable")
-    first = _first_of_ties(values[order])
-    sizes = np.add.reduceat(counts[:, order], first, axis=1)
-    ranks = np.cumsum(sizes, axis=1) - (sizes - 1) / 2
-    group = np.zeros(len(values), np.intp)
-    group[first[1:]] = 1
+    ordered = values[order]
+    is_first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    sizes = counts[order]
+    if not is_first.all():
+        sizes = np.add.reduceat(sizes, np.flatnonzero(is_first), axis=0)
+    drawn = counts.sum(axis=0)
+    ranks = np.cumsum(sizes, axis=0)
+    ranks -= sizes / 2
+    ranks -= drawn / 2
     place = np.empty(len(values), np.intp)
-    place[order] = np.cumsum(group)
-    drawn = counts.sum(axis=1, keepdims=True)
-    centred: Scores = ranks[:, place] - (drawn + 1) / 2
+    place[order] = np.cumsum(is_first) - 1
+    centred: Scores = ranks[place]
     return centred
-
-
-def _first_of_ties(ordered: Scores) -> npt.NDArray[np.intp]:
-    """Where each group of equal values begins."""
-    return np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))

@@ -1,8 +1,8 @@
 """Statistics of a set of rows: a value, and the values it takes on resampled rows.
 
-A resample is a row of counts: how often each row was drawn (Efron 1979, "Bootstrap methods: another
-look at the jackknife", Annals of Statistics 7:1-26). With counts as weights a thousand resamples
-are a few matrix products instead of a thousand passes.
+A resample is a column of counts: how often each row was drawn (Efron 1979, "Bootstrap methods:
+another look at the jackknife", Annals of Statistics 7:1-26). With counts as weights a thousand
+resamples are a few matrix products instead of a thousand passes.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 Scores = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.float64]  # (resamples, rows)
+Counts = npt.NDArray[np.float64]  # (rows, resamples)
 
 RESAMPLES: Final = 1_000
 
@@ -66,8 +66,13 @@ class Ratio:
 
     def resampled(self, counts: Counts) -> Scores:
         """The ratio on each resample."""
-        above, below = counts @ self.above, counts @ self.below
+        above, below = weighed(self.above, counts), weighed(self.below, counts)
         return share(above, below)
+
+
+def weighed(values: Scores, counts: Counts) -> Scores:
+    """The sum over each resample; no BLAS, whose threads would only wait for a busy machine's."""
+    return np.asarray(np.einsum("n,nr->r", values, counts), np.float64)
 
 
 def share(above: Scores, below: Scores) -> Scores:
@@ -104,7 +109,7 @@ class Decibels:
 
     def resampled(self, counts: Counts) -> Scores:
         """The ratio on each resample."""
-        return self._decibels(counts @ self.signal, counts @ self.noise)
+        return self._decibels(weighed(self.signal, counts), weighed(self.noise, counts))
 
     def _decibels(self, signal: Scores, noise: Scores) -> Scores:
         least = signal * 10 ** (-self.most / 10)
@@ -134,5 +139,5 @@ class Largest:
     def resampled(self, counts: Counts) -> Scores:
         """The largest among the rows of each resample."""
         order = np.argsort(-self.values, kind="stable")
-        first = (counts[:, order] > 0).argmax(axis=1)
+        first = (counts[order] > 0).argmax(axis=0)
         return np.asarray(self.values[order][first], np.float64)
