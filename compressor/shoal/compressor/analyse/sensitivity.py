@@ -1,12 +1,15 @@
 """How much each layer suffers from int8, one layer at a time, measured on calibration rows.
 
-One weighted layer after another gets 8-bit weights (symmetric, per output channel) and an 8-bit
-input (affine, by its least and greatest value) while the rest stays in float. The answer is the
+One weighted layer after another gets 8-bit weights (symmetric, per output channel) and activations
+(affine, by their least and greatest value) while the rest stays in float. The answer is the
 signal-to-noise ratio at the answering output: the lowest names the layer to keep in float.
 
-Ranges are those of the int8 that suits the network: over all rows where it will be static, a row's
-own where it will be dynamic. How many layers and rows are looked at is decided by multiplications,
-never by a clock, so that every machine finds the same order.
+What is rounded is what the int8 that suits the network rounds. Static: what the layer reads and
+makes, with ranges over all rows; so a tensor that bears no 8 bits tells of both its neighbours,
+which have to stay in float together. Dynamic: what it reads, with each row's own range.
+
+How many layers and rows are looked at is decided by multiplications, never by a clock, so that
+every machine finds the same order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +21,7 @@ import onnx
 
 from shoal.compressor.analyse import facts
 from shoal.compressor.analyse.facts import Family
-from shoal.compressor.analyse.probing import Probe, Reading, Span
+from shoal.compressor.analyse.probing import Probe, Reading, Span, Spans
 from shoal.compressor.passes.protocol import PassContext
 from shoal.compressor.passes.quantize import DYNAMIC_OPERATORS, WEIGHT_OPERATORS
 from shoal.compressor.passes.quantizer import feeds
@@ -30,6 +33,7 @@ _LAYERS_AT_LEAST: Final = 8
 _WORK: Final = 100e9  # multiplications over all runs: some five seconds of one core
 _ENDS: Final = 2  # first and last layers, which are often sensitive and seldom large
 _NOISELESS_DB: Final = 120.0
+_FUSED: Final = {"Relu", "Clip"}
 _RANGED_LIVE: Final = {Family.TRANSFORMER, Family.RECURRENT}
 
 
@@ -64,20 +68,21 @@ def layers(model: onnx.ModelProto, context: PassContext) -> tuple[Layer, ...]:
     if not weighted or not rows:
         return ()
     measured = _foremost(weighted, sizes, _LAYERS_AT_MOST)
-    probe = Probe(model, measured, context.output)
+    live = DYNAMIC_OPERATORS if facts.read(model).family in _RANGED_LIVE else ()
+    results = _results(model, [node for node in measured if node.op_type not in live])
+    probe = Probe(model, measured, results, context.output)
     first = probe.read(rows[0])
-    work = sum(_products(node, first.inputs[node.output[0]], sizes) for node in measured)
+    work = sum(_products(node, first.read[node.output[0]], sizes) for node in measured)
     measured = _foremost(measured, sizes, max(_LAYERS_AT_LEAST, int(_WORK / work / _ROWS[0])))
     rows = rows[: max(_ROWS[0], int(_WORK / work / len(measured)))]
     readings = [first, *(probe.read(row) for row in rows[1:])]
-    live = facts.read(model).family in _RANGED_LIVE
     found = [
         Layer(
             name=node.output[0],
             title=titles.get(node.output[0], node.output[0]),
             operator=node.op_type,
             weights=sizes[node.output[0]],
-            sqnr_db=_sqnr_db(probe, node, (rows, readings), live=live),
+            sqnr_db=_sqnr_db(probe, node.output[0], rows, readings),
         )
         for node in measured
     ]
@@ -118,19 +123,30 @@ def _products(node: onnx.NodeProto, read: Array, sizes: Mapping[str, int]) -> in
     return size * int(np.prod(read.shape[2:])) // int(np.prod(strides))
 
 
+def _results(model: onnx.ModelProto, static: Sequence[onnx.NodeProto]) -> dict[str, str]:
+    """The tensor that each static layer's integers are rounded to: behind what is fused with it."""
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in model.graph.node:
+        for name in dict.fromkeys(node.input):
+            readers.setdefault(name, []).append(node)
+    results = {}
+    for node in static:
+        reading = readers.get(node.output[0], [])
+        fused = len(reading) == 1 and reading[0].op_type in _FUSED
+        results[node.output[0]] = reading[0].output[0] if fused else node.output[0]
+    return results
+
+
 def _sqnr_db(
-    probe: Probe,
-    node: onnx.NodeProto,
-    seen: tuple[Sequence[Mapping[str, Array]], Sequence[Reading]],
-    *,
-    live: bool,
+    probe: Probe, name: str, rows: Sequence[Mapping[str, Array]], readings: Sequence[Reading]
 ) -> float:
-    name = node.output[0]
-    rows, readings = seen
-    spans = [_span(reading.inputs[name]) for reading in readings]
-    if not (live and node.op_type in DYNAMIC_OPERATORS):
-        whole = (min(span[0] for span in spans), max(span[1] for span in spans))
-        spans = [whole] * len(spans)
+    spans: list[Spans] = [(_span(reading.read[name]), None) for reading in readings]
+    if name in readings[0].made:
+        whole = (
+            _span(*(reading.read[name] for reading in readings)),
+            _span(*(reading.made[name] for reading in readings)),
+        )
+        spans = [whole] * len(readings)
     weight = probe.rounded(name)
     signal = noise = 0.0
     for row, reading, span in zip(rows, readings, spans, strict=True):
@@ -140,8 +156,8 @@ def _sqnr_db(
     return round(_decibels(signal, noise), 1)
 
 
-def _span(values: Array) -> Span:
-    return float(values.min()), float(values.max())
+def _span(*values: Array) -> Span:
+    return min(float(one.min()) for one in values), max(float(one.max()) for one in values)
 
 
 def _decibels(signal: float, noise: float) -> float:
