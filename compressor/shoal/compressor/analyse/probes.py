@@ -15,8 +15,10 @@ from onnx import TensorProto, helper, numpy_helper
 from shoal.compressor.sources.rows import Array
 
 _LINKS: Final = 4
-_IMAGES: Final = ((1, 8), (3, 16), (4, 64), (16, 8), (64, 8), (16, 56), (32, 28), (128, 14))  # channels, side
+_IMAGES: Final = ((16, 8), (64, 8), (16, 56), (32, 28), (128, 14))  # channels, side
+_FIRST: Final = ((1, 8), (3, 32), (3, 96), (4, 64))  # channels and side of what a net is given
 _MATRICES: Final = ((1, 128), (1, 512), (1, 1024), (32, 256), (32, 768))  # rows, width
+_FIRST_OUT: Final = 16
 _BLOCK: Final = 32
 _SCALE: Final = 0.02
 _MICROSOFT: Final = "com.microsoft"
@@ -89,6 +91,9 @@ def all_probes() -> Iterator[Probe]:
             yield _chain(np.ones((1, channels, side, side), np.float32), link)
         for link in (_quantized_conv3, _quantized_conv1, _quantized_depthwise, _quantized_add):
             yield _chain(np.ones((1, channels, side, side), np.uint8), link)
+    for channels, side in _FIRST:
+        yield _chain(np.ones((1, channels, side, side), np.float32), _first_conv, 1)
+        yield _chain(np.ones((1, channels, side, side), np.uint8), _quantized_first_conv, 1)
     for width in (32, 256, 640):
         yield _chain(np.ones((20, 1, width), np.float32), _recurrent, 1)
 
@@ -182,21 +187,32 @@ def _pool(chain: _Chain) -> None:
 
 
 def _quantized_conv3(chain: _Chain) -> None:
-    _quantized_conv(chain, (chain.start.shape[1], 3, 3), pads=[1, 1, 1, 1])
+    channels = chain.start.shape[1]
+    _quantized_conv(chain, (channels, channels, 3, 3), pads=[1, 1, 1, 1])
 
 
 def _quantized_conv1(chain: _Chain) -> None:
-    _quantized_conv(chain, (chain.start.shape[1], 1, 1))
+    channels = chain.start.shape[1]
+    _quantized_conv(chain, (channels, channels, 1, 1))
 
 
 def _quantized_depthwise(chain: _Chain) -> None:
-    _quantized_conv(chain, (1, 3, 3), pads=[1, 1, 1, 1], group=chain.start.shape[1])
+    channels = chain.start.shape[1]
+    _quantized_conv(chain, (channels, 1, 3, 3), pads=[1, 1, 1, 1], group=channels)
+
+
+def _first_conv(chain: _Chain) -> None:
+    chain.add("Conv", chain.weight(_FIRST_OUT, chain.start.shape[1], 3, 3), pads=[1, 1, 1, 1])
+
+
+def _quantized_first_conv(chain: _Chain) -> None:
+    _quantized_conv(chain, (_FIRST_OUT, chain.start.shape[1], 3, 3), pads=[1, 1, 1, 1])
 
 
 def _quantized_conv(chain: _Chain, kernel: tuple[int, ...], **attributes: Any) -> None:
-    channels = chain.start.shape[1]
+    channels = kernel[0]
     scale, zero = _scale(chain), chain.stored(np.array(0, np.uint8))
-    weight = chain.weight(channels, *kernel, dtype=np.int8)
+    weight = chain.weight(*kernel, dtype=np.int8)
     scales = chain.stored(np.full(channels, _SCALE, np.float32))
     inputs = (scale, zero, weight, scales, chain.stored(np.zeros(channels, np.int8)), scale, zero)
     chain.add("QLinearConv", *inputs, **attributes)
