@@ -78,6 +78,11 @@ class LiteRunner:
         self._outputs = {port.name: port for port in outputs}
         self._all = outputs
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs, in the file's order."""
+        return tuple(name for name, _, _ in self._inputs)
+
     def run(self, outputs: Sequence[str] | None, feed: Mapping[str, Array]) -> list[Array]:
         """The named outputs, all where None.
 
