@@ -9,7 +9,10 @@ from typing import Final
 from shoal.contract.profile import ISA_FEATURES, ClassProfile
 
 _VNNI: Final = {"avx512_vnni", "avx_vnni", "amx_int8"}
-_PACKAGES: Final = ("shoal", "numpy", "onnx", "onnxruntime", "onnxslim", "torch", "torch-pruning")
+_PACKAGES: Final = (
+    *("shoal", "numpy", "onnx", "onnxruntime", "onnxslim", "torch", "torch-pruning"),
+    *("ai-edge-litert", "ai-edge-quantizer"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
