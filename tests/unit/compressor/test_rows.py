@@ -150,7 +150,8 @@ def test_both_rows_of_a_pair_follow_one_another(tmp_path: Path) -> None:
 def test_pairs_stay_together_in_a_split(tmp_path: Path) -> None:
     train = read(tmp_path, {"a.x": images(40), "b.x": images(40, seed=1), "y": np.arange(40)})
     data = splits.divide(rows_of(images(30, seed=2)), train, rows_of(images(9, seed=3)), 0)
-    assert (data.validation.count, data.train and data.train.count) == (20, 60)
+    assert data.train is not None
+    assert (data.validation.count, data.train.count, data.train.labels) == (20, 60, None)
     assert data.validation.labels is not None
     firsts = train.inputs["image"][0::2][data.validation.labels]
     assert np.array_equal(data.validation.inputs["image"][0::2], firsts)
@@ -242,6 +243,12 @@ def test_too_few_calibration_rows_serve_both_and_it_is_said() -> None:
     data = splits.divide(rows_of(images(8)), None, rows_of(images(9, seed=1)), 0)
     assert data.validation.count == data.calibration.count == 8
     assert "only 8 calibration rows" in data.warnings[0]
+
+
+def test_training_rows_without_labels_are_said_to_be_useless() -> None:
+    data = splits.divide(rows_of(images(40)), rows_of(images(9, seed=2)), rows_of(images(9, 1)), 0)
+    assert data.train is None
+    assert "train has no labels 'y'" in data.warnings[0]
 
 
 def test_training_rows_that_judge_too_are_counted_in_a_warning() -> None:

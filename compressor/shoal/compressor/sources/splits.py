@@ -59,12 +59,14 @@ def divide(calibration: Rows, train: Rows | None, evaluation: Rows, seed: int) -
         kept = np.array([i for i, key in enumerate(calibration_keys) if key not in held], np.intp)
         return Data(
             calibration=_some(calibration.take(kept) if len(kept) else fit, generator),
-            train=fit,
+            train=fit.alone() if fit.pairs else fit,  # a pair's label is of neither of its rows
             validation=validation,
             agreement=_agreement_rows(train, validation, generator),
             evaluation=evaluation,
             warnings=tuple(warnings),
         )
+    if train is not None:
+        warnings.append("train has no labels 'y': it is not used, add its rows to calibration")
     validation, fit = _split(calibration, generator)
     if calibration.count < _FEW:
         warnings.append(f"only {calibration.count} calibration rows: they also serve validation")
