@@ -238,6 +238,15 @@ def test_guards_and_notes_of_a_program_are_left_out(honest: Members, tmp_path: P
     assert not touched.exists()
 
 
+def test_a_program_from_another_device_is_read_on_this_one(honest: Members, tmp_path: Path) -> None:
+    elsewhere = {
+        name: data.replace(b'"type": "cpu", "index": null', b'"type": "cuda", "index": 0')
+        for name, data in honest.items()
+    }
+    assert elsewhere[WEIGHTS] != honest[WEIGHTS]
+    assert read(write(elsewhere, tmp_path / "model.pt2")).notes["batch"] == 4
+
+
 def test_an_index_nested_without_end_is_refused(honest: Members, tmp_path: Path) -> None:
     deep = b'{"config":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     assert refusal(honest | {WEIGHTS: deep}, tmp_path).reason == "UnsafeFormat"

@@ -135,10 +135,14 @@ def test_another_shape_kind_or_no_number_is_a_difference(wrong: str, tmp_path: P
 
 
 @pytest.mark.parametrize("arrays", [{}, {"ids": np.zeros((3, 5), np.float32)}])
-def test_rows_that_do_not_suit_are_left_to_those_who_read_them(
+def test_random_numbers_are_asked_where_no_rows_suit(
     arrays: dict[str, Array], tmp_path: Path
 ) -> None:
     np.savez(tmp_path / "rows.npz", allow_pickle=False, **arrays)
-    assert "skipped" in likeness.prove(Origin(), a_graph(), tmp_path / "rows.npz")
-    assert "skipped" in likeness.prove(Origin(), a_graph(), tmp_path / "absent.npz")
-    assert "skipped" in likeness.prove(Origin(), a_graph(), None)
+    for path in (tmp_path / "rows.npz", tmp_path / "absent.npz", None):
+        notes = likeness.prove(Origin(), a_graph(), path)
+        assert notes["rows"] > 1
+        assert notes["batch"] == 8
+        assert notes["invented"]
+        with pytest.raises(InvalidError):
+            likeness.prove(Other(wrong="nan"), a_graph(), path)

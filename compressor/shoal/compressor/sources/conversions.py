@@ -16,7 +16,7 @@ from shoal.contract import digest, limits
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason
 
-_VERSION: Final = 1  # of what a conversion is; raised when it comes out otherwise
+_VERSION: Final = 2  # of what a conversion is; raised when it comes out otherwise
 _LIMITS: Final = Limits(
     memory_bytes=limits.CONVERT_MEMORY_BYTES,
     cpu_seconds=limits.CONVERT_CPU_SECONDS,

@@ -16,7 +16,7 @@ import onnxruntime
 
 from shoal.compressor import errors
 from shoal.compressor.sources import probes
-from shoal.compressor.sources.probes import Probe
+from shoal.compressor.sources.probes import Kind, Probe
 from shoal.compressor.sources.rows import Array
 from shoal.contract.problem import InvalidError
 from shoal.contract.reason import Reason
@@ -63,30 +63,35 @@ class _Difference:
 def prove(converter: Answering, model: onnx.ModelProto, rows: Path | None) -> dict[str, Any]:
     """What was compared, for the report: `{"rows", "batch", "padded", "cut", "max_abs"}`.
 
-    `{"skipped": why}` where the rows do not suit the graph; reading them in full will say so.
+    Where the rows do not suit the graph, random numbers are asked instead, and `"invented"` says
+    why; reading the rows in full will say what is wrong with them.
 
     Raises:
         InvalidError: ParityFailed, with the first layer that differs.
     """
     session = _session(model)
+    why = None
     try:
         planned = probes.plan(session, rows)
     except probes.NoRowsError as error:
-        return {"skipped": str(error)}
+        planned, why = probes.invent(session), str(error)
     worst = 0.0
-    counts = dict.fromkeys(probes.Kind, 0)
+    counts = dict.fromkeys(Kind, 0)
+    largest = dict.fromkeys(Kind, 0)
     for probe in planned:
         found = _compare(converter, session, model, probe)
         if found is not None:
             worst = max(worst, found)
-            counts[probe.kind] = max(counts[probe.kind], probe.rows)
-    return {
-        "rows": sum(probe.kind is probes.Kind.ROW for probe in planned),
-        "batch": max(1, counts[probes.Kind.BATCH]),
-        "padded": counts[probes.Kind.PADDED] > 0,
-        "cut": counts[probes.Kind.CUT] > 0,
+            counts[probe.kind] += 1
+            largest[probe.kind] = max(largest[probe.kind], probe.rows)
+    notes = {
+        "rows": counts[Kind.ROW] + counts[Kind.INVENTED],
+        "batch": max(1, *largest.values()),
+        "padded": counts[Kind.PADDED] > 0,
+        "cut": counts[Kind.CUT] > 0,
         "max_abs": worst,
     }
+    return notes if why is None else notes | {"invented": why}
 
 
 def _compare(

@@ -3,7 +3,7 @@
 import enum
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,11 +30,12 @@ class Kind(enum.Enum):
     BATCH = enum.auto()
     PADDED = enum.auto()
     CUT = enum.auto()
+    INVENTED = enum.auto()
 
     @property
     def made_up(self) -> bool:
         """Whether no row of the user's looks like this, so that the origin may refuse it."""
-        return self in {Kind.PADDED, Kind.CUT}
+        return self in {Kind.PADDED, Kind.CUT, Kind.INVENTED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,7 +72,24 @@ def plan(session: Any, rows: Path | None) -> list[Probe]:
     Raises:
         NoRowsError: there are none that suit.
     """
-    tensors = [
+    return _probes(_tensors(session), load(rows))
+
+
+def invent(session: Any) -> list[Probe]:
+    """Probes of random numbers, for where no rows suit; integers are 0 and 1, valid anywhere."""
+    random = np.random.default_rng(0)
+    tensors = _tensors(session)
+    arrays: dict[str, Array] = {}
+    for tensor in tensors:
+        rest = tensor.shape[1:] if tensor.shape[:1] in {(1,), (None,)} else tensor.shape
+        shape = [ROWS, *(size or 1 for size in rest)]
+        numbers = random.normal(size=shape) if tensor.is_float else random.integers(0, 2, shape)
+        arrays[tensor.name] = numbers.astype(tensor.dtype)
+    return [replace(probe, kind=Kind.INVENTED) for probe in _probes(tensors, arrays)]
+
+
+def _tensors(session: Any) -> list[Tensor]:
+    return [
         Tensor(
             name=value.name,
             dtype=ELEMENTS.get(value.type, ""),
@@ -79,7 +97,10 @@ def plan(session: Any, rows: Path | None) -> list[Probe]:
         )
         for value in session.get_inputs()
     ]
-    table = _table(tensors, load(rows))
+
+
+def _probes(tensors: list[Tensor], arrays: dict[str, Array]) -> list[Probe]:
+    table = _table(tensors, arrays)
     probes = [
         Probe(kind=Kind.ROW, title=f"row {row}", rows=1, feed=table.feed(row, row + 1))
         for row in range(min(ROWS, table.count))

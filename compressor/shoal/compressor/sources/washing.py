@@ -17,6 +17,8 @@ from shoal.contract.reason import Reason
 
 SCHEMA_MAJOR: Final = 8  # torch._export.serde.schema of torch 2.13
 _WORD: Final = re.compile(r"-?[\w.]{0,500}")
+_PATH: Final = re.compile(r"[\w.:/ -]{0,500}")  # of a module: its parts may be any keys
+_PATHS: Final = {"parameter_name", "buffer_name", "tensor_constant_name", "fqn"}
 _KEY: Final = re.compile(r"\w{1,100}")
 _TENSOR_OPERATOR: Final = re.compile(
     r"torch\.ops\.(aten|prims|higher_order)\.(?!__)\w+(\.(?!__)\w+)?"
@@ -74,17 +76,24 @@ def _clean(value: Json, key: str) -> Json:
     if special is not None and value is not None:
         return special(value)
     if isinstance(value, dict):
-        named = key in _BY_NAME  # below it keys are the model's own names, not the schema's
-        return {_word(name): _clean(part, "" if named else name) for name, part in value.items()}
+        if key in _BY_NAME:  # below it keys are the model's own names, not the schema's
+            return {_path(name): _clean(part, "") for name, part in value.items()}
+        return {_word(name): _clean(part, name) for name, part in value.items()}
     if isinstance(value, list):
         return [_clean(part, key) for part in value]
     if isinstance(value, str) and key not in _FREE_TEXT:
-        return _word(value)
+        return _path(value) if key in _PATHS else _word(value)
     return value
 
 
 def _word(text: str) -> str:
     if not _WORD.fullmatch(text):
+        raise _refuse(f"has a name that is none: {text[:80]!r}")
+    return text
+
+
+def _path(text: str) -> str:
+    if not _PATH.fullmatch(text):
         raise _refuse(f"has a name that is none: {text[:80]!r}")
     return text
 
