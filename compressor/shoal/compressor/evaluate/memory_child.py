@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import onnxruntime  # noqa: F401 - its memory counts as the runtime's
 
+from shoal.compressor.artifacts import Format, format_of
 from shoal.compressor.evaluate import runner
 
 _CPU_SECONDS: Final = 120  # an orphan of a killed search ends by itself
@@ -23,8 +24,10 @@ _CPU_SECONDS: Final = 120  # an orphan of a killed search ends by itself
 def main() -> None:
     """Measures, and prints one line of JSON."""
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-    runtime_rss_bytes = _status_bytes("VmRSS")
     model, feed_path, threads, runs = sys.argv[1:5]
+    if format_of(Path(model)) is Format.TFLITE:
+        import ai_edge_litert.interpreter  # noqa: F401, PLC0415 - its memory counts as the runtime's
+    runtime_rss_bytes = _status_bytes("VmRSS")
     with np.load(feed_path, allow_pickle=False) as archive:
         feed = {name: archive[name] for name in archive.files}
     opened = runner.open_file(Path(model), int(threads))
