@@ -95,7 +95,13 @@ def _is_float32(weight: onnx.TensorProto | None) -> bool:
 
 def _titles(weighted: Sequence[onnx.NodeProto], source: onnx.ModelProto) -> dict[str, str]:
     """Names of the source's layers by the cleaned ones' outputs, matched by place."""
-    theirs = [node for node in source.graph.node if node.op_type in WEIGHT_OPERATORS]
+    fixed = {tensor.name for tensor in source.graph.initializer}
+    theirs = []
+    for node in source.graph.node:
+        if set(node.input) <= fixed:  # a constant, or made of constants
+            fixed |= set(node.output)
+        elif node.op_type in WEIGHT_OPERATORS and node.input[1] in fixed:
+            theirs.append(node)
     if len(theirs) != len(weighted):
         return {}
     return {
