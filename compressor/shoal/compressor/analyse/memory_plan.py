@@ -2,13 +2,13 @@
 
 A session holds its file's weights; while they are read, the largest twice; kernels make packed
 copies, whose originals the allocator reuses in part; convolutions of x86 rewrite their weights into
-blocks of channels (NCHWc) in the graph first, so theirs are there three times; every node costs some
-kilobytes, and activations are kept in an arena that grows in powers of two.
+blocks of channels (NCHWc) in the graph first, so theirs are there three times; every node costs
+some kilobytes, and activations are kept in an arena that grows in powers of two.
 
-The shares below were fitted to the measured peaks of 54 files: MLPs, residual and separable CNNs, an
-LSTM and transformers, in float, static int8 (QOperator and QDQ), dynamic int8 and blocks of 8 and 4
-bits, with onnxruntime 1.31 on x86-64 and glibc; none is off by more than 11 %. `python -m
-bench.predictors` repeats the comparison.
+The shares below were fitted to the measured peaks of 54 files: MLPs, residual and separable CNNs,
+an LSTM and transformers, in float, static int8 (QOperator and QDQ), dynamic int8 and blocks of 8
+and 4 bits, with onnxruntime 1.31 on x86-64 and glibc; none is off by more than 11 %. `python -m
+bench.predictors` makes such a comparison anew.
 """
 
 from collections.abc import Mapping

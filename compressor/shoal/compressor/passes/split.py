@@ -9,7 +9,8 @@ answers are those of the whole, bit by bit, or the next way of cutting is tried.
 
 import itertools
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -23,8 +24,7 @@ from shoal.compressor.evaluate import memory, session, staged
 from shoal.compressor.passes import compact, graph, quantizer
 from shoal.compressor.passes.protocol import Array, Finished, PassContext, PassError
 from shoal.compressor.rejections import Rejection
-from shoal.compressor.staging import cutting, dividing, modules
-from shoal.compressor.staging.archive import Stage, opened
+from shoal.compressor.staging import archive, cutting, dividing, modules
 from shoal.compressor.staging.cutting import Cut
 from shoal.contract import units
 
@@ -49,31 +49,19 @@ class _Way:
 
 _WAYS: Final = (
     _Way(level="ORT_ENABLE_EXTENDED", optimise=False),  # loads fastest
-    _Way(level="ORT_ENABLE_EXTENDED", optimise=True),  # convolutions in the processor's layout
+    _Way(level="ORT_ENABLE_EXTENDED", optimise=True),
+    _Way(level="ORT_ENABLE_ALL", optimise=False),  # convolutions in this processor's own layout
     _Way(level="ORT_DISABLE_ALL", optimise=True),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Task:
-    """One model to split, and the rows that prove it."""
-
-    model: bytes
-    feeds: Sequence[Feed]
-    answers: Sequence[list[np.ndarray]]
-    threads: int
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Trial:
-    """One staged file and what it measured."""
+class Staged:
+    """A staged file that answers as the whole does; `rewritten` is the runtime's level before."""
 
     data: bytes
     cuts: tuple[Cut, ...]
-    files: tuple[Stage, ...]
-    peak_bytes: int
-    stage_bytes: tuple[int, ...]
+    rewritten: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,62 +78,26 @@ class Split:
             PassError: DoesNotFit with the figures, or BuildFailed where stages answer otherwise.
         """
         feeds = list(itertools.islice(quantizer.feeds(context), _ROWS))
-        data = model.SerializeToString()
-        whole = session.open_session(data, context.threads)
-        answers = [whole.run(None, feed) for feed in feeds]
-        del whole
-        with tempfile.TemporaryDirectory() as folder:
-            memory.store_feed(dict(feeds[0]), Path(folder) / "feed.npz")
-            task = _Task(
-                model=data,
-                feeds=feeds,
-                answers=answers,
-                threads=context.threads,
-                folder=Path(folder),
-            )
-            return self._first_exact(task)
-
-    def _first_exact(self, task: _Task) -> Finished:
-        for way in _WAYS:
-            trial = self._fitting(task, way)
-            if _is_exact(task, trial.data):
-                return Finished(
-                    artifact=Artifact(format=Format.STAGES, data=trial.data),
-                    notes=_notes(trial, way, len(task.feeds)),
-                )
-        raise PassError(
-            Rejection.BUILD_FAILED,
-            "the stages answer otherwise than the whole graph, however it is cut",
-        )
-
-    def _fitting(self, task: _Task, way: _Way) -> _Trial:
-        """The first plan whose measured peak is within the budget."""
-        fixed = baseline.session_bytes(task.threads) + _KEPT_BYTES
+        whole = model.SerializeToString()
+        fixed = baseline.session_bytes(context.threads) + _KEPT_BYTES
         limit = self.memory_bytes - fixed
         least = None
         for _ in range(_TRIES):
-            trial = self._tried(task, way, limit)
-            worst = int(trial.peak_bytes * _SPREAD)
+            try:
+                found = exact_stages(whole, feeds, limit, context.threads)
+            except cutting.CutError as error:
+                raise self._unfit(
+                    f"one {error.operator} alone takes {units.format_size(error.needed_bytes)} "
+                    f"beside {units.format_size(fixed)} of every session"
+                ) from None
+            peaks = _measured(found.data, feeds[0], context.threads)
+            worst = int(peaks.peak_bytes * _SPREAD)
             if worst <= self.memory_bytes:
-                return trial
-            least = min(trial.peak_bytes, least or trial.peak_bytes)
+                artifact = Artifact(format=Format.STAGES, data=found.data)
+                return Finished(artifact=artifact, notes=_notes(found, peaks, len(feeds)))
+            least = min(peaks.peak_bytes, least or peaks.peak_bytes)
             limit -= worst - self.memory_bytes + _SLACK_BYTES
         raise self._unfit(f"{units.format_size(least or 0)} at best after {_TRIES} plans")
-
-    def _tried(self, task: _Task, way: _Way, limit: int) -> _Trial:
-        try:
-            model = _rewritten(task.model, way)
-            model = dividing.divided(model, trace.trace(model, task.feeds[0]), limit)
-            flow = liveness.flow(model, trace.trace(model, task.feeds[0]))
-            cuts = cutting.cuts(cutting.Costs(flow), limit)
-        except cutting.CutError as error:
-            fixed = self.memory_bytes - limit
-            raise self._unfit(
-                f"one {error.operator} alone takes {units.format_size(error.needed_bytes)} beside "
-                f"{units.format_size(fixed)} of every session"
-            ) from None
-        parts = modules.modules(model, flow, cuts)
-        return _measured(task, modules.pack(parts, flow, optimise=way.optimise), cuts)
 
     def _unfit(self, found: str) -> PassError:
         return PassError(
@@ -154,42 +106,51 @@ class Split:
         )
 
 
-def _rewritten(model: bytes, way: _Way) -> onnx.ModelProto:
-    import onnxruntime  # noqa: PLC0415 - not paid by a cached run
+def exact_stages(model: bytes, feeds: Sequence[Feed], limit_bytes: int, threads: int) -> Staged:
+    """The fewest stages of `model` that are planned within `limit_bytes` and answer as it does.
 
-    level = getattr(onnxruntime.GraphOptimizationLevel, way.level)
-    return compact.compact(graph.runtime_graph(model, level))
+    `limit_bytes` leaves out what every session costs.
 
-
-def _measured(task: _Task, data: bytes, cuts: tuple[Cut, ...]) -> _Trial:
-    path = task.folder / "trial.stages"
-    path.write_bytes(data)
-    children = [
-        memory.start(path, task.folder / "feed.npz", task.threads, _RUNS) for _ in range(_MEASURED)
-    ]
-    try:
-        figures = [child.result() for child in children]
-    except memory.MeasuringError as error:
-        raise PassError(Rejection.RUNTIME_FAILED, str(error)) from error
-    stages = zip(*(figure.stage_bytes for figure in figures), strict=True)
-    return _Trial(
-        data=data,
-        cuts=cuts,
-        files=opened(path).index.stages,
-        peak_bytes=max(max(figure.peak_bytes, *figure.stage_bytes) for figure in figures),
-        stage_bytes=tuple(max(peaks) for peaks in stages),
+    Raises:
+        CutError: an operator does not fit by itself.
+        PassError: BuildFailed, the stages answer otherwise whichever way it is cut.
+    """
+    whole = session.open_session(model, threads)
+    answers = [whole.run(None, dict(feed)) for feed in feeds]
+    del whole
+    for way in _WAYS:
+        found = _cut(model, feeds[0], limit_bytes, way)
+        if _answer_alike(found.data, feeds, answers, threads):
+            return found
+    raise PassError(
+        Rejection.BUILD_FAILED,
+        "the stages answer otherwise than the whole graph, however it is cut",
     )
 
 
-def _is_exact(task: _Task, data: bytes) -> bool:
-    path = task.folder / "trial.stages"
-    path.write_bytes(data)
-    runner = staged.open_stages(path, task.threads)
-    for feed, whole in zip(task.feeds, task.answers, strict=True):
-        found = runner.run(None, feed)
-        if not all(_same(ours, theirs) for ours, theirs in zip(found, whole, strict=True)):
-            return False
-    return True
+def _cut(model: bytes, feed: Feed, limit_bytes: int, way: _Way) -> Staged:
+    import onnxruntime  # noqa: PLC0415 - not paid by a cached run
+
+    level = getattr(onnxruntime.GraphOptimizationLevel, way.level)
+    rewritten = compact.compact(graph.runtime_graph(model, level))
+    divided = dividing.divided(rewritten, trace.trace(rewritten, feed), limit_bytes)
+    flow = liveness.flow(divided, trace.trace(divided, feed))
+    cuts = cutting.cuts(cutting.Costs(flow), limit_bytes)
+    parts = modules.modules(divided, flow, cuts)
+    data = modules.pack(parts, flow, optimise=way.optimise)
+    return Staged(data=data, cuts=cuts, rewritten=way.level)
+
+
+def _answer_alike(
+    data: bytes, feeds: Sequence[Feed], answers: Sequence[list[np.ndarray]], threads: int
+) -> bool:
+    with _as_file(data) as path:
+        runner = staged.open_stages(path, threads)
+        return all(
+            _same(ours, theirs)
+            for feed, whole in zip(feeds, answers, strict=True)
+            for ours, theirs in zip(runner.run(None, feed), whole, strict=True)
+        )
 
 
 def _same(ours: Any, theirs: Any) -> bool:
@@ -198,20 +159,47 @@ def _same(ours: Any, theirs: Any) -> bool:
     return bool(ours.dtype == theirs.dtype and ours.tobytes() == theirs.tobytes())
 
 
-def _notes(trial: _Trial, way: _Way, rows: int) -> dict[str, Any]:
-    stages = [
-        {
-            "file": stage.file,
-            "bytes": stage.bytes,
-            "peak_memory_bytes": peak,
-            "cut_bytes": cut.cut_bytes,
-        }
-        for stage, peak, cut in zip(trial.files, trial.stage_bytes, trial.cuts, strict=True)
-    ]
+def _measured(data: bytes, feed: Feed, threads: int) -> memory.Memory:
+    """The worst of some fresh processes, over all and stage by stage."""
+    with _as_file(data) as path:
+        stored = path.with_name("feed.npz")
+        memory.store_feed(dict(feed), stored)
+        children = [memory.start(path, stored, threads, _RUNS) for _ in range(_MEASURED)]
+        try:
+            figures = [child.result() for child in children]
+        except memory.MeasuringError as error:
+            raise PassError(Rejection.RUNTIME_FAILED, str(error)) from error
+    stages = zip(*(figure.stage_bytes for figure in figures), strict=True)
+    return memory.Memory(
+        peak_bytes=max(max(figure.peak_bytes, *figure.stage_bytes) for figure in figures),
+        runtime_rss_bytes=figures[0].runtime_rss_bytes,
+        stage_bytes=tuple(max(peaks) for peaks in stages),
+    )
+
+
+@contextmanager
+def _as_file(data: bytes) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trial.stages"
+        path.write_bytes(data)
+        yield path
+
+
+def _notes(found: Staged, peaks: memory.Memory, rows: int) -> dict[str, Any]:
+    with _as_file(found.data) as path:
+        files = archive.opened(path).index.stages
     return {
-        "stages": stages,
-        "planned_bytes": [cut.planned_bytes for cut in trial.cuts],
-        "peak_memory_bytes": trial.peak_bytes,
-        "rewritten": way.level,
+        "stages": [
+            {
+                "file": stage.file,
+                "bytes": stage.bytes,
+                "peak_memory_bytes": peak,
+                "cut_bytes": cut.cut_bytes,
+            }
+            for stage, peak, cut in zip(files, peaks.stage_bytes, found.cuts, strict=True)
+        ],
+        "planned_bytes": [cut.planned_bytes for cut in found.cuts],
+        "peak_memory_bytes": peaks.peak_bytes,
+        "rewritten": found.rewritten,
         "rows_compared": rows,
     }

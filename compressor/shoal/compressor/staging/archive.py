@@ -155,9 +155,11 @@ def _members(file: BinaryIO) -> dict[str, Span]:
     for entry in sorted(entries, key=lambda one: one.header_offset):
         if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
             raise StagesError(f"member {entry.filename!r:.80} is compressed")
+        if entry.header_offset < last:
+            raise StagesError(f"member {entry.filename!r:.80} overlaps another")
         span = _span(file, entry)
-        if entry.filename in spans or entry.header_offset < last or span.end > size:
-            raise StagesError(f"member {entry.filename!r:.80} overlaps another or the end")
+        if entry.filename in spans or span.end > size:
+            raise StagesError(f"member {entry.filename!r:.80} is there twice or cut short")
         spans[entry.filename], last = span, span.end
     return spans
 
