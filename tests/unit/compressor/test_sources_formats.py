@@ -63,6 +63,14 @@ def test_another_kind_of_file_is_refused_with_those_that_are_known(tmp_path: Pat
     assert ".onnx" in str(caught.value.problem.hint)
 
 
+def test_an_archive_without_suffix_that_is_cut_is_told_so(tmp_path: Path) -> None:
+    blob = a_zip(tmp_path / "5f3a", "m/archive_format")
+    blob.write_bytes(blob.read_bytes()[:-20])
+    with pytest.raises(InvalidError) as caught:
+        formats.admit(str(blob))
+    assert caught.value.problem.reason == "TruncatedModel"
+
+
 def a_zip(path: Path, *names: str) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:

@@ -134,6 +134,26 @@ def test_another_shape_kind_or_no_number_is_a_difference(wrong: str, tmp_path: P
         likeness.prove(Other(wrong=wrong), a_graph(), rows(tmp_path))
 
 
+class Failing(Origin):
+    """Raises on every row, or on more than one alone."""
+
+    def answers(self, feed: Mapping[str, Array]) -> dict[str, Array]:
+        if self.wrong == "always" or len(feed["ids"]) > 1:
+            raise RuntimeError("index out of range")
+        return super().answers(feed)
+
+
+def test_rows_on_which_the_model_itself_fails_are_told(tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match="itself fails on row 0: index out of range") as caught:
+        likeness.prove(Failing(wrong="always"), a_graph(), rows(tmp_path))
+    assert caught.value.problem.field == "--calibration"
+
+
+def test_a_batch_that_the_model_itself_refuses_proves_nothing(tmp_path: Path) -> None:
+    notes = likeness.prove(Failing(), a_graph(), rows(tmp_path))
+    assert (notes["rows"], notes["batch"]) == (10, 1)
+
+
 @pytest.mark.parametrize("arrays", [{}, {"ids": np.zeros((3, 5), np.float32)}])
 def test_random_numbers_are_asked_where_no_rows_suit(
     arrays: dict[str, Array], tmp_path: Path

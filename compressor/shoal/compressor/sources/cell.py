@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import resource
+import signal
 import struct
 import sys
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ _RESTRICT_SELF: Final = 446
 _VERSION_FLAG: Final = 1
 _PATH_BENEATH: Final = 1
 _NO_NEW_PRIVILEGES: Final = 38
+_PARENT_DEATH_SIGNAL: Final = 1
 _NEW_USER: Final = 0x10000000
 _NEW_NETWORK: Final = 0x40000000
 _WRITE_FILE: Final = 1 << 1
@@ -34,6 +36,8 @@ _ALL_SCOPES: Final = 0b11  # abstract sockets and signals
 def main() -> None:
     """Limits, walls, and then the module that does the work."""
     module, limits, folder = sys.argv[1:4]
+    with contextlib.suppress(OSError):
+        _call("prctl", _PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
     _limit(json.loads(limits))
     if folder:
         with contextlib.suppress(OSError):

@@ -46,7 +46,8 @@ def admit(text: str, trust: Trust = NO_TRUST) -> Origin:
     """The origin that MODEL names, by its suffix or, where it has none, by its first bytes.
 
     Raises:
-        InvalidError: UnsafeFormat for a pickle, NotOnnx for what is no known kind.
+        InvalidError: UnsafeFormat for a pickle, NotOnnx for what is no known kind, TruncatedModel
+            for an archive without suffix that is damaged.
         NotFoundError: no such file.
     """
     path = Path(text)
@@ -80,7 +81,8 @@ def _by_content(path: Path, trust: Trust) -> OriginFormat:
     if head[4:8] == _TFLITE_MAGIC:
         return OriginFormat.TFLITE
     if head.startswith(zips.MAGIC):
-        names = zips.names(path)
+        with zips.opened(path) as archive:
+            names = archive.namelist()
         if "schema.json" in names:
             return OriginFormat.SKOPS
         if any(name.endswith("/archive_format") for name in names):

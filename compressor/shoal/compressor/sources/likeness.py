@@ -100,10 +100,18 @@ def _compare(
     """The largest error of one probe; None where the origin itself refuses what was made up."""
     try:
         theirs = converter.answers(probe.feed)
-    except Exception:
+    except Exception as error:
         if probe.kind.made_up:
             return None
-        raise
+        if isinstance(error, InvalidError):
+            raise
+        lines = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise errors.invalid(
+            Reason.BAD_DATA,
+            f"the model itself fails on {probe.title}: {lines[0][:300]}",
+            field="--calibration",
+            hint="give rows like those that the model was trained on",
+        ) from error
     names = [value.name for value in session.get_outputs()]
     try:
         ours = dict(zip(names, session.run(names, dict(probe.feed)), strict=True))

@@ -34,8 +34,8 @@ class Kind(enum.Enum):
 
     @property
     def made_up(self) -> bool:
-        """Whether no row of the user's looks like this, so that the origin may refuse it."""
-        return self in {Kind.PADDED, Kind.CUT, Kind.INVENTED}
+        """Whether nobody said that the origin can do this, so that it may refuse."""
+        return self is not Kind.ROW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
