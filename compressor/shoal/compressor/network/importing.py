@@ -86,7 +86,7 @@ class _Reader:
             inputs=tuple(self._port(port) for port in changing),
             outputs=tuple(self._port(port) for port in self.graph.output),
         )
-        return Network(self.layers, self.steps, ports)
+        return Network(self.layers, self.steps, ports).lay_out()
 
     def _port(self, declared: onnx.ValueInfoProto) -> Port:
         if declared.name not in self.seen:

@@ -145,7 +145,7 @@ class Split(Layer):
 
     def forward(self, value: Tensor) -> tuple[Tensor, ...]:
         """Every part."""
-        return torch.split(value, self.sizes, self.axis)
+        return torch.split(value, list(self.sizes), self.axis)
 
 
 def read_split(node: Node) -> nn.Module:

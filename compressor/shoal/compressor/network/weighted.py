@@ -112,10 +112,10 @@ def read_transposed(node: Node) -> nn.Module:
     layer = _TRANSPOSED[weight.ndim](
         weight.shape[0],
         weight.shape[1] * groups,
-        kernel,  # type: ignore[arg-type]  # a tuple of as many numbers as the layer has axes
+        kernel,  # a tuple of as many numbers as the layer has axes
         stride=window.strides,  # type: ignore[arg-type]
         padding=window.torch_padding,  # type: ignore[arg-type]
-        output_padding=extra,  # type: ignore[arg-type]
+        output_padding=extra,
         groups=groups,
         bias=bias is not None,
         dilation=window.dilations,  # type: ignore[arg-type]
