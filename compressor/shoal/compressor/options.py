@@ -1,6 +1,7 @@
 """From the words of a command line to a job; every wrong word is answered with the right ones."""
 
 import difflib
+import importlib.util
 import math
 import os
 import re
@@ -22,6 +23,7 @@ from shoal.contract.reason import Reason
 
 EFFORTS: Final = ("quick", "balanced", "thorough")
 _FUNCTION: Final = re.compile(r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*")  # package.module:function
+_NEEDED: Final = {"litert": ("ai_edge_litert", "ai_edge_quantizer")}  # packages of an engine
 _DEFAULT_DROP: Final = 0.01
 _MEMORY_AT_LEAST: Final = 128 << 20
 
@@ -221,7 +223,17 @@ def _device(asked: Asked) -> Device:
 
 def _engines(text: str) -> tuple[str, ...]:
     words = (part.strip() for part in text.split(","))
-    return tuple(dict.fromkeys(_one_of(word, manifest.ENGINES, "--engines") for word in words))
+    named = tuple(dict.fromkeys(_one_of(word, manifest.ENGINES, "--engines") for word in words))
+    for word in named:
+        for package in _NEEDED.get(word, ()):
+            if importlib.util.find_spec(package) is None:
+                raise errors.invalid(
+                    Reason.MISSING_EXTRA,
+                    f"the engine {word} is not installed here",
+                    field="--engines",
+                    hint=f"pip install 'shoal[{word}]'",
+                )
+    return named
 
 
 def _methods(text: str) -> frozenset[Method]:
