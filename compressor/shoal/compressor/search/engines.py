@@ -4,7 +4,6 @@ Files of another engine end a recipe. They follow the cleaned graph, and every n
 pruning and distilling made.
 """
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,7 +19,6 @@ from shoal.compressor.sources.origin import OriginFormat
 Ladder = tuple[Pass, ...]
 
 LITERT: Final = "litert"
-_PACKAGES: Final = ("ai_edge_litert", "ai_edge_quantizer")
 _EXCLUDED: Final = {Effort.QUICK: (2,), Effort.BALANCED: (1, 2, 4), Effort.THOROUGH: (1, 2, 4, 8)}
 
 
@@ -40,11 +38,6 @@ class Offer:
     def litert(self) -> bool:
         """Whether files for LiteRT are wanted."""
         return LITERT in self.engines
-
-
-def installed() -> bool:
-    """Whether the extra `litert` is there."""
-    return all(importlib.util.find_spec(name) is not None for name in _PACKAGES)
 
 
 def kept(offer: Offer) -> tuple[Pass, ...]:
