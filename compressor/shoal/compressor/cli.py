@@ -45,8 +45,7 @@ def compress(  # noqa: PLR0917 - one parameter for each option of the contract
     train: Annotated[str | None, typer.Option(help="Labelled rows for fine-tuning, .npz.")] = None,
     metric: Annotated[str | None, typer.Option(help=_METRICS)] = None,
     max_drop: Annotated[
-        float | None,
-        typer.Option(help="How much worse than the source, in the metric's unit [0.01]."),
+        float | None, typer.Option(help="How much worse than the source, in its unit [0.01].")
     ] = None,
     min_score: Annotated[float | None, typer.Option(help="The worst score, absolute.")] = None,
     floor: Annotated[str, typer.Option(help="measured or proven.")] = "measured",
@@ -55,9 +54,7 @@ def compress(  # noqa: PLR0917 - one parameter for each option of the contract
         str | None, typer.Option(help="artifact=500KiB,memory=64MiB,latency=5ms")
     ] = None,
     methods: Annotated[str, typer.Option(help="Families to try.")] = "quantize,prune,distill,split",
-    engines: Annotated[
-        str | None, typer.Option(help="onnxruntime, litert or both [the profile's].")
-    ] = None,
+    engines: Annotated[str | None, typer.Option(help="onnxruntime,litert [the profile's].")] = None,
     objective: Annotated[str, typer.Option(help="latency, bytes, memory or accuracy.")] = "latency",
     effort: Annotated[str, typer.Option(help="quick, balanced or thorough.")] = "balanced",
     model_output: Annotated[str | None, typer.Option(help="The output to score.")] = None,
