@@ -81,7 +81,9 @@ def draw(report: Row, panel: Panel) -> str:
     if not rows:
         return ""
     budget = report["constraints"]["artifact_bytes"]
-    sizes = [float(row["bytes"]) for row in (*rows, *refused)] + ([budget] if budget else [])
+    # Of all that has a size, so that the pictures below one another share one axis.
+    sizes = [float(row["bytes"]) for row in (*rows, *report["rejected"]) if row.get("bytes")]
+    sizes += [float(budget)] if budget else []
     frame = Frame(
         across=Scale.over(math.log(min(sizes) * 0.8), math.log(max(sizes) * 1.25), axes.ACROSS),
         up=_upwards(rows, refused, panel),
