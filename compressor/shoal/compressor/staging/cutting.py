@@ -18,7 +18,7 @@ _PAGE_RUN_BYTES: Final = 1 << 21  # mapped at most around one row looked up in a
 _PACKED: Final = {
     *("MatMul", "Gemm", "FusedMatMul", "FusedGemm", "MatMulInteger", "MatMulIntegerToFloat"),
     *("DynamicQuantizeMatMul", "QLinearMatMul", "QGemm", "MatMulNBits", "QAttention", "Attention"),
-    *("QLinearConv", "ConvInteger", "Conv", "FusedConv", "LSTM", "GRU", "DynamicQuantizeLSTM"),
+    *("QLinearConv", "ConvInteger", "LSTM", "GRU", "DynamicQuantizeLSTM"),
 }
 
 

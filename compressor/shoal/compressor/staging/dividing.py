@@ -19,6 +19,11 @@ from shoal.compressor.analyse.trace import Seen
 from shoal.compressor.sources.rows import Array
 
 _SELECTABLE: Final = {"float32", "float64", "int32", "int64", "uint8"}  # that Where has kernels for
+_MATRIX: Final = {  # products, and which input is the stored matrix
+    **dict.fromkeys(("MatMul", "FusedMatMul", "Gemm", "FusedGemm", "MatMulInteger"), 1),
+    **dict.fromkeys(("DynamicQuantizeMatMul", "MatMulIntegerToFloat"), 1),
+    **dict.fromkeys(("QLinearMatMul", "QGemm"), 3),
+}
 _PACKED_TWICE: Final = 2
 _OPSET_AT_LEAST: Final = 13  # Unsqueeze takes its axes as a tensor since
 _BESIDE_BYTES: Final = 1 << 18  # left for the activations and nodes around a part
@@ -137,30 +142,50 @@ def _large_matrix(
     room: int,
 ) -> int | None:
     """How many columns a part may have; None where the node is no such product or small."""
-    if node.op_type not in {"MatMul", "MatMulInteger"} or node.input[1] not in stored:
+    place = _MATRIX.get(node.op_type)
+    if place is None or node.input[place] not in stored:
         return None
-    seen = tensors[node.input[1]]
+    seen = tensors[node.input[place]]
     if len(seen.shape) != 2 or seen.bytes * _PACKED_TWICE <= room:
         return None
-    if any(name in stored and tensors[name].numbers > 1 for name in node.input[3:4]):
-        return None  # zero points by column would have to be divided too
     parts = -(-seen.bytes * _PACKED_TWICE // room)
-    return -(-seen.shape[1] // parts)
+    return -(-seen.shape[_columns_axis(node)] // parts)
 
 
 def _matrix_parts(
     node: onnx.NodeProto, columns: int, graph: onnx.GraphProto, prefix: str
 ) -> list[onnx.NodeProto]:
+    """The product block by block; scales, zero points and bias by column are divided with it."""
     write = _Writing(graph, prefix)
-    (stored,) = [tensor for tensor in graph.initializer if tensor.name == node.input[1]]
-    matrix = numpy_helper.to_array(stored)
+    read = {
+        tensor.name: numpy_helper.to_array(tensor)
+        for tensor in graph.initializer
+        if tensor.name in node.input
+    }
+    matrix, axis = node.input[_MATRIX[node.op_type]], _columns_axis(node)
+    count = read[matrix].shape[axis]
     products = []
-    for start in range(0, matrix.shape[1], columns):
-        block = write.weight(np.ascontiguousarray(matrix[:, start : start + columns]))
-        products.append(write.node(node.op_type, node.input[0], block, *node.input[2:]))
+    for start in range(0, count, columns):
+        places = range(start, min(start + columns, count))
+        inputs = []
+        for name in node.input:
+            array = read.get(name)
+            if array is None:
+                inputs.append(name)
+            elif name == matrix:
+                inputs.append(write.weight(np.ascontiguousarray(array.take(places, axis))))
+            elif array.ndim and count > 1 and array.shape[-1] == count:
+                inputs.append(write.weight(np.ascontiguousarray(array[..., places])))
+            else:
+                inputs.append(name)
+        products.append(write.like(node, inputs))
     write.node("Concat", *products, axis=-1)
     write.nodes[-1].output[0] = node.output[0]
     return write.nodes
+
+
+def _columns_axis(node: onnx.NodeProto) -> int:
+    return 0 if _attribute(node, "transB", 0) else 1
 
 
 class _Writing:
@@ -176,6 +201,15 @@ class _Writing:
         """Adds a node; the name of what it makes."""
         name = self._fresh()
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
+        return name
+
+    def like(self, node: onnx.NodeProto, inputs: list[str]) -> str:
+        """Adds a node as `node` is, over other inputs; the name of what it makes."""
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        name = self._fresh()
+        copy.input[:], copy.output[:] = inputs, [name]
+        self.nodes.append(copy)
         return name
 
     def weight(self, array: Array) -> str:
