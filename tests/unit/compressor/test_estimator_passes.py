@@ -16,7 +16,7 @@ from shoal.compressor.passes.estimators import importance, munging
 from shoal.compressor.passes.estimators.select import Select
 from shoal.compressor.passes.estimators.student import DistillTable
 from shoal.compressor.passes.estimators.trim import Trim, Trimming
-from shoal.compressor.passes.protocol import Effort, Pass, PassContext, PassError
+from shoal.compressor.passes.protocol import Effort, Pass, PassContext, PassError, PassResult
 from shoal.compressor.recipe import Recipe
 from shoal.compressor.rejections import Rejection
 from shoal.compressor.search import trimming
@@ -37,7 +37,7 @@ def applied(
     one: Pass, source: onnx.ModelProto, context: PassContext
 ) -> tuple[onnx.ModelProto, Any]:
     result = one.apply(source, context)
-    assert isinstance(result.model, onnx.ModelProto)
+    assert isinstance(result, PassResult)
     json.dumps(result.notes)
     onnx.checker.check_model(result.model)
     assert list(result.model.graph.input) == list(source.graph.input)
@@ -49,6 +49,7 @@ def applied(
 FITTED = {
     "coefficient": lambda: make_pipeline(StandardScaler(), linear_model.LogisticRegression()),
     "impurity": lambda: ensemble.RandomForestClassifier(20, random_state=0),
+    "gain": lambda: ensemble.HistGradientBoostingClassifier(max_iter=20),
     "permutation": lambda: make_pipeline(PCA(), linear_model.LogisticRegression(max_iter=1_000)),
 }
 
@@ -82,10 +83,10 @@ def test_features_that_count_are_kept_and_the_others_go(
 def test_units_do_not_matter_to_coefficients() -> None:
     rows, labels = rows_where_two_features_count()
     fitted = linear_model.LogisticRegression(max_iter=5_000).fit(rows, labels)
-    plain = importance.of(fitted, rows, labels, seed=0)
+    plain = importance.of(fitted, rows, seed=0)
     scaled = rows * np.array([100, 1, 0.01, 1, 1, 1e-4], np.float32)
     other = linear_model.LogisticRegression(max_iter=5_000, C=1e6).fit(scaled, labels)
-    found = importance.of(other, scaled, labels, seed=0)
+    found = importance.of(other, scaled, seed=0)
     assert sorted(np.argsort(-plain.values)[:2].tolist()) == COUNTING
     assert sorted(np.argsort(-found.values)[:2].tolist()) == COUNTING
 
@@ -94,6 +95,42 @@ def test_the_worked_example_of_keeping_a_share() -> None:
     one = importance.Importance(kind=importance.Kind.COEFFICIENT, values=np.array([0.1, 0.6, 0.3]))
     assert importance.kept(one, 0.85).tolist() == [1, 2]
     assert importance.kept(one, 1.0).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("words", [True, False])
+def test_a_scaler_before_a_linear_model_becomes_part_of_it(words: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    rows, labels = rows_where_two_features_count()
+    named = np.array(["no", "yes"])[labels] if words else labels
+    fitted = FITTED["coefficient"]().fit(rows, named)
+    source = estimators.graph_of(fitted)
+    origin = estimators.saved(fitted, tmp_path / "model.skops")
+    context = estimators.a_context(source, rows, labels, origin)
+    model, notes = applied(Select(keep=0.9), source, context)
+    assert [node.op_type for node in model.graph.node][:2] == ["Gather", "Gemm"]
+    kept = [one["feature"] for one in notes["importance"]["features"] if one["kept"]]
+    again = FITTED["coefficient"]().fit(rows[:, sorted(kept)], labels)
+    wanted = again.predict_proba(rows[:, sorted(kept)])
+    found = estimators.answers(model, rows)
+    np.testing.assert_allclose(found["probabilities"], wanted, atol=1e-5)
+    np.testing.assert_array_equal(found["label"], again.predict(rows[:, sorted(kept)]))
+
+
+def test_the_worked_example_of_folding() -> None:
+    from onnx import helper
+
+    from shoal.compressor.passes.estimators import folding
+    from tests.unit.compressor.networks import a_graph
+
+    steps = [("Sub", "x", "m", "a"), ("Mul", "a", "s", "b"), ("MatMul", "b", "w", "c")]
+    nodes = [helper.make_node(kind, [first, second], [to]) for kind, first, second, to in steps]
+    nodes.append(helper.make_node("Add", ["c", "d"], ["y"]))
+    numbers = {"m": [2.0], "s": [3.0], "w": [[5.0]], "d": [7.0]}
+    constants = {name: np.array(value, np.float32) for name, value in numbers.items()}
+    model = a_graph(nodes, constants, shape=(1,))
+    folding.fold(model, "x")
+    assert [node.op_type for node in model.graph.node] == ["Gemm"]
+    weight, bias = (onnx.numpy_helper.to_array(one) for one in model.graph.initializer)
+    assert (weight.tolist(), bias.tolist()) == ([[15.0]], [-23.0])
 
 
 def test_selection_needs_the_estimator_itself() -> None:
@@ -197,7 +234,8 @@ def kinds(planned: tuple[Pass, ...]) -> set[str]:
 @pytest.mark.parametrize("effort", Effort)
 def test_the_plan_follows_the_facts(effort: Effort) -> None:
     forest = trimming.passes(facts(), effort)
-    assert kinds(forest) == {"trim zeros", "trim trees", "trim branches", "distill", "select"}
+    again = {"select"} if effort is not Effort.QUICK else set()  # a second fit of many trees
+    assert kinds(forest) == {"trim zeros", "trim trees", "trim branches", "distill", *again}
     assert kinds(trimming.passes(facts(boosted=True, estimator=False), effort)) == {
         *("trim zeros", "trim stages", "trim branches", "distill")
     }

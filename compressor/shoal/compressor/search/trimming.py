@@ -20,8 +20,8 @@ _ML: Final = "ai.onnx.ml"
 _ESTIMATORS: Final = (OriginFormat.SKOPS, OriginFormat.PICKLE)
 
 _KEPT_IMPORTANCE: Final = {
-    Effort.QUICK: (0.95, 0.8),
-    Effort.BALANCED: (0.99, 0.95, 0.9, 0.8),
+    Effort.QUICK: (0.95, 0.7),
+    Effort.BALANCED: (0.99, 0.95, 0.9, 0.8, 0.7),
     Effort.THOROUGH: (0.999, 0.99, 0.97, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6),
 }
 _KEPT_NODES: Final = {
@@ -42,6 +42,7 @@ _NODES_AT_MOST: Final = {
     Effort.BALANCED: 250_000,
     Effort.THOROUGH: 2_000_000,
 }
+_NODES_FITTED_SOON: Final = 5_000  # selection fits the estimator twice
 _BYTES_OF_A_NET: Final = 8_000  # below this a source is smaller than any net that could follow it
 
 
@@ -113,6 +114,7 @@ def passes(facts: Facts, effort: Effort) -> tuple[Pass, ...]:
         found += [Trim(what=whole, keep=keep) for keep in _KEPT_NODES[effort]]
     if facts.trees and facts.nodes <= _NODES_AT_MOST[effort]:
         found += [Trim(what=Trimming.BRANCHES, keep=keep) for keep in _KEPT_NODES[effort]]
-    if facts.estimator and facts.features > 1:
+    fits_soon = effort is not Effort.QUICK or facts.nodes <= _NODES_FITTED_SOON
+    if facts.estimator and facts.features > 1 and fits_soon:
         found += [Select(keep=keep) for keep in _KEPT_IMPORTANCE[effort]]
     return tuple(found)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from shoal.compressor.passes.estimators import importance, tabular
+from shoal.compressor.passes.estimators import folding, importance, tabular
 from shoal.compressor.passes.estimators.tabular import Answers, Table
 from shoal.compressor.passes.protocol import IN_TITLE, PassContext, PassError, PassResult
 from shoal.compressor.rejections import Rejection
@@ -28,10 +28,10 @@ _PLACES: Final = "kept_columns"
 class Select:
     """Keep the fewest features that have the share `keep` of the importance; fit on them again.
 
-    Importance is that of coefficients, of impurity or of shuffling (see `importance`). The pipeline
-    of the source is fitted with its own settings on the training rows; without labels, on the
-    source's own answers. The graph keeps its inputs and outputs: columns that do not count are
-    simply not read.
+    Importance is of coefficients, impurity, gain or shuffling (see `importance`). The pipeline of
+    the source is fitted with its own settings on the training rows; without labels, on the source's
+    own answers. The graph keeps its inputs and outputs: columns that do not count are simply not
+    read. A scaler before a linear model becomes part of it.
 
     Notes: importance per feature, threshold, weights removed, score before (the source, the removed
     features at their mean) and after fitting again, on rows set aside from the fit that is scored;
@@ -69,7 +69,7 @@ class Select:
 
         fitted = _estimator(context.origin)
         held, fit = tabular.divide(table, context.seed)
-        found = importance.of(fitted, table.rows, _labels(table), context.seed)
+        found = importance.of(fitted, table.rows, context.seed)
         kept = importance.kept(found, self.keep)
         if len(kept) == table.rows.shape[1]:
             raise PassError(Rejection.BUILD_FAILED, f"all {len(kept)} features count")
@@ -142,6 +142,7 @@ def _widened(narrow: onnx.ModelProto, context: PassContext, kept: Places) -> onn
     graph.initializer.append(numpy_helper.from_array(kept.astype(np.int64), _PLACES))
     graph.node.insert(0, helper.make_node("Gather", [name, _PLACES], [_PICKED], axis=1))
     graph.input[0].CopyFrom(context.source.graph.input[0])
+    folding.fold(model, _PICKED)
     return model
 
 

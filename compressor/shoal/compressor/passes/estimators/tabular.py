@@ -18,6 +18,7 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 HELD_SHARE: Final = 0.1
+HELD_ROWS_AT_LEAST: Final = 20
 HELD_ROWS_AT_MOST: Final = 200
 
 
@@ -80,10 +81,14 @@ def read(model: onnx.ModelProto, context: PassContext) -> Table:
 
 
 def divide(table: Table, seed: int) -> tuple[Table, Table]:
-    """A tenth of the rows to score on, at most 200, and the rest: 100 rows are 10 and 90."""
+    """Rows to score on and the rest: a tenth, at least 20, at most 200 and a quarter of all.
+
+    Worked example: 100 rows are 20 and 80, 1,000 are 100 and 900; 40 rows are 10 and 30.
+    """
     count = len(table.rows)
     order = np.random.default_rng(seed).permutation(count)
-    held = max(1, min(round(count * HELD_SHARE), HELD_ROWS_AT_MOST))
+    held = max(round(count * HELD_SHARE), min(HELD_ROWS_AT_LEAST, count // 4), 1)
+    held = min(held, HELD_ROWS_AT_MOST)
     if count <= held:
         return table, table
     return table.take(np.sort(order[:held])), table.take(np.sort(order[held:]))

@@ -23,6 +23,7 @@ _ROWS_AT_MOST: Final = 2_000
 _ROWS_AT_LEAST: Final = 100
 _NUMBERS_AT_MOST: Final = 20_000_000
 _SHOWN: Final = 24
+_WORTH_SAYING: Final = 0.97  # of a node's bytes: less is no gain
 _ROUNDING: Final = 1e-3
 
 
@@ -163,6 +164,9 @@ class Trim:
         return chosen, forest.shifted(chosen, *scale), report
 
     def _say_less(self, work: "_Work") -> tuple[Forest, Forest, dict[str, Any]]:
+        said = forest.rewritten(work.node, work.forest).ByteSize()
+        if said > _WORTH_SAYING * work.node.ByteSize():
+            raise PassError(Rejection.BUILD_FAILED, "it says nothing that could be left out")
         return work.forest, work.forest, _sizes(work.forest, work.forest)
 
 
