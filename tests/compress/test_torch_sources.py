@@ -82,6 +82,7 @@ def test_a_transformer_in_a_pt2_is_tried_padded_and_cut(folder: Path) -> None:
     assert read("text.pt2", "text", folder) == source  # kept: no child converts it again
 
 
+@pytest.mark.slow
 def test_a_recurrent_network_has_its_outputs_numbered(folder: Path) -> None:
     source = read("zoo:steps", "steps", folder)
     assert [one.name for one in source.signature.outputs] == ["output_0", "output_1"]
@@ -97,6 +98,7 @@ def test_one_row_alone_stays_one_row(folder: Path) -> None:
     assert (source.notes["rows"], source.notes["batch"]) == (16, 1)
 
 
+@pytest.mark.slow
 def test_a_trusted_pickled_network_takes_its_rows_as_examples(folder: Path) -> None:
     net, _ = importlib.import_module("zoo").images()
     torch.save(net, folder / "net.pt")
