@@ -74,7 +74,8 @@ def _row_classes(answers: Array) -> Array:
 
 
 def _labels(labels: Array) -> list[Any] | None:
-    return [one.item() for one in labels] if labels.ndim == 1 else None
+    is_class_of_row = labels.ndim == 1 and labels.dtype.kind in "iub"
+    return [one.item() for one in labels] if is_class_of_row else None
 
 
 def _described(path: Path, name: str) -> dict[str, Any]:

@@ -122,6 +122,8 @@ def load(spec: str, *, has_labels: bool) -> Own:
         raise _raised(f"importing {module_name}", error) from None
     finally:
         sys.path.remove(folder)
+        if folder not in sys.path:
+            sys.path.append(folder)  # for what the function imports when it is called
     function = getattr(module, name, None)
     if not callable(function):
         raise errors.invalid(
