@@ -28,10 +28,18 @@ def open_file(path: Path, threads: int) -> Runner:
             opened: Runner = session.open_session(str(path), threads)
             return opened
         case Format.TFLITE:
-            from shoal.compressor.evaluate import litert  # noqa: PLC0415 - an optional extra
-
-            return litert.open_tflite(path, threads)
+            return _open_tflite(path, threads)
         case Format.STAGES:
-            from shoal.compressor.evaluate import staged  # noqa: PLC0415 - seldom needed
+            return _open_stages(path, threads)
 
-            return staged.open_stages(path, threads)
+
+def _open_tflite(path: Path, threads: int) -> Runner:
+    from shoal.compressor.evaluate import litert  # noqa: PLC0415 - an optional extra
+
+    return litert.open_tflite(path, threads)
+
+
+def _open_stages(path: Path, threads: int) -> Runner:
+    from shoal.compressor.evaluate import staged  # noqa: PLC0415 - seldom needed
+
+    return staged.open_stages(path, threads)
