@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from shoal.compressor.evaluate.environment import Machine
 from shoal.compressor.passes.estimators import importance, munging
 from shoal.compressor.passes.estimators.select import Select
 from shoal.compressor.passes.estimators.student import DistillTable
@@ -20,6 +21,7 @@ from shoal.compressor.passes.protocol import Effort, Pass, PassContext, PassErro
 from shoal.compressor.recipe import Recipe
 from shoal.compressor.rejections import Rejection
 from shoal.compressor.search import trimming
+from shoal.compressor.search.plan import Situation
 from shoal.compressor.sources.origin import OriginFormat
 from tests.unit.compressor import estimators
 
@@ -227,22 +229,27 @@ def facts(**changes: Any) -> trimming.Facts:
     return trimming.Facts(**{**values, **changes})
 
 
+def situation(effort: Effort) -> Situation:
+    machine = Machine(cpu="a", arch="x86_64", isa=("avx2",), versions=())
+    return Situation(machine=machine, effort=effort, classifies=True)
+
+
 def kinds(planned: tuple[Pass, ...]) -> set[str]:
     return {f"{one.method} {getattr(one, 'what', '')}".strip() for one in planned}
 
 
 @pytest.mark.parametrize("effort", Effort)
 def test_the_plan_follows_the_facts(effort: Effort) -> None:
-    forest = trimming.passes(facts(), effort)
+    forest = trimming.passes(facts(), situation(effort))
     again = {"select"} if effort is not Effort.QUICK else set()  # a second fit of many trees
     assert kinds(forest) == {"trim zeros", "trim trees", "trim branches", "distill", *again}
-    assert kinds(trimming.passes(facts(boosted=True, estimator=False), effort)) == {
+    assert kinds(trimming.passes(facts(boosted=True, estimator=False), situation(effort))) == {
         *("trim zeros", "trim stages", "trim branches", "distill")
     }
     linear = facts(trees=0, nodes=0, foreign=False, bytes=600)
-    assert kinds(trimming.passes(linear, effort)) == {"select"}
-    assert trimming.passes(facts(features=0), effort) == ()
-    assert "trim branches" not in kinds(trimming.passes(facts(nodes=5_000_000), effort))
+    assert kinds(trimming.passes(linear, situation(effort))) == {"select"}
+    assert trimming.passes(facts(features=0), situation(effort)) == ()
+    assert "trim branches" not in kinds(trimming.passes(facts(nodes=5_000_000), situation(effort)))
     for one in forest:
         assert Recipe((one,)).canonical
 

@@ -13,6 +13,7 @@ from shoal.compressor.passes.estimators.select import Select
 from shoal.compressor.passes.estimators.student import DistillTable
 from shoal.compressor.passes.estimators.trim import Trim, Trimming
 from shoal.compressor.passes.protocol import Effort, Pass
+from shoal.compressor.search.plan import Situation
 from shoal.compressor.sources.origin import OriginFormat
 
 _ENSEMBLES: Final = ("TreeEnsembleClassifier", "TreeEnsembleRegressor")
@@ -97,10 +98,11 @@ def _is_boosted(node: onnx.NodeProto) -> bool:
     return passed != "NONE" or any(base)
 
 
-def passes(facts: Facts, effort: Effort) -> tuple[Pass, ...]:
+def passes(facts: Facts, situation: Situation) -> tuple[Pass, ...]:
     """What to try on the source, the most promising first; empty where nothing here suits it."""
     if not facts.features:
         return ()
+    effort = situation.effort
     found: list[Pass] = []
     if facts.trees:
         found.append(Trim(what=Trimming.ZEROS))
