@@ -109,13 +109,20 @@ def _scale(rows: Sequence[Array], weights: Sequence[Array], strength: float) -> 
 
 
 def _error(rows: Sequence[Array], weights: Sequence[Array], scale: Array | None) -> float:
-    """The squared error of all products in 8 bits, over the rows."""
-    coarse_x = [_rounded_row(row if scale is None else row / scale) for row in rows]
+    """The squared error of all products in 8 bits, if roundings are independent of one another.
+
+    Channel by channel, what rounding x loses times the power of w, and the reverse. Multiplying the
+    rounded matrices out says nearly the same and takes a hundred times as long.
+    """
+    even = [row if scale is None else row / scale for row in rows]
+    x_power_K = sum(np.square(row).sum(axis=0) for row in even)  # noqa: N806 - shapes
+    x_lost_K = sum(np.square(_rounded_row(row) - row).sum(axis=0) for row in even)  # noqa: N806
     total = 0.0
     for weight in weights:
-        coarse_w = _rounded_columns(weight if scale is None else weight * scale[:, None])
-        for row, coarse in zip(rows, coarse_x, strict=True):
-            total += float(np.square(coarse @ coarse_w - row @ weight).sum())
+        tall = weight if scale is None else weight * scale[:, None]
+        w_power_K = np.square(tall).sum(axis=1)  # noqa: N806
+        w_lost_K = np.square(_rounded_columns(tall) - tall).sum(axis=1)  # noqa: N806
+        total += float((x_lost_K * w_power_K + x_power_K * w_lost_K).sum())
     return total
 
 
