@@ -1,5 +1,6 @@
 """What a model takes and gives: names, element types and shapes."""
 
+import difflib
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,12 +66,14 @@ def answering(signature: Signature, asked: str | None) -> Tensor:
         for output in signature.outputs:
             if output.name == asked and output.dtype:
                 return output
-        names = ", ".join(o.name for o in signature.outputs)
+        names = [o.name for o in signature.outputs]
+        near = difflib.get_close_matches(asked, names, n=1)
         raise errors.invalid(
             Reason.INVALID,
             f"the model has no output tensor {asked!r}",
             field="--model-output",
-            hint=f"its outputs are: {names}",
+            hint=(f"did you mean {near[0]!r}? " if near else "")
+            + f"its outputs are: {', '.join(names)}",
         )
     for output in signature.outputs:
         if output.is_integer and len(output.shape) == 1:
