@@ -7,7 +7,9 @@ from shoal.compressor.analyse.sensitivity import Layer
 from shoal.compressor.evaluate.environment import Machine
 from shoal.compressor.passes.protocol import Effort
 from shoal.compressor.passes.quantize import Integers, StaticInt8
+from shoal.compressor.passes.quantize_half import Half
 from shoal.compressor.passes.quantize_mixed import Mixed
+from shoal.compressor.passes.quantize_rows import EmbeddingRows
 from shoal.compressor.search import quantizing
 from shoal.compressor.search.plan import Situation
 
@@ -58,7 +60,8 @@ def test_every_static_rung_follows_the_instruction_set(
     found = quantizing.ladders(CONVOLUTIONS, layers(10, 30), a_situation(machine))
     rungs = [one for ladder in found for one in ladder if isinstance(one, StaticInt8)]
     assert rungs
-    assert {(one.integers, one.reduce_range) for one in rungs} == {(integers, reduced)}
+    exact = {(Integers.U8U8, False)} if reduced else set()  # beside it, where signed sums saturate
+    assert {(one.integers, one.reduce_range) for one in rungs} == {(integers, reduced)} | exact
 
 
 def test_convolutions_narrow_and_then_leave_the_worst_layers_out() -> None:
@@ -109,3 +112,19 @@ def test_more_effort_looks_at_more() -> None:
         for effort in Effort
     ]
     assert counts == sorted(set(counts))
+
+
+def test_a_profile_decides_which_precisions_are_tried() -> None:
+    def methods(*precisions: str) -> set[str]:
+        found = quantizing.ladders(TRANSFORMER, layers(20, 23, 30), a_situation(), precisions)
+        return {
+            "int4" if isinstance(one, Mixed) and quantizing._in_four_bits(one) else one.scheme
+            for ladder in found
+            for one in ladder
+            if isinstance(one, Mixed | Half | EmbeddingRows)
+        }
+
+    assert methods("fp32", "int8") == {"mixed", "rows"}
+    assert methods("fp32", "int8", "int4") == {"mixed", "rows", "int4"}
+    assert methods("fp16") == {"half"}
+    assert methods("fp32") == set()  # so few weights are not worth halving

@@ -24,6 +24,11 @@ Ladder = tuple[Pass, ...]
 # Where no profile restricts them; fp16 is computed only where a profile asks for it.
 ANY_PRECISION: Final = ("fp32", "int8", "int4")
 _HALVED_BYTES: Final = 4 << 10
+_RANGES: Final = {
+    Effort.QUICK: (),
+    Effort.BALANCED: (Ranges.PERCENTILE,),
+    Effort.THOROUGH: (Ranges.PERCENTILE, Ranges.ENTROPY),
+}
 _BODY: Final = ("Conv", "Relu", "Clip", "Add")
 _WITHOUT_GEMM: Final = ("Conv", "MatMul")
 _THIN: Final = 4  # channels that integer kernels take at a time
@@ -72,7 +77,7 @@ def _integer(facts: Facts, layers: tuple[Layer, ...], situation: Situation) -> l
         case Family.CONVOLUTIONAL:
             static, body = _static(facts, layers, situation), _bodies(layers, situation)
             recurrent = mixed if facts.recurrent_bytes else ()
-            return [static, body, _ranges(situation), recurrent, tables]
+            return [static, body, _unsigned(situation), *_ranges(situation), recurrent, tables]
         case Family.TREES | Family.OTHER:
             return [tables]
 
@@ -141,11 +146,17 @@ def _bodies(layers: Sequence[Layer], situation: Situation) -> Ladder:
     return (scheme, exact, replace(exact, exclude=worst))
 
 
-def _ranges(situation: Situation) -> Ladder:
-    """Another way to take ranges, where there is time to look at it."""
-    if situation.effort is Effort.QUICK:
+def _unsigned(situation: Situation) -> Ladder:
+    """Weights of full range where signed ones would saturate: exact, through slower kernels."""
+    if not situation.machine.saturates:
         return ()
-    return (replace(integers(situation.machine), ranges=Ranges.PERCENTILE),)
+    return (StaticInt8(integers=Integers.U8U8, per_channel=False),)
+
+
+def _ranges(situation: Situation) -> tuple[Ladder, ...]:
+    """Other ways to take ranges, as far as there is time to look at them."""
+    scheme = integers(situation.machine)
+    return tuple((replace(scheme, ranges=one),) for one in _RANGES[situation.effort])
 
 
 def _smooth(layers: Sequence[Layer], situation: Situation) -> tuple[Mixed, ...]:
