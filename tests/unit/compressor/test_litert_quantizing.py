@@ -112,20 +112,15 @@ def test_the_chip_s_report_names_what_falls_to_the_cpu() -> None:
     assert "comes after" in list(told.values())[-1]
 
 
-def test_a_compiler_on_path_makes_the_artifact(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_compiler_on_path_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert edgetpu.compile_file(b"any") is None
     _install(tmp_path, 'printf compiled > "$3/model_edgetpu.tflite"', monkeypatch)
-    result = IntegerTflite(chip=Chip.EDGE_TPU).apply(MODEL, CONTEXT)
-    assert result.artifact.data == b"compiled"
-    assert result.notes["compiled"] is True
+    assert edgetpu.compile_file(b"any") == b"compiled"
 
 
-def test_a_compiler_that_refuses_ends_the_candidate(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_compiler_that_refuses_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _install(tmp_path, "echo Invalid model >&2; exit 3", monkeypatch)
-    with pytest.raises(PassError, match="status 3: Invalid model"):
+    with pytest.raises(edgetpu.CompilerError, match="status 3: Invalid model"):
         edgetpu.compile_file(b"any")
 
 

@@ -49,6 +49,8 @@ def write(
     for row in report["pareto"]:
         model = cache.model_path(row["digest"], format_of(out / row["file"]))
         shutil.copyfile(model, out / row["file"])
+        if any("edgetpu" in note for note in row["notes"]):
+            row["compiled"] = _compiled(out / row["file"])
         if golden is not None:
             path = out / "references" / f"{digest.hex_of(row['digest'])}.npz"
             opened = runner.open_file(model, threads)
@@ -62,6 +64,25 @@ def write(
     part = out / "report.json.part"
     part.write_text(text(report))
     part.replace(out / "report.json")
+
+
+def _compiled(variant: Path) -> dict[str, Any]:
+    """What the Edge TPU's compiler made of a variant: a file beside it, or why there is none."""
+    from shoal.compressor.litert import edgetpu  # noqa: PLC0415 - an optional extra
+
+    try:
+        data = edgetpu.compile_file(variant.read_bytes())
+    except edgetpu.CompilerError as error:
+        return {"file": None, "why": str(error)}
+    if data is None:
+        return {"file": None, "why": f"{edgetpu.COMPILER} is not on PATH"}
+    path = variant.with_suffix(".edgetpu.tflite")
+    path.write_bytes(data)
+    return {
+        "file": f"{path.parent.name}/{path.name}",
+        "digest": digest.of_bytes(data),
+        "bytes": len(data),
+    }
 
 
 def text(report: Mapping[str, Any]) -> str:

@@ -17,8 +17,6 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from shoal.compressor.litert import flatfile, versions
-from shoal.compressor.passes.protocol import PassError
-from shoal.compressor.rejections import Rejection
 
 COMPILER: Final = "edgetpu_compiler"
 _TIMEOUT_S: Final = 300
@@ -49,11 +47,15 @@ def report(data: bytes) -> dict[str, Any]:
     }
 
 
+class CompilerError(Exception):
+    """The compiler refuses a file; the sentence says how."""
+
+
 def compile_file(data: bytes) -> bytes | None:
     """The file compiled for the chip; None where no compiler is on PATH.
 
     Raises:
-        PassError: BuildFailed, the compiler refuses the file.
+        CompilerError: the compiler refuses the file.
     """
     program = shutil.which(COMPILER)
     if program is None:
@@ -75,8 +77,8 @@ def compile_file(data: bytes) -> bytes | None:
         return made.read_bytes()
 
 
-def _refused(how: str) -> PassError:
-    return PassError(Rejection.BUILD_FAILED, f"{COMPILER} {how}")
+def _refused(how: str) -> CompilerError:
+    return CompilerError(f"{COMPILER} {how}")
 
 
 def _why_not(model: Any, graph: Any, operator: Any) -> str:

@@ -27,7 +27,8 @@ class Chip(enum.StrEnum):
 class IntegerTflite:
     """The graph in integers; its notes tell what would fall to the CPU, or to float.
 
-    For an Edge TPU the file is compiled where `edgetpu_compiler` is on PATH.
+    What `edgetpu_compiler` makes of it stands beside it in the output folder, because no ordinary
+    machine can run, score or time a compiled file.
     """
 
     method: Literal["quantize"] = field(default="quantize", init=False)
@@ -56,7 +57,4 @@ class IntegerTflite:
         }
         if self.chip is Chip.EDGE_TPU:
             notes["edgetpu"] = edgetpu.report(data)
-            compiled = edgetpu.compile_file(data)
-            notes["compiled"] = compiled is not None
-            data = data if compiled is None else compiled
         return Finished(artifact=Artifact(format=Format.TFLITE, data=data), notes=notes)
