@@ -61,7 +61,9 @@ def test_a_real_network_survives_the_round_trip(test_models: Path, name: str) ->
     assert again.max_abs_error <= max(imported.max_abs_error * 2, 1e-6)
 
 
-@pytest.mark.parametrize("config", [Prune(ratio=0.2), Distill(width=0.8)], ids=lambda p: p.method)
+@pytest.mark.parametrize(
+    "config", [Prune(ratio=0.2, steps=100), Distill(width=0.8, steps=100)], ids=lambda p: p.method
+)
 @pytest.mark.parametrize("name", MODELS)
 def test_a_real_network_loses_channels_and_little_else(
     test_models: Path, name: str, config: Prune | Distill
@@ -71,7 +73,7 @@ def test_a_real_network_loses_channels_and_little_else(
     result = config.apply(model, a_context(model, folder))
     validation = result.notes["validation"]
     assert result.model.ByteSize() < 0.9 * model.ByteSize()
-    assert validation["after_fine_tuning"] >= validation["before_fine_tuning"] - 0.01
+    assert validation["after_fine_tuning"] >= validation["before_fine_tuning"] - 0.03
     assert accuracy(result.model, folder) >= accuracy(model, folder) - 0.1
     assert list(result.model.graph.input) == [
         port for port in model.graph.input if port.name in result.model.graph.input[0].name

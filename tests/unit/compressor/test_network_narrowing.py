@@ -1,75 +1,24 @@
 """Whole channels go, together with everything that depends on them, and nothing else changes."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import numpy_helper
 
 from shoal.compressor.network import narrowing, parity
 from shoal.compressor.network.cut import Cut, Scope
 from shoal.compressor.network.graph import Network
 from shoal.compressor.passes.protocol import PassError
 from shoal.compressor.rejections import Rejection
+from tests.unit.compressor.layered import IMAGES, Builder
 
-ROWS = {"x": np.random.default_rng(0).normal(size=(4, 3, 8, 8)).astype(np.float32)}
 HALF = Cut(ratio=0.5, scope=Scope.LAYER, multiple=1)
-
-
-class Builder:
-    """Nodes in a row, each with random weights of its own."""
-
-    def __init__(self) -> None:
-        self.random = np.random.default_rng(1)
-        self.nodes: list[onnx.NodeProto] = []
-        self.weights: list[onnx.TensorProto] = []
-
-    def weight(self, *shape: int) -> str:
-        name = f"w{len(self.weights)}"
-        array = self.random.normal(size=shape).astype(np.float32) / np.sqrt(np.prod(shape[1:]))
-        self.weights.append(numpy_helper.from_array(array.astype(np.float32), name))
-        return name
-
-    def integers(self, *values: int) -> str:
-        name = f"w{len(self.weights)}"
-        self.weights.append(numpy_helper.from_array(np.array(values), name))
-        return name
-
-    def add(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        name = f"the {output}"
-        self.nodes.append(helper.make_node(operator, inputs, [output], name=name, **attributes))
-        return output
-
-    def conv(self, value: str, output: str, *shape: int, group: int = 1) -> str:
-        weight = self.weight(*shape)
-        pads = [shape[2] // 2] * 4
-        return self.add("Conv", [value, weight], output, pads=pads, group=group)
-
-    def head(self, value: str, channels: int, classes: int = 5) -> None:
-        self.add("GlobalAveragePool", [value], "pooled")
-        self.add("Flatten", ["pooled"], "flat")
-        self.add("Gemm", ["flat", self.weight(classes, channels)], "y", transB=1)
-
-    def network(self) -> Network:
-        graph = helper.make_graph(
-            self.nodes,
-            "g",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 8, 8])],
-            [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
-            self.weights,
-        )
-        opset = helper.make_opsetid("", 17)
-        model = helper.make_model(graph, opset_imports=[opset], ir_version=8)
-        return parity.import_checked(model, ROWS).network
 
 
 def narrowed(network: Network, cut: Cut = HALF) -> dict[str, tuple[int, int]]:
     """Remove channels and tell the (in, out) channels of each layer by the name of its value."""
-    narrowing.narrow(network, (torch.from_numpy(ROWS["x"][:1]),), cut)
-    parity.export_checked(network, ROWS)
+    narrowing.narrow(network, (torch.from_numpy(IMAGES["x"][:1]),), cut)
+    parity.export_checked(network, IMAGES)
     sizes = {}
     for step in network.steps:
         layer = network.layers[step.layer]
@@ -96,12 +45,12 @@ def test_a_sum_narrows_both_branches_together() -> None:
     build.add("Add", ["a", "b"], "c")
     build.head("c", 8)
     network = build.network()
-    row = (torch.from_numpy(ROWS["x"][:1]),)
+    row = (torch.from_numpy(IMAGES["x"][:1]),)
     result = narrowing.narrow(network, row, HALF)
     assert [(set(g.layers), g.channels, g.kept) for g in result.groups] == [
         ({"the a", "the b", "the y"}, 8, 4)
     ]
-    parity.export_checked(network, ROWS)
+    parity.export_checked(network, IMAGES)
 
 
 def test_a_depthwise_convolution_follows_its_input() -> None:
@@ -127,8 +76,7 @@ def test_batch_norm_and_one_value_a_channel_go_with_their_channel() -> None:
     build = Builder()
     build.conv("x", "a", 8, 3, 3, 3)
     statistics = [build.weight(8) for _ in range(3)]
-    positive = numpy_helper.from_array(np.ones(8, np.float32), "variance")
-    build.weights.append(positive)
+    build.weights.append(numpy_helper.from_array(np.ones(8, np.float32), "variance"))
     build.add("BatchNormalization", ["a", *statistics, "variance"], "b")
     build.add("Mul", ["b", build.weight(8, 1, 1)], "c")
     build.head("c", 8)
@@ -182,7 +130,7 @@ def test_what_was_removed_is_reported() -> None:
     norms = convolution.weight.detach().square().sum(dim=(1, 2, 3))
     norms += product.weight.detach().square().sum(dim=0)
     importance = norms / norms.mean()
-    result = narrowing.narrow(network, (torch.from_numpy(ROWS["x"][:1]),), HALF)
+    result = narrowing.narrow(network, (torch.from_numpy(IMAGES["x"][:1]),), HALF)
     assert result.weights_before == 8 * 27 + 40
     assert result.weights_after == 4 * 27 + 20
     assert result.threshold == pytest.approx(float(importance.sort().values[3]))

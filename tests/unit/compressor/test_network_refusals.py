@@ -73,6 +73,7 @@ def test_what_mixes_rows_is_refused(
         ),
         (node("Cast", to=TensorProto.STRING), {}, "not trained with"),
         (helper.make_node("Reshape", ["x", "x"], ["y"]), {}, "not a constant"),
+        (node("Squeeze", "a"), {"a": np.array([1])}, "it cannot be read"),
         (helper.make_node("Gather", ["x", "x"], ["y"]), {}, "computed from the data"),
     ],
 )

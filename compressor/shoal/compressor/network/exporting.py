@@ -74,10 +74,12 @@ def _folded(network: Network) -> tuple[dict[str, nn.Module], list[Step]]:
     steps: list[Step] = []
     read = Counter(value for step in network.steps for value in step.inputs)
     read.update(port.value for port in network.outputs)
+    used = Counter(step.layer for step in network.steps)
     made_by: dict[str, int] = {}
     for step in network.steps:
         layer, before = layers[step.layer], made_by.get(step.inputs[0], -1)
-        if isinstance(layer, BatchNorms) and before >= 0 and read[step.inputs[0]] == 1:
+        alone = before >= 0 and used[steps[before].layer] == read[step.inputs[0]] == 1
+        if isinstance(layer, BatchNorms) and alone:
             fused = _fused(layers[steps[before].layer], layer)
             if fused is not None:
                 key = steps[before].layer

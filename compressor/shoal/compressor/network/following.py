@@ -8,7 +8,7 @@ from torch import nn
 
 from shoal.compressor.network.activations import Cast, Clamp, Gelu, OverAxis
 from shoal.compressor.network.arithmetic import Arithmetic
-from shoal.compressor.network.channels import Along, Ledger, Meeting, Side
+from shoal.compressor.network.channels import Along, Ledger, Meeting, Side, Use
 from shoal.compressor.network.graph import Network, Step
 from shoal.compressor.network.indexing import Cut, Embedding, Pick, Split
 from shoal.compressor.network.joining import Concat, Expand, Tile
@@ -27,6 +27,7 @@ Rule = Callable[[Ledger, Meeting], Along | None]
 def follow(network: Network, shapes: Mapping[str, tuple[int, ...]]) -> Ledger:
     """Every channel of the network; `shapes` are those of its values for one row."""
     ledger = Ledger()
+    met: dict[nn.Module, list[Use]] = {}
     along: dict[str, Along | None] = {port.value: None for port in network.inputs}
     for step in network.steps:
         layer = network.layers[step.layer]
@@ -35,11 +36,31 @@ def follow(network: Network, shapes: Mapping[str, tuple[int, ...]]) -> Ledger:
             found = _split(ledger, meeting)
         else:
             rule = next((rule for kind, rule in RULES if isinstance(layer, kind)), _fixed)
+            known = len(ledger.uses)
             found = [rule(ledger, meeting)] * len(step.outputs)
+            _met_again(ledger, met, layer, known)
         along.update(zip(step.outputs, found, strict=True))
     for port in network.outputs:
         ledger.fix(along[port.value])
     return ledger
+
+
+def _met_again(
+    ledger: Ledger, met: dict[nn.Module, list[Use]], layer: nn.Module, known: int
+) -> None:
+    """A layer at work in several places loses the same channels in all of them, and once."""
+    new = ledger.uses[known:]
+    before = met.setdefault(layer, new)
+    if before is new:
+        return
+    alike = [use.side for use in before] == [use.side for use in new]
+    for use in (*before, *new):
+        if not alike:
+            ledger.fix(Along(0, use.channels))
+    if alike:
+        for first, again in zip(before, new, strict=True):
+            ledger.join(first.channels, again.channels)
+    del ledger.uses[known:]
 
 
 def _meeting(

@@ -19,7 +19,8 @@ from shoal.compressor.network.graph import Network, Port, Ports, Step
 from shoal.compressor.network.layout import Shape, View, aligned
 from shoal.compressor.network.node import Array, Node, Reading, refusal
 from shoal.compressor.network.shaping import Reshape
-from shoal.compressor.network.table import OPERATORS, PLACES, Place
+from shoal.compressor.network.table import OPERATORS, PLACES, Operator, Place
+from shoal.compressor.passes.protocol import PassError
 
 _DOMAINS = ("", "ai.onnx")
 _PASSED_ON = ("Identity", "Dropout")
@@ -59,6 +60,9 @@ class _Reader:
         self.ran: dict[str, Tensor] = {}
         self.seen: dict[str, _Seen] = {}
         self.layers: dict[str, nn.Module] = {}
+        self.keys: dict[nn.Module, str] = {}
+        self.biased: set[nn.Module] = set()
+        self.shared: dict[tuple[object, ...], Reading] = {}
         self.steps: list[Step] = []
         for port in self.declared:
             self._read_input(port, row[port.name])
@@ -79,7 +83,13 @@ class _Reader:
     def read(self) -> Network:
         """Every node in turn, then the ports."""
         for proto in self.graph.node:
-            self._read_node(proto)
+            try:
+                self._read_node(proto)
+            except PassError:
+                raise
+            except Exception as error:  # a graph from anywhere may break numpy or torch in any way
+                what = (str(error).splitlines() or [type(error).__name__])[0][:200]
+                raise refusal(proto, f"it cannot be read: {what}") from error
         changing = [port for port in self.declared if port.name in self.seen]
         ports = Ports(
             declared=tuple(self.declared),
@@ -101,6 +111,8 @@ class _Reader:
         active = [name for name in proto.input if name in self.seen]
         if proto.op_type == "If" and proto.input[0] in self.constants:
             self._inline(proto)
+        elif proto.op_type in _PASSED_ON and not active:
+            self.constants[proto.output[0]] = self.constants[proto.input[0]]
         elif not active and not folding.has_graph(proto):
             self.constants.update(folding.fold(proto, self.constants, self.opset))
         elif proto.op_type in {"Shape", "Size"}:
@@ -143,8 +155,7 @@ class _Reader:
             },
             opset=self.opset,
         )
-        read = operator.read(node)
-        reading = read if isinstance(read, Reading) else _unmoved(read, node)
+        reading = self._reading(node, operator)
         if reading.layer is None:
             view = View.of(tuple(self.ran[values[0]].shape), reading.rows[0])
             self.seen[proto.output[0]] = _Seen(values[0], view)
@@ -154,6 +165,22 @@ class _Reader:
             self._know(proto.output[0], values[0], added, placed[0].view)
         else:
             self._run(node, reading, values)
+
+    def _reading(self, node: Node, operator: Operator) -> Reading:
+        """What the operator makes of the node; the same layer where the same weights work again."""
+        names = [name for name in node.proto.input if name in self.constants]
+        attributes = b"".join(a.SerializeToString() for a in node.proto.attribute)
+        weights = tuple(id(self.constants[name]) for name in names)
+        key = (node.proto.op_type, attributes, weights, node.shapes, tuple(node.views.values()))
+        before = self.shared.get(key)
+        # A bias that was added to the layer meanwhile is not this node's.
+        if before is not None and before.layer not in self.biased:
+            return before
+        read = operator.read(node)
+        reading = read if isinstance(read, Reading) else _unmoved(read, node)
+        if reading.layer is not None and any(True for _ in reading.layer.parameters()):
+            self.shared[key] = reading
+        return reading
 
     def _run(self, node: Node, reading: Reading, values: Sequence[str]) -> None:
         """Let the row through the layer and note what came out, and how the graph sees it."""
@@ -179,7 +206,7 @@ class _Reader:
         layer: nn.Module,
         values: tuple[Sequence[str], Sequence[str]],
     ) -> None:
-        key = f"layer{len(self.layers)}"
+        key = self.keys.setdefault(layer, f"layer{len(self.keys)}")
         self.layers[key] = layer
         inputs, outputs = values
         self.steps.append(
@@ -233,7 +260,13 @@ class _Reader:
         names = [name for name, seen in self.seen.items() if seen.value == value]
         if sum(self.readers.get(name, 0) for name in names) - (len(names) - 1) != 1:
             return False
-        return became_bias(self.layers[step.layer], layer)
+        before = self.layers[step.layer]
+        if sum(other.layer == step.layer for other in self.steps) > 1:
+            return False
+        became = became_bias(before, layer)
+        if became:
+            self.biased.add(before)
+        return became
 
 
 def _unmoved(layer: nn.Module, node: Node) -> Reading:

@@ -14,14 +14,15 @@ from shoal.compressor.network.node import Array
 class Writer:
     """A graph in the making; layers add their nodes in the order they run.
 
-    Equal shapes and single numbers are stored once; weights are not, as quantizers give each its
-    own scale.
+    Equal shapes and single numbers are stored once, and so is a weight that several steps share;
+    other equal weights are not, as quantizers give each its own scale.
     """
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
         self._names = 0
+        self._parameters: dict[int, tuple[torch.nn.Parameter, str]] = {}
         self._stored: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
     def name(self, prefix: str) -> str:
@@ -45,9 +46,12 @@ class Writer:
 
     def weight(self, value: torch.Tensor | Array) -> str:
         """Store a tensor and return its name."""
+        if isinstance(value, torch.nn.Parameter):
+            if id(value) not in self._parameters:
+                self._parameters[id(value)] = (value, self._store(value.detach().numpy()))
+            return self._parameters[id(value)][1]
         held = value.detach().numpy() if isinstance(value, torch.Tensor) else value
-        # Not ascontiguousarray, which makes a vector of a single number.
-        array = np.asarray(held, order="C")
+        array = np.asarray(held)
         if array.ndim == 0 or array.dtype == np.int64:
             key = (array.dtype.str, array.shape, array.tobytes())
             if key not in self._stored:
@@ -57,7 +61,8 @@ class Writer:
 
     def _store(self, array: Array) -> str:
         name = self.name("w")
-        self.weights.append(numpy_helper.from_array(array, name))
+        # Not ascontiguousarray, which makes a vector of a single number.
+        self.weights.append(numpy_helper.from_array(np.asarray(array, order="C"), name))
         return name
 
     def integers(self, values: Sequence[int]) -> str:
