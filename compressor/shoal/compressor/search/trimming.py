@@ -21,7 +21,7 @@ _ML: Final = "ai.onnx.ml"
 _ESTIMATORS: Final = (OriginFormat.SKOPS, OriginFormat.PICKLE)
 
 _KEPT_IMPORTANCE: Final = {
-    Effort.QUICK: (0.95, 0.7),
+    Effort.QUICK: (0.95, 0.8),
     Effort.BALANCED: (0.99, 0.95, 0.9, 0.8, 0.7),
     Effort.THOROUGH: (0.999, 0.99, 0.97, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6),
 }
