@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache as once
 from pathlib import Path
 from typing import Any
@@ -18,22 +18,28 @@ from shoal.compressor.evaluate.metrics.measures import Measure
 from shoal.compressor.export import golden, report, writer
 from shoal.compressor.job import Job, Method
 from shoal.compressor.passes.protocol import Effort, PassContext, TrainRows
+from shoal.compressor.passes.tflite_integer import Chip
 from shoal.compressor.progress import Progress
 from shoal.compressor.search import builder, front
+from shoal.compressor.search.attempts import Attempts
 from shoal.compressor.search.bench import Bench
 from shoal.compressor.search.builder import Builder
 from shoal.compressor.search.cache import Cache
+from shoal.compressor.search.engines import Offer
 from shoal.compressor.search.floor import Floor
 from shoal.compressor.search.judge import Judge, Terms
 from shoal.compressor.search.memories import Memories
 from shoal.compressor.search.plan import Situation
 from shoal.compressor.search.run import Allowed, Search
-from shoal.compressor.search.values import Archive, SourceFigures
+from shoal.compressor.search.settling import Settling
+from shoal.compressor.search.values import Archive, Candidate, SourceFigures
 from shoal.compressor.sources import formats, model, signature
 from shoal.compressor.sources.model import Desk, Source
+from shoal.compressor.sources.origin import OriginFormat
 from shoal.compressor.sources.signature import Tensor
 from shoal.compressor.sources.splits import Data
-from shoal.contract import choice
+from shoal.contract import choice, units
+from shoal.contract.digest import Digest
 from shoal.contract.reason import Reason
 
 
@@ -106,8 +112,8 @@ def _bench(
     }
     causes = builder.causes(machine, build, job.runtime.threads)
     measured = {**causes["runtime"], "cpu": machine.cpu, "source": source.digest}
-    feed_path = scratch / "feed.npz"
-    memory.store_feed(data.validation.feed(data.validation.typical), feed_path)
+    feed_path, feed = scratch / "feed.npz", data.validation.feed(data.validation.typical)
+    memory.store_feed(feed, feed_path)
     return Bench(
         source=source,
         cache=cache,
@@ -129,6 +135,8 @@ def _bench(
         situation=Situation(
             machine=machine, effort=effort, classifies=signature.classifies(output)
         ),
+        feed=feed,
+        threads=job.runtime.threads,
     )
 
 
@@ -147,6 +155,7 @@ def _context(job: Job, source: Source, data: Data, output: Tensor) -> Callable[[
             seed=job.seed,
             threads=job.runtime.threads,
             effort=Effort(job.effort),
+            origin=source.origin,
         )
 
     return make
@@ -160,16 +169,48 @@ def _search(
         progress.tell("measuring the source")
         source = bench.source_figures()
         floor = _floor(job, source, measures.evaluation)
-        search = Search(bench, source, floor, _allowed(job), progress)
+        attempts = Attempts(bench, source, floor, progress)
+        settling = Settling(attempts, lambda found: _order(found, job, floor))
+        attempts.heard = lambda: progress.best(_best(settling.candidates(), job, floor))
+        search = Search(attempts, _allowed(job, bench), job.seed)
+        interrupted = False
         try:
             search.run()
         except KeyboardInterrupt:
             progress.tell("interrupted: writing what is known")
-            bench.memories.stop()
-            return search.archive(interrupted=True), floor
-        return search.archive(interrupted=False), floor
+            interrupted = True
+        progress.tell("measuring what may be chosen")
+        candidates = settling.settled()
+        archive = Archive(
+            source=source,
+            candidates=candidates,
+            beaten=tuple(attempts.beaten),
+            rejected=tuple(attempts.rejected),
+            layers=search.layers,
+            interrupted=interrupted,
+        )
+        return archive, floor
     finally:
         bench.memories.stop()
+
+
+def _order(candidates: Sequence[Candidate], job: Job, floor: Floor) -> tuple[Digest, ...]:
+    """The rule of choice: digests that meet floor and budget, best first."""
+    points = [front.point(candidate, floor) for candidate in candidates]
+    ranked = choice.ranked(points, job.budget, floor.min_score, job.objective)
+    return tuple(point.digest for point in ranked)
+
+
+def _best(candidates: Sequence[Candidate], job: Job, floor: Floor) -> str:
+    """The best so far, in a few words; an empty line where nothing fits yet."""
+    order = _order(candidates, job, floor)
+    best = next((one for one in candidates if order and one.digest == order[0]), None)
+    if best is None:
+        return ""
+    return (
+        f"{best.recipe.title}: {units.format_size(best.bytes)}, score "
+        f"{floor.shown(best.scores.score):.4f}, latency x{best.costs.latency_ratio:.2f}"
+    )
 
 
 def _floor(job: Job, source: SourceFigures, measure: Measure) -> Floor:
@@ -196,28 +237,40 @@ def _floor(job: Job, source: SourceFigures, measure: Measure) -> Floor:
     return Floor(min_score=least, proven=rule.proven, smaller_is_better=turned)
 
 
-def _allowed(job: Job) -> Allowed:
-    precisions = job.runtime.precisions
+def _allowed(job: Job, bench: Bench) -> Allowed:
+    precisions, origin = job.runtime.precisions, bench.source.origin
     return Allowed(
         quantize=Method.QUANTIZE in job.methods and "int8" in precisions,
         prune=Method.PRUNE in job.methods,
         distill=Method.DISTILL in job.methods,
         float32="fp32" in precisions,
+        offer=Offer(
+            engines=job.engines,
+            precisions=precisions,
+            origin=OriginFormat.ONNX if origin is None else origin.format,
+            chip=_chip(job),
+        ),
     )
+
+
+def _chip(job: Job) -> Chip | None:
+    """The chip that files of integers are for: LiteRT alone, and nothing but int8."""
+    if job.target is not None and job.target.arch == Chip.EDGE_TPU.value:
+        return Chip.EDGE_TPU
+    integers = job.engines == ("litert",) and job.runtime.precisions == ("int8",)
+    return Chip.MICRO if integers else None
 
 
 def _export(
     archive: Archive, setting: report.Setting, bench: Bench, chosen_set: golden.Golden | None
 ) -> dict[str, Any]:
-    job = setting.job
-    points = [front.point(candidate, setting.floor) for candidate in archive.candidates]
-    order = choice.ranked(points, job.budget, setting.floor.min_score, job.objective)
+    order = _order(archive.candidates, setting.job, setting.floor)
     kept = front.front(archive.candidates)
-    best = next((c for c in archive.candidates if order and c.digest == order[0].digest), None)
+    best = next((c for c in archive.candidates if order and c.digest == order[0]), None)
     if best is not None and best not in kept:
         kept = (*kept, best)
     on_front = {candidate.digest for candidate in kept}
-    digests = [one.digest for one in order if one.digest in on_front]
+    digests = [digest for digest in order if digest in on_front]
     composed = report.compose(archive, kept, digests, setting)
-    writer.write(composed, bench.cache, job.out, chosen_set, bench.source.path)
+    writer.write(composed, bench.cache, setting.job.out, chosen_set, bench.source.path)
     return composed

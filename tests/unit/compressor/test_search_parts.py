@@ -2,72 +2,20 @@
 
 from pathlib import Path
 
-import pytest
-
 from shoal.compressor.evaluate import latency
-from shoal.compressor.evaluate.environment import Machine, this_machine
+from shoal.compressor.evaluate.environment import this_machine
 from shoal.compressor.evaluate.latency import Rounds
 from shoal.compressor.passes.protocol import Effort
-from shoal.compressor.passes.prune import Prune
-from shoal.compressor.passes.quantize import Integers
 from shoal.compressor.search import plan
 from shoal.compressor.search.cache import Cache
-from shoal.compressor.search.plan import Situation
 
 
-def a_machine(arch: str, *isa: str) -> Machine:
-    return Machine(arch=arch, cpu="a processor", isa=isa, versions=())
-
-
-def a_situation(effort: Effort, *, classifies: bool = True) -> Situation:
-    return Situation(
-        machine=a_machine("x86_64", "avx512_vnni"), effort=effort, classifies=classifies
-    )
-
-
-@pytest.mark.parametrize(
-    ("machine", "integers", "reduced"),
-    [
-        (a_machine("x86_64", "avx2", "avx512_vnni"), Integers.U8S8, False),
-        (a_machine("x86_64", "avx2"), Integers.U8S8, True),
-        (a_machine("aarch64", "asimddp"), Integers.S8S8, False),
-    ],
-)
-def test_integers_follow_the_instruction_set(
-    machine: Machine, integers: Integers, *, reduced: bool
-) -> None:
-    for config in plan.static_ladder(machine):
-        assert (config.integers, config.reduce_range) == (integers, reduced)
-
-
-def test_the_ladder_narrows() -> None:
-    ladder = plan.static_ladder(a_machine("x86_64", "avx512_vnni"))
-    assert ladder[0].per_channel
-    assert not ladder[0].operators
-    assert not ladder[-1].per_channel
-    assert ladder[-1].operators == ("Conv", "MatMul", "Gemm")
-    assert len(set(ladder)) == len(ladder)
-
-
-def test_more_effort_looks_at_more() -> None:
-    counts = [len(plan.prunings(a_situation(effort))) for effort in Effort]
-    assert counts == sorted(set(counts))
-    quick = plan.prunings(a_situation(Effort.QUICK))
-    ratios = [one.ratio for one in quick if isinstance(one, Prune)]
-    assert ratios == [0.3, 0.5, 0.7]
-
-
-def test_distilling_alone_takes_over_the_ladder_of_sizes() -> None:
-    situation = a_situation(Effort.QUICK)
-    beside = plan.distillings(situation, beside_pruning=True)
-    alone = plan.distillings(situation, beside_pruning=False)
-    assert (len(beside), len(alone)) == (1, 3)
-
-
-def test_embeddings_are_matched_as_they_are() -> None:
-    (first, *_) = plan.prunings(a_situation(Effort.QUICK, classifies=False))
-    assert isinstance(first, Prune)
-    assert first.temperature is None
+def test_more_effort_pays_for_more_and_looks_closer() -> None:
+    allowances = [plan.ALLOWANCES[effort] for effort in Effort]
+    assert [a.training_s for a in allowances] == sorted({a.training_s for a in allowances})
+    assert [a.steps for a in allowances] == sorted({a.steps for a in allowances})
+    assert [-a.grain for a in allowances] == sorted({-a.grain for a in allowances})
+    assert all(a.least_steps < a.steps for a in allowances)
 
 
 def test_the_cache_makes_each_entry_once(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from shoal.compressor.job import Job
 from shoal.compressor.rejections import Rejection
 from shoal.compressor.search.floor import Floor
 from shoal.compressor.search.front import point, untimed_point
-from shoal.compressor.search.values import Archive, Candidate, Rejected
+from shoal.compressor.search.values import Archive, Beaten, Candidate, Rejected
 from shoal.contract import choice, digest
 from shoal.contract.choice import SLOWER, Miss
 from shoal.contract.profile import ClassProfile
@@ -169,6 +169,20 @@ def _add_beaten(
             figures = _row(candidate, setting)
             kept_keys = ("digest", "recipe", "bytes", "score", "latency_ratio")
             report["dominated"].append({key: figures[key] for key in kept_keys})
+    for one in archive.beaten:
+        report["dominated"].append(_beaten(one, setting))
+
+
+def _beaten(beaten: Beaten, setting: Setting) -> dict[str, Any]:
+    """A row of what was not timed: another is better in everything that a budget may ask."""
+    return {
+        "digest": beaten.scored.digest,
+        "recipe": {"title": beaten.recipe.title, **beaten.recipe.to_json()},
+        "bytes": beaten.scored.bytes,
+        "score": _number(setting.floor.shown(beaten.scored.scores.score)),
+        "latency_ratio": None,
+        "by": beaten.by.title,
+    }
 
 
 def _over_budget(candidate: Candidate, setting: Setting) -> str:

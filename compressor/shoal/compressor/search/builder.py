@@ -46,6 +46,12 @@ class Builder:
         found: dict[str, Any] = self._causes["build"]
         return found
 
+    @property
+    def runtime_causes(self) -> dict[str, Any]:
+        """What decides how a model runs here, for cache keys."""
+        found: dict[str, Any] = self._causes["runtime"]
+        return found
+
     def build(self, recipe: Recipe) -> Built:
         """The model of `recipe`, gated.
 

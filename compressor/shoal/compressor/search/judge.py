@@ -77,11 +77,11 @@ class Judge:
             raise PassError(Rejection.RUNTIME_FAILED, entry["failed"])
         return jsonform.from_json(Scores, entry)
 
-    def ratio(self, model: Digest, path: Path) -> latency.Ratio:
-        """How many times the source's latency the model takes."""
+    def ratio(self, model: Digest, path: Path, rounds: latency.Rounds) -> latency.Ratio:
+        """How many times the source's latency the model takes, looked at for that long."""
         entry = self._cache.entry(
-            {"ratio": model, "effort": self._terms.effort.value, **self._terms.causes},
-            lambda: jsonform.to_json(self._time(path)),
+            {"ratio": model, "rounds": jsonform.to_json(rounds), **self._terms.causes},
+            lambda: jsonform.to_json(self._time(path, rounds)),
         )
         return jsonform.from_json(latency.Ratio, entry)
 
@@ -184,12 +184,12 @@ class Judge:
             self._source_answers[name] = kept["answers"]
         return self._source_answers[name]
 
-    def _time(self, path: Path) -> latency.Ratio:
+    def _time(self, path: Path, rounds: latency.Rounds) -> latency.Ratio:
         candidate = runner.open_file(path, self._terms.threads)
         return latency.ratio(
             self._runner(candidate),
             self._runner(self._source_session()),
-            latency.ROUNDS[self._terms.effort],
+            rounds,
         )
 
     def _runner(self, opened: Any) -> latency.Run:

@@ -40,6 +40,22 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What one inference of a graph does, counted and planned.
+
+    `kinds` are its operators with their number types and counts, `sums` multiply-accumulates,
+    `moved_bytes` activations read and made, `memory_bytes` the planned peak.
+    """
+
+    kinds: tuple[str, ...]
+    nodes: int
+    weights: int
+    sums: int
+    moved_bytes: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A variant that builds, loads, is fused and meets the floor."""
 
@@ -73,6 +89,15 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beaten:
+    """A candidate that was not timed: `by` is better in everything that a budget may ask."""
+
+    recipe: Recipe
+    scored: Scored
+    by: Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFigures:
     """The untouched source, measured."""
 
@@ -92,6 +117,7 @@ class Archive:
 
     source: SourceFigures
     candidates: tuple[Candidate, ...]
+    beaten: tuple[Beaten, ...]
     rejected: tuple[Rejected, ...]
     layers: tuple[Layer, ...]
     interrupted: bool
