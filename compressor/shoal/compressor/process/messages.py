@@ -20,6 +20,10 @@ from shoal.contract.problem import (
     ProblemError,
 )
 
+# The exit code of a worker without memory for its next step, which says nothing more: another one,
+# which finds everything so far in the cache, needs less.
+OUT_OF_MEMORY: Final = 86
+
 _CLASSES: Final[dict[int, type[ProblemError]]] = {
     one.exit_code: one
     for one in (FailedError, ForbiddenError, InvalidError, NotFoundError, StoppedError)

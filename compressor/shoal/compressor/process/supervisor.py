@@ -20,7 +20,7 @@ from typing import IO, Any, Final, TextIO
 from shoal.compressor import errors
 from shoal.compressor.errors import StoppedError
 from shoal.compressor.process import memory
-from shoal.compressor.process.messages import told_error
+from shoal.compressor.process.messages import OUT_OF_MEMORY, told_error
 from shoal.compressor.progress import Progress
 from shoal.contract.problem import FailedError, Problem
 
@@ -149,6 +149,8 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _death(code: int) -> str:
+    if code == OUT_OF_MEMORY:
+        return "ran out of memory"
     if code >= 0:
         return f"ended with status {code}"
     name = signal.Signals(-code).name

@@ -16,15 +16,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from shoal.compressor import options
-from shoal.compressor.process.messages import Teller
+from shoal.compressor.process.messages import OUT_OF_MEMORY, Teller
 from shoal.contract.problem import ExitCode, Problem, ProblemError
 
+_ALLOCATION: Final = "bad_alloc"  # how C++ libraries say MemoryError
 _FIRST_TO_GO: Final = "1000"  # of /proc/self/oom_score_adj: kill this before anything else
-_OUT_OF_MEMORY: Final = Problem(
-    reason="OutOfMemory",
-    message="the model, its rows and the libraries need more memory than there is",
-    hint="give more (--memory-limit), fewer rows, or a smaller model",
-)
 
 
 def main() -> None:
@@ -41,10 +37,12 @@ def main() -> None:
         stopped = Problem(reason="Interrupted", message="interrupted before a report was written")
         teller.fail(stopped, ExitCode.INTERRUPTED)
     except MemoryError:
-        teller.fail(_OUT_OF_MEMORY, ExitCode.FAILED)
+        os._exit(OUT_OF_MEMORY)
     except OSError as error:
         teller.fail(_about_files(error), ExitCode.FAILED)
     except Exception as error:  # noqa: BLE001 - a fault of ours must not look like the user's
+        if _ALLOCATION in str(error):
+            os._exit(OUT_OF_MEMORY)
         teller.fail(_fault(error), ExitCode.FAILED)
     else:
         teller.done()
