@@ -14,7 +14,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, RobustScaler, StandardScaler
 
-from shoal.compressor.sources.estimators import boosting, open_origin
+from shoal.compressor.sources.estimators import boosting, forest, open_origin
 from shoal.compressor.sources.estimators.converter import EstimatorConverter
 from shoal.contract.problem import InvalidError
 from tests.unit.compressor import estimators
@@ -165,6 +165,21 @@ def test_thresholds_part_the_same_floats() -> None:
     for column in range(estimators.FEATURES):
         close[:, column] = around
         check(fitted, close)
+
+
+@pytest.mark.parametrize("scaler", [StandardScaler(), MinMaxScaler(), RobustScaler()])
+def test_scaling_before_trees_moves_into_thresholds_exactly(scaler: Any) -> None:
+    rows, labels = estimators.classes(2, rows=400)
+    rows = rows * np.float32(1e-3) + np.float32(700)  # neighbours that scaling rounds together
+    fitted = make_pipeline(scaler, ensemble.RandomForestClassifier(5, random_state=0))
+    model = check(fitted.fit(rows, labels), rows)
+    assert [node.op_type for node in model.graph.node] == ["TreeEnsembleClassifier"]
+    edges = np.concatenate([one.threshold for one in forest.read(model.graph.node[0]).trees])
+    close = np.repeat(rows[:1], len(edges), axis=0)
+    for column in range(estimators.FEATURES):
+        for side in (-1, 0, 1):
+            close[:, column] = np.nextafter(edges, np.float32(side * np.inf)) if side else edges
+            check(fitted, close)
 
 
 @pytest.mark.parametrize("count", [2, 3])

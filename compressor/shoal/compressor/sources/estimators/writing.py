@@ -11,7 +11,7 @@ from typing import Any, Final
 import onnx
 
 from shoal.compressor import errors
-from shoal.compressor.sources.estimators import boosting, labels, probing, tidying
+from shoal.compressor.sources.estimators import boosting, labels, probing, scaling, tidying
 from shoal.contract.problem import InvalidError
 from shoal.contract.reason import Reason
 
@@ -35,7 +35,7 @@ def write(estimator: Any) -> onnx.ModelProto:
     from sklearn.base import is_classifier, is_regressor  # noqa: PLC0415
 
     boosting.register()
-    model = _converted(estimator)
+    model = _unscaled(estimator) or _converted(estimator)
     if is_classifier(estimator):
         probable = _has(estimator, "predict_proba")
         names = [LABEL, PROBABILITIES if probable else SCORES]
@@ -51,6 +51,19 @@ def write(estimator: Any) -> onnx.ModelProto:
     model = tidying.tidy(model, names, classes)
     model.ir_version = _IR_VERSION
     probing.settle(model, estimator)
+    return model
+
+
+def _unscaled(estimator: Any) -> onnx.ModelProto | None:
+    """Trees behind scalers as trees alone, which part rows exactly as scikit-learn does."""
+    parted = scaling.parted(estimator)
+    if parted is None:
+        return None
+    scalers, last = parted
+    model = _converted(last)
+    if not scaling.only_trees(model, INPUT):
+        return None
+    scaling.move(model, scalers, INPUT)
     return model
 
 
