@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from shoal.compressor.sources.estimators import forest
+from shoal.compressor.sources.estimators import regrowing
 from shoal.compressor.sources.estimators.forest import LEAF, Forest, Integers, Tree
 
 Array = npt.NDArray[Any]
@@ -70,7 +70,7 @@ def _collapsed(whole: Forest, cuts: list[Cut], statistics: Sequence[_Statistics]
     for cut in cuts:
         nodes[cut.tree].append(cut.node)
     trees = [
-        forest.collapsed(tree, np.array(gone, np.int64), of.mean[gone]) if gone else tree
+        regrowing.collapsed(tree, np.array(gone, np.int64), of.mean[gone]) if gone else tree
         for tree, gone, of in zip(whole.trees, nodes, statistics, strict=True)
     ]
     return Forest(trees=tuple(trees), targets=whole.targets)

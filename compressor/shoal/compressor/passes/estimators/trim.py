@@ -13,7 +13,7 @@ from shoal.compressor.passes.estimators import branches, ordering, tabular
 from shoal.compressor.passes.estimators.tabular import Answers, Table
 from shoal.compressor.passes.protocol import IN_TITLE, PassContext, PassError, PassResult
 from shoal.compressor.rejections import Rejection
-from shoal.compressor.sources.estimators import forest
+from shoal.compressor.sources.estimators import forest, regrowing
 from shoal.compressor.sources.estimators.forest import Forest
 
 Array = npt.NDArray[Any]
@@ -137,7 +137,7 @@ class Trim:
             "threshold": _short(errors[-1]),
             **_sizes(whole, chosen),
         }
-        return chosen, forest.scaled(chosen, len(whole.trees) / count), report
+        return chosen, regrowing.scaled(chosen, len(whole.trees) / count), report
 
     def _first_stages(self, work: "_Work") -> tuple[Forest, Forest, dict[str, Any]]:
         whole = work.forest
@@ -161,7 +161,7 @@ class Trim:
             "stages_removed": stages - count,
             **_sizes(whole, chosen),
         }
-        return chosen, forest.shifted(chosen, *scale), report
+        return chosen, regrowing.shifted(chosen, *scale), report
 
     def _say_less(self, work: "_Work") -> tuple[Forest, Forest, dict[str, Any]]:
         said = forest.rewritten(work.node, work.forest).ByteSize()

@@ -26,6 +26,7 @@ from shoal.compressor.sources.estimators.forest import (
     lists_of,
     scaled,
 )
+from shoal.compressor.sources.estimators.regrowing import scaled
 from shoal.contract.reason import Reason
 
 _OPSET_ML: Final = 3
