@@ -24,7 +24,6 @@ from shoal.compressor.sources.estimators.forest import (
     Forest,
     Tree,
     lists_of,
-    scaled,
 )
 from shoal.compressor.sources.estimators.regrowing import scaled
 from shoal.contract.reason import Reason
