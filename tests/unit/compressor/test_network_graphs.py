@@ -232,6 +232,28 @@ def test_functions_of_the_graph_itself_are_inlined() -> None:
     assert operators(round_trip(model)) == ["Add"]
 
 
+@pytest.mark.parametrize("order", ["half last", "half first", "multiplied"])
+def test_gelu_in_parts_is_one_layer_and_is_written_halved_first(order: str) -> None:
+    scaling = "Mul" if order == "multiplied" else "Div"
+    nodes = [
+        make(scaling, ["x", "root"], ["scaled"]),
+        make("Erf", ["scaled"], ["erf"]),
+        make("Add", ["erf", "one"], ["gate"]),
+    ]
+    if order == "half first":
+        nodes += [make("Mul", ["half", "x"], ["h"]), make("Mul", ["h", "gate"], ["y"])]
+    else:
+        nodes += [make("Mul", ["x", "gate"], ["h"]), make("Mul", ["h", "half"], ["y"])]
+    root = np.sqrt(0.5 if order == "multiplied" else 2).astype(np.float32)
+    numbers = {"root": root, "one": np.array(1, np.float32), "half": np.array(0.5, np.float32)}
+    model = a_graph(nodes, numbers)
+    rows = {"x": random(ROWS, 4, 6, 6)}
+    assert len(parity.import_checked(model, rows).network.steps) == 1
+    assert operators(round_trip(model)) == ["Div", "Erf", "Add", "Mul", "Mul"]
+    numbers["half"] = np.array(0.25, np.float32)
+    assert len(parity.import_checked(a_graph(nodes, numbers), rows).network.steps) == 5
+
+
 def test_batch_norm_becomes_part_of_the_layer_before() -> None:
     weights = {name: random(3) for name in "sbm"} | {"v": np.abs(random(3)) + 0.5}
     nodes = [

@@ -120,8 +120,9 @@ def write_gelu(layer: nn.Module, writer: Writer, inputs: list[str], outputs: lis
         scaled = writer.via("Mul", [inner, number(math.sqrt(2 / math.pi))])
         shape = writer.via("Tanh", [scaled])
     gate = writer.via("Add", [shape, number(1.0)])
-    weighed = writer.via("Mul", [value, gate])
-    writer.add("Mul", [weighed, number(0.5)], outputs)
+    # Halved first: a product right behind would take a half at the end for a scale of its own.
+    half = writer.via("Mul", [value, number(0.5)])
+    writer.add("Mul", [half, gate], outputs)
 
 
 def read_mish(node: Node) -> nn.Module:  # noqa: ARG001 - every reader takes a node

@@ -13,7 +13,7 @@ import torch
 from onnx import inliner, numpy_helper
 from torch import Tensor, nn
 
-from shoal.compressor.network import folding
+from shoal.compressor.network import folding, patterns
 from shoal.compressor.network.biases import became_bias
 from shoal.compressor.network.graph import Network, Port, Ports, Step
 from shoal.compressor.network.layout import Shape, View, aligned
@@ -82,7 +82,7 @@ class _Reader:
 
     def read(self) -> Network:
         """Every node in turn, then the ports."""
-        for proto in self.graph.node:
+        for proto in patterns.nodes(self.graph, self.constants):
             try:
                 self._read_node(proto)
             except PassError:
