@@ -4,8 +4,8 @@
 
 For every model the source and its quantizations, those the runtime runs: `peak_memory_bytes`
 predicted (ours) and measured in a fresh process (peer), in MB; milliseconds predicted from probes
-and the timed source (ours) and measured in turns with it (peer). Two rows tell the rank correlation
-of the latencies within models, and MiniLM in int8 is split for a memory budget.
+and the timed source (ours) and measured in turns with it (peer). One row tells the rank correlation
+of all latencies, and MiniLM in int8 is split for a memory budget.
 """
 
 import argparse
@@ -63,16 +63,19 @@ class Bench:
 
 def rows(names: list[str], bench: Bench) -> Iterator[Row]:
     """Every comparison, model by model."""
+    pairs: list[tuple[float, float]] = []
     for name in names:
         try:
             prepared = models.prepare(name, bench.folder / "models")
         except MissingError as error:
             print(f"skipped {error}", file=sys.stderr)
             continue
-        yield from _model(prepared, bench)
+        yield from _model(prepared, bench, pairs)
+    yield _row("all latencies: rank correlation", _rank_correlation(pairs), 1.0, "")
 
 
-def _model(prepared: Prepared, bench: Bench) -> Iterator[Row]:
+def _model(prepared: Prepared, bench: Bench, pairs: list[tuple[float, float]]) -> Iterator[Row]:
+    """The rows of one model; its latencies, foreseen and measured, join `pairs`."""
     context = _context(prepared)
     feed = next(feeds(context))
     memory.store_feed(feed, bench.folder / "feed.npz")
@@ -80,7 +83,6 @@ def _model(prepared: Prepared, bench: Bench) -> Iterator[Row]:
     alone = latency.single(lambda: source.run(None, feed), _ROUNDS)
     work = operations.read(prepared.model.read_bytes(), feed)
     costs = bench.costs.moved(work, alone.p50_ms)
-    pairs = []
     for title, recipe in _RECIPES.items():
         built = _built(recipe, context)
         if built is None:
@@ -101,7 +103,6 @@ def _model(prepared: Prepared, bench: Bench) -> Iterator[Row]:
         yield _row(f"{what}: latency", *pairs[-1], "ms")
         if (prepared.name, title) == _SPLIT:
             yield from _split(what, built, context, bench)
-    yield _row(f"{prepared.name}: rank correlation", _rank_correlation(pairs), 1.0, "")
 
 
 def _context(prepared: Prepared) -> PassContext:

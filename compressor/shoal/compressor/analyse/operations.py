@@ -112,6 +112,8 @@ def _operation(node: onnx.NodeProto, weights: set[str], tensors: Mapping[str, Se
     often = math.prod(tensors[node.input[0]].shape[:1]) if family == "recurrent" else 1
     if node.op_type not in _FACTORS:  # a constant beside an activation, or the rows of a table
         moved, often = moved + min(held, first.bytes), 0
+    if family in {"thin", "depthwise"}:
+        often = 0  # a few numbers a channel
     return Operation(
         operator=node.op_type,
         kind=f"{family}/{_precision(node, tensors)}",

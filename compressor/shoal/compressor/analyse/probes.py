@@ -4,6 +4,7 @@ Each is a chain, so that what a session costs by itself is shared by several ope
 from what a microcontroller's net has to what a laptop's has.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,7 +17,8 @@ from shoal.compressor.sources.rows import Array
 
 _LINKS: Final = 4
 _IMAGES: Final = ((16, 8), (64, 8), (16, 56), (32, 28), (128, 14))  # channels, side
-_FIRST: Final = ((1, 8), (3, 32), (3, 96), (4, 64))  # channels and side of what a net is given
+# What a net is given: channels, side, side of the first kernel.
+_FIRST: Final = ((1, 8, 3), (1, 28, 5), (1, 48, 3), (3, 32, 3), (3, 64, 5), (3, 96, 3), (4, 64, 3))
 _MATRICES: Final = ((1, 128), (1, 512), (1, 1024), (32, 256), (32, 768))  # rows, width
 _FIRST_OUT: Final = 16
 _BLOCK: Final = 32
@@ -91,9 +93,10 @@ def all_probes() -> Iterator[Probe]:
             yield _chain(np.ones((1, channels, side, side), np.float32), link)
         for link in (_quantized_conv3, _quantized_conv1, _quantized_depthwise, _quantized_add):
             yield _chain(np.ones((1, channels, side, side), np.uint8), link)
-    for channels, side in _FIRST:
-        yield _chain(np.ones((1, channels, side, side), np.float32), _first_conv, 1)
-        yield _chain(np.ones((1, channels, side, side), np.uint8), _quantized_first_conv, 1)
+    for channels, side, kernel in _FIRST:
+        for dtype, link in ((np.float32, _first_conv), (np.uint8, _quantized_first_conv)):
+            image = np.ones((1, channels, side, side), dtype)
+            yield _chain(image, functools.partial(link, kernel=kernel), 1)
     for width in (32, 256, 640):
         yield _chain(np.ones((20, 1, width), np.float32), _recurrent, 1)
 
@@ -201,12 +204,14 @@ def _quantized_depthwise(chain: _Chain) -> None:
     _quantized_conv(chain, (channels, 1, 3, 3), pads=[1, 1, 1, 1], group=channels)
 
 
-def _first_conv(chain: _Chain) -> None:
-    chain.add("Conv", chain.weight(_FIRST_OUT, chain.start.shape[1], 3, 3), pads=[1, 1, 1, 1])
+def _first_conv(chain: _Chain, kernel: int) -> None:
+    weight = chain.weight(_FIRST_OUT, chain.start.shape[1], kernel, kernel)
+    chain.add("Conv", weight, pads=[kernel // 2] * 4)
 
 
-def _quantized_first_conv(chain: _Chain) -> None:
-    _quantized_conv(chain, (_FIRST_OUT, chain.start.shape[1], 3, 3), pads=[1, 1, 1, 1])
+def _quantized_first_conv(chain: _Chain, kernel: int) -> None:
+    shape = (_FIRST_OUT, chain.start.shape[1], kernel, kernel)
+    _quantized_conv(chain, shape, pads=[kernel // 2] * 4)
 
 
 def _quantized_conv(chain: _Chain, kernel: tuple[int, ...], **attributes: Any) -> None:
