@@ -20,7 +20,7 @@ from shoal.compressor.job import Job, Method
 from shoal.compressor.passes.protocol import Effort, PassContext, TrainRows
 from shoal.compressor.passes.tflite_integer import Chip
 from shoal.compressor.progress import Progress
-from shoal.compressor.search import builder, front
+from shoal.compressor.search import builder, front, quantizing
 from shoal.compressor.search.attempts import Attempts
 from shoal.compressor.search.bench import Bench
 from shoal.compressor.search.builder import Builder
@@ -40,6 +40,7 @@ from shoal.compressor.sources.signature import Tensor
 from shoal.compressor.sources.splits import Data
 from shoal.contract import choice, units
 from shoal.contract.digest import Digest
+from shoal.contract.profile import DEFAULT_PRECISIONS
 from shoal.contract.reason import Reason
 
 
@@ -240,10 +241,11 @@ def _floor(job: Job, source: SourceFigures, measure: Measure) -> Floor:
 def _allowed(job: Job, bench: Bench) -> Allowed:
     precisions, origin = job.runtime.precisions, bench.source.origin
     return Allowed(
-        quantize=Method.QUANTIZE in job.methods and "int8" in precisions,
+        quantize=Method.QUANTIZE in job.methods,
         prune=Method.PRUNE in job.methods,
         distill=Method.DISTILL in job.methods,
         float32="fp32" in precisions,
+        precisions=_precisions(precisions),
         offer=Offer(
             engines=job.engines,
             precisions=precisions,
@@ -251,6 +253,11 @@ def _allowed(job: Job, bench: Bench) -> Allowed:
             chip=_chip(job),
         ),
     )
+
+
+def _precisions(named: tuple[str, ...]) -> tuple[str, ...]:
+    """What a profile names; where it leaves the default, whatever computes in those."""
+    return quantizing.ANY_PRECISION if named == DEFAULT_PRECISIONS else named
 
 
 def _chip(job: Job) -> Chip | None:

@@ -26,18 +26,23 @@ from shoal.compressor.rejections import Rejection
 
 _TEACHING_ROWS = 256  # rows the teacher answers at once
 _RISING = 0.15  # share of the steps in which the learning rate rises
+_ORDINARY = 5.0  # mean distance of a trained network's scores from their centre
+_LEAST_SPREAD = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lesson:
     """Rows to learn from: inputs by the graph's names, the teacher's answers, labels or None.
 
-    `taught` starts with the answering value; the graph's other outputs follow.
+    `taught` starts with the answering value; the graph's other outputs follow. `spread` is how far
+    the teacher's scores of classes are apart, in units of an ordinary network's: nets that answer
+    in thousands are as sure as others that answer in ones, and no temperature would soften them.
     """
 
     inputs: Mapping[str, Tensor]
     taught: tuple[Tensor, ...]
     labels: Tensor | None
+    spread: float = 1.0
 
     @property
     def count(self) -> int:
@@ -50,6 +55,7 @@ class Lesson:
             inputs={name: value[rows] for name, value in self.inputs.items()},
             taught=tuple(value[rows] for value in self.taught),
             labels=None if self.labels is None else self.labels[rows],
+            spread=self.spread,
         )
 
 
@@ -92,7 +98,7 @@ def teach(
         classes = taught[0].shape[1]
         if int(labels.min()) < 0 or int(labels.max()) >= classes:
             raise PassError(Rejection.BUILD_FAILED, f"a label is outside 0..{classes - 1}")
-    return Lesson(inputs=inputs, taught=taught, labels=labels)
+    return Lesson(inputs=inputs, taught=taught, labels=labels, spread=_spread(taught[0]))
 
 
 def fine_tune(student: Network, output: str, lesson: Lesson, schedule: Schedule, seed: int) -> None:
@@ -150,6 +156,14 @@ def _taught_values(network: Network, output: str) -> list[str]:
     return network.taught_values(output)
 
 
+def _spread(taught: Tensor) -> float:
+    """Example: centred scores of 5 on average are ordinary, a spread of 1; of 2,000 it is 400."""
+    if not _is_classifier(taught):
+        return 1.0
+    centred = taught - taught.mean(dim=1, keepdim=True)
+    return max(float(centred.square().mean().sqrt()) / _ORDINARY, _LEAST_SPREAD)
+
+
 def _is_classifier(taught: Tensor) -> bool:
     return taught.ndim == 2 and taught.shape[1] > 1
 
@@ -159,7 +173,8 @@ def _loss(answers: tuple[Tensor, ...], lesson: Lesson, schedule: Schedule) -> Te
     answer, taught = answers[0], lesson.taught[0]
     classes = _is_classifier(taught)
     if schedule.temperature is not None and classes:
-        loss = _softened(answer, taught, schedule.temperature)
+        loss = _softened(answer, taught, schedule.temperature * lesson.spread)
+        loss = loss * schedule.temperature**2
     else:
         loss = _matched(answer, taught)
     labels = lesson.labels
@@ -167,18 +182,23 @@ def _loss(answers: tuple[Tensor, ...], lesson: Lesson, schedule: Schedule) -> Te
         label_loss = _matched(answer, labels.reshape(answer.shape))
         loss = torch.lerp(loss, label_loss, schedule.label_weight)
     elif labels is not None and not labels.is_floating_point() and classes:
-        loss = torch.lerp(loss, functional.cross_entropy(answer, labels), schedule.label_weight)
+        loss = torch.lerp(loss, _named(answer, lesson), schedule.label_weight)
     for mine, theirs in zip(answers[1:], lesson.taught[1:], strict=True):
         loss = loss + _matched(mine, theirs)
     return loss
 
 
 def _softened(answer: Tensor, taught: Tensor, temperature: float) -> Tensor:
-    """Divergence from the teacher's softened classes, scaled to weigh as much as labels."""
+    """Divergence from the teacher's softened classes."""
     mine = functional.log_softmax(answer / temperature, dim=1)
     theirs = functional.log_softmax(taught / temperature, dim=1)
-    divergence = functional.kl_div(mine, theirs, reduction="batchmean", log_target=True)
-    return divergence * temperature**2
+    return functional.kl_div(mine, theirs, reduction="batchmean", log_target=True)
+
+
+def _named(answer: Tensor, lesson: Lesson) -> Tensor:
+    """Cross entropy to the labels, of scores in ordinary units."""
+    assert lesson.labels is not None
+    return functional.cross_entropy(answer / max(lesson.spread, 1.0), lesson.labels)
 
 
 def _matched(answer: Tensor, wanted: Tensor) -> Tensor:

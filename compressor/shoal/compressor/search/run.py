@@ -30,6 +30,7 @@ class Allowed:
     prune: bool
     distill: bool
     float32: bool
+    precisions: tuple[str, ...]
     offer: Offer
 
 
@@ -41,7 +42,6 @@ class Search:
         self._bench = attempts.bench
         self._allowed = allowed
         self._seed = seed
-        self._ladders: list[int] = []
         self.layers: tuple[Layer, ...] = ()
 
     def run(self) -> None:
@@ -91,10 +91,11 @@ class Search:
             facts = self._bench.facts(base)
         except PassError:
             return  # the base itself was refused, and its row says why
-        ladders = quantizing.ladders(facts, self.layers, self._bench.situation)
-        for number, ladder in enumerate(ladders):
-            if self._first(base, ladder) is not None:
-                self._ladders.append(number)
+        ladders = quantizing.ladders(
+            facts, self.layers, self._bench.situation, self._allowed.precisions
+        )
+        for ladder in ladders:
+            self._first(base, ladder)
 
     def _trim(self) -> None:
         """What suits tables and trees; the nets that come of it are quantized like any other."""
@@ -145,7 +146,9 @@ class Search:
         """A narrower net in the integers that suited the whole one, each ladder from its top."""
         if attempt.built is None:
             return
-        ladders = quantizing.ladders(self._bench.facts(recipe), (), self._bench.situation)
+        ladders = quantizing.ladders(
+            self._bench.facts(recipe), (), self._bench.situation, self._allowed.precisions
+        )
         for ladder in ladders[:1]:
             for config in ladder[:_TRIES]:
                 if self._attempt(extended(recipe, config)).built is not None:
@@ -163,11 +166,10 @@ class Search:
         for ladder in engines.ladders(facts, self.layers, effort, offer):
             self._first(base, ladder)
 
-    def _first(self, base: Recipe, ladder: Sequence[Pass]) -> Pass | None:
+    def _first(self, base: Recipe, ladder: Sequence[Pass]) -> None:
         for config in ladder:
             if self._attempt(extended(base, config)).accepted:
-                return config
-        return None
+                return
 
     def _attempt(self, recipe: Recipe) -> Attempt:
         return self._attempts.attempt(recipe, float_allowed=self._allowed.float32)
