@@ -94,9 +94,9 @@ def all_probes() -> Iterator[Probe]:
         for link in (_quantized_conv3, _quantized_conv1, _quantized_depthwise, _quantized_add):
             yield _chain(np.ones((1, channels, side, side), np.uint8), link)
     for channels, side, kernel in _FIRST:
-        for dtype, link in ((np.float32, _first_conv), (np.uint8, _quantized_first_conv)):
+        for dtype, first in ((np.float32, _first_conv), (np.uint8, _quantized_first_conv)):
             image = np.ones((1, channels, side, side), dtype)
-            yield _chain(image, functools.partial(link, kernel=kernel), 1)
+            yield _chain(image, functools.partial(first, kernel=kernel), 1)
     for width in (32, 256, 640):
         yield _chain(np.ones((20, 1, width), np.float32), _recurrent, 1)
 
