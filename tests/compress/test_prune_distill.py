@@ -239,7 +239,7 @@ def test_a_graph_that_torch_cannot_run_is_a_refusal_not_a_crash() -> None:
     broken = a_source()
     broken.graph.node[1].CopyFrom(helper.make_node("Mul", ["c0", "five"], ["r0"]))
     broken.graph.initializer.append(numpy_helper.from_array(np.ones((5, 1, 1), "f"), "five"))
-    with pytest.raises(PassError, match="it cannot be trained: The size of tensor") as caught:
+    with pytest.raises(PassError, match="it cannot be .*: The size of tensor") as caught:
         Prune().apply(broken, a_context(a_source()))
     assert caught.value.reason is Rejection.BUILD_FAILED
 
@@ -257,6 +257,7 @@ def test_configs_have_canonical_json() -> None:
                 "method": "prune",
                 "ratio": 0.5,
                 "scope": "layer",
+                "importance": "magnitude",
                 "multiple": 4,
                 "steps": 200,
                 "batch_rows": 64,

@@ -5,16 +5,17 @@ from typing import Literal
 
 import onnx
 
-from shoal.compressor.network.cut import Cut, Scope
+from shoal.compressor.network.cut import Cut, Importance, Scope
 from shoal.compressor.passes.protocol import IN_TITLE, PassContext, PassResult
 from shoal.compressor.passes.teaching import Teaching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prune(Teaching):
-    """Remove the channels of least magnitude, then fine-tune.
+    """Remove the channels of least importance, then fine-tune.
 
     `ratio` is the share of channels to remove, competing over the whole network or layer by layer.
+    (With scope sensitivity: the share of weights, each layer losing what the answers miss least.)
     Fine-tuning follows the labels of the training rows (share `label_weight` of the loss) and the
     source's answers; without training rows, the source's answers to the calibration rows alone.
 
@@ -25,6 +26,7 @@ class Prune(Teaching):
     method: Literal["prune"] = field(default="prune", init=False)
     ratio: float = field(default=0.5, metadata=IN_TITLE)
     scope: Scope = Scope.LAYER
+    importance: Importance = Importance.MAGNITUDE
     label_weight: float = 0.2
 
     def apply(self, model: onnx.ModelProto, context: PassContext) -> PassResult:
@@ -35,6 +37,11 @@ class Prune(Teaching):
         """
         from shoal.compressor.passes import shrinking  # noqa: PLC0415 - imports torch
 
-        cut = Cut(ratio=self.ratio, scope=self.scope, multiple=self.multiple)
+        cut = Cut(
+            ratio=self.ratio,
+            scope=self.scope,
+            multiple=self.multiple,
+            importance=self.importance,
+        )
         plan = shrinking.Plan(cut=cut, schedule=self.schedule(self.label_weight), labels=True)
         return shrinking.shrink(model, context, plan)

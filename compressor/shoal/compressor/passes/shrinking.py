@@ -14,6 +14,7 @@ from torch import Tensor
 
 from shoal.compressor.network import narrowing, parity
 from shoal.compressor.network.cut import Cut
+from shoal.compressor.network.importance import Evidence
 from shoal.compressor.passes import finetune
 from shoal.compressor.passes.protocol import PassContext, PassError, PassResult, TrainRows
 from shoal.compressor.passes.teaching import Schedule
@@ -64,7 +65,10 @@ def _shrink(model: onnx.ModelProto, context: PassContext, plan: Plan) -> PassRes
         held, fit = _set_aside(lesson, context.seed)
         network = student.network
         row = tuple(lesson.inputs[port.name][:1] for port in network.inputs)
-        cut = narrowing.narrow(network, row, plan.cut)
+        seen = Evidence(
+            inputs=fit.inputs, labels=fit.labels, output=context.output, seed=context.seed
+        )
+        cut = narrowing.narrow(network, row, plan.cut, seen)
         before = finetune.score(network, context.output, held)
         if plan.mixed_share:
             mixed = _between(fit, round(fit.count * plan.mixed_share), context.seed)

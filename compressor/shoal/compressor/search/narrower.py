@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shoal.compressor.network.cut import Scope
+from shoal.compressor.network.cut import Importance, Scope
 from shoal.compressor.passes.distill import Distill
 from shoal.compressor.passes.protocol import Pass, PassError
 from shoal.compressor.passes.prune import Prune
@@ -26,6 +26,7 @@ _HALF: Final = 0.5
 _DOUBT: Final = 0.25  # how much of a validation score's doubt speaks for it
 _PRUNING: Final = (
     Way(kind=Kind.PRUNE),
+    Way(kind=Kind.PRUNE, importance=Importance.TAYLOR),
     Way(kind=Kind.PRUNE, scope=Scope.GLOBAL),
 )
 _DISTILLING: Final = (Way(kind=Kind.DISTILL),)
@@ -131,6 +132,7 @@ class Narrowing:
         return Prune(
             ratio=setting.ratio,
             scope=setting.way.scope,
+            importance=setting.way.importance,
             learning_rate=rate,
             temperature=temperature,
             **taught,
