@@ -164,3 +164,5 @@ def test_the_command_takes_a_loader_from_the_working_directory(folder: Path) -> 
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (folder / "out" / report["chosen"]["file"]).is_file()
+    assert report["source"]["origin"]["format"] == "loader"
+    assert report["source"]["origin"]["parity"]["max_abs"] < 1e-3

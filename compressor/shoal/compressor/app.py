@@ -84,6 +84,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
             profile=environment.class_profile(machine, job.runtime.threads, job.runtime.precisions),
             warnings=data.warnings,
             seconds=time.monotonic() - started,
+            origin=source.provenance,
         )
         chosen_set = None
         if job.golden is not None:

@@ -33,6 +33,7 @@ class Setting:
     profile: ClassProfile
     warnings: tuple[str, ...]
     seconds: float
+    origin: Mapping[str, Any] | None
 
 
 def compose(
@@ -53,6 +54,7 @@ def compose(
             "validation_score": _number(setting.floor.shown(archive.source.validation_score)),
             "latency_ms": _latency(archive.source.p50_ms, archive.source.p95_ms),
             "peak_memory_bytes": archive.source.peak_memory_bytes,
+            "origin": setting.origin,
         },
         "metric": setting.metric,
         "smaller_is_better": setting.floor.smaller_is_better,

@@ -39,6 +39,18 @@ class Source:
     origin_bytes: int | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def provenance(self) -> dict[str, Any] | None:
+        """Where the graph came from, as reports tell it; None where the user gave the graph."""
+        if self.origin is None:
+            return None
+        return {
+            "format": self.origin.format.value,
+            "digest": self.origin_digest,
+            "bytes": self.origin_bytes,
+            "parity": dict(self.notes),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
