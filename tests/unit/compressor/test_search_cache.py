@@ -25,11 +25,31 @@ def test_what_a_dead_process_was_making_is_refused_with_the_reason(tmp_path: Pat
     child = subprocess.Popen([sys.executable, "-c", DYING, str(tmp_path)])
     assert child.wait() == -signal.SIGKILL
     cache = Cache(tmp_path)
-    assert cache.condemn("the process that built it died: out of memory", child.pid)
+    assert cache.condemn("the process that built it died: out of memory", child.pid, lasting=True)
     with pytest.raises(PassError, match="died: out of memory") as caught:
         cache.entry("inner", lambda: "made again")
     assert caught.value.reason is Rejection.BUILD_FAILED
     assert cache.entry("outer", lambda: "made") == "made"
+
+
+def test_a_kill_is_held_against_a_candidate_by_its_own_run_alone(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", DYING, str(tmp_path)])
+    child.wait()
+    cache = Cache(tmp_path)
+    assert cache.condemn("it was killed", child.pid, lasting=False)
+    # This process condemned, and its workers are its children; it is not one of them itself.
+    assert cache.entry("inner", lambda: "made again") == "made again"
+    child = subprocess.Popen([sys.executable, "-c", DYING, str(tmp_path / "other")])
+    child.wait()
+    other = Cache(tmp_path / "other")
+    assert other.condemn("it was killed", child.pid, lasting=False)
+    worker = subprocess.run(
+        [sys.executable, "-c", DYING, str(tmp_path / "other")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "it was killed" in worker.stderr
 
 
 def test_nothing_is_condemned_where_nothing_was_being_made(tmp_path: Path) -> None:
@@ -37,7 +57,7 @@ def test_nothing_is_condemned_where_nothing_was_being_made(tmp_path: Path) -> No
     cache.entry("cause", lambda: 1)
     with pytest.raises(ZeroDivisionError):
         cache.entry("other", lambda: 1 // 0)
-    assert not cache.condemn("it died", os.getpid())
+    assert not cache.condemn("it died", os.getpid(), lasting=True)
     assert cache.entry("other", lambda: 2) == 2
 
 
@@ -45,8 +65,8 @@ def test_one_death_condemns_one_entry(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
 
     def dies() -> int:
-        assert Cache(tmp_path).condemn("it died", os.getpid())
-        assert not Cache(tmp_path).condemn("it died", os.getpid())
+        assert Cache(tmp_path).condemn("it died", os.getpid(), lasting=True)
+        assert not Cache(tmp_path).condemn("it died", os.getpid(), lasting=True)
         return 3
 
     cache.entry("cause", dies)

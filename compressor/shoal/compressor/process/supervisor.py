@@ -30,10 +30,14 @@ _NOBODY_YET: Final = "nobody yet"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
-    """A worker's end without a last word: its process id, and how it came about."""
+    """A worker's end without a last word: its process id, and how it came about.
+
+    `is_its_own` where nothing outside can have caused it: a crash, not a kill or lack of memory.
+    """
 
     worker: int
     how: str
+    is_its_own: bool
 
 
 def run(given: dict[str, Any], cache: Path, memory_bytes: int | None, progress: Progress) -> None:
@@ -71,7 +75,8 @@ def _blamed(cache: Path, end: "Death", suspect: Any) -> Any | None:
     known = Cache(cache)
     making = known.doing(end.worker)
     if making is not None and making == suspect:
-        known.condemn(f"the process that built it {end.how}", end.worker)
+        reason = f"the process that built it {end.how}"
+        known.condemn(reason, end.worker, lasting=end.is_its_own)
     return making
 
 
@@ -98,7 +103,7 @@ def _one_worker(order: dict[str, Any], progress: Progress, log: TextIO) -> Death
             if worker.stdin:
                 with contextlib.suppress(BrokenPipeError):
                     worker.stdin.close()
-    return None if done else Death(worker=worker.pid, how=_death(code))
+    return None if done else _death(worker.pid, code)
 
 
 def _hand_over(stdin: IO[str] | None, order: dict[str, Any]) -> None:
@@ -148,13 +153,14 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _death(code: int) -> str:
+def _death(worker: int, code: int) -> Death:
     if code == OUT_OF_MEMORY:
-        return "ran out of memory"
+        return Death(worker=worker, how="ran out of memory", is_its_own=False)
     if code >= 0:
-        return f"ended with status {code}"
-    name = signal.Signals(-code).name
-    return f"was killed by {name}" + (", out of memory perhaps" if name == "SIGKILL" else "")
+        return Death(worker=worker, how=f"ended with status {code}", is_its_own=True)
+    killed = -code == signal.SIGKILL
+    how = f"was killed by {signal.Signals(-code).name}" + (", out of memory perhaps" * killed)
+    return Death(worker=worker, how=how, is_its_own=not killed)
 
 
 def _last_line(log: TextIO) -> str:

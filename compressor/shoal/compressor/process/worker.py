@@ -11,15 +11,13 @@ import resource
 import signal
 import sys
 import threading
-import traceback
 from pathlib import Path
 from typing import Any, Final
 
-from shoal.compressor import options
+from shoal.compressor import errors, options
 from shoal.compressor.process.messages import OUT_OF_MEMORY, Teller
 from shoal.contract.problem import ExitCode, Problem, ProblemError
 
-_ALLOCATION: Final = "bad_alloc"  # how C++ libraries say MemoryError
 _FIRST_TO_GO: Final = "1000"  # of /proc/self/oom_score_adj: kill this before anything else
 
 
@@ -39,11 +37,13 @@ def main() -> None:
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     except OSError as error:
-        teller.fail(_about_files(error), ExitCode.FAILED)
-    except Exception as error:  # noqa: BLE001 - a fault of ours must not look like the user's
-        if _ALLOCATION in str(error):
+        if errors.is_out_of_memory(error):
             os._exit(OUT_OF_MEMORY)
-        teller.fail(_fault(error), ExitCode.FAILED)
+        teller.fail(errors.about_files(error), ExitCode.FAILED)
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not look like the user's
+        if errors.is_out_of_memory(error):
+            os._exit(OUT_OF_MEMORY)
+        teller.fail(errors.fault(error), ExitCode.FAILED)
     else:
         teller.done()
     os._exit(0)  # threads of libraries have nothing left to say
@@ -69,28 +69,6 @@ def _work(given: dict[str, Any], teller: Teller) -> None:
 def _end_with_supervisor() -> None:
     sys.stdin.read()  # returns when the other end is closed, by whatever death
     os._exit(1)
-
-
-def _about_files(error: OSError) -> Problem:
-    named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    return Problem(
-        reason="Failed",
-        message=named,
-        hint="free space there, or point --out or SHOAL_CACHE_DIR at another disk; "
-        "the next run goes on from what is cached",
-    )
-
-
-def _fault(error: Exception) -> Problem:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    what = (str(error).splitlines() or [""])[0][:300]
-    sys.stderr.write("".join(traceback.format_exception(error)))
-    return Problem(
-        reason="InternalError",
-        message=f"{type(error).__name__}: {what}",
-        location=f"{Path(frame.filename).name}:{frame.lineno}:1",
-        hint="this is a fault of shoal-compress itself: please report it with the command line",
-    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Any
 
 import onnx
 
+from shoal.compressor import errors
 from shoal.compressor.artifacts import Artifact, Format
 from shoal.compressor.evaluate.environment import Machine
 from shoal.compressor.passes.compact import compact
@@ -13,7 +14,7 @@ from shoal.compressor.passes.protocol import Finished, PassContext, PassError, P
 from shoal.compressor.recipe import Recipe
 from shoal.compressor.rejections import Rejection
 from shoal.compressor.search import gates
-from shoal.compressor.search.cache import Cache
+from shoal.compressor.search.cache import Cache, of_this_run
 from shoal.contract.digest import Digest
 
 
@@ -89,7 +90,10 @@ class Builder:
         )
 
     def _make(self, recipe: Recipe) -> dict[str, Any]:
-        """Runs the last pass on the prefix before it; a refusal is a result worth keeping too."""
+        """Runs the last pass on the prefix before it; a refusal is a result worth keeping too.
+
+        One for want of memory is kept for this run alone: the next may have more.
+        """
         context = self.context()
         *before, last = recipe.passes
         try:
@@ -100,11 +104,8 @@ class Builder:
                 model, notes = context.source, []
             result = last.apply(model, context)
             artifact = _finished(result)
-        except PassError as error:
-            return _refusal(error)
         except Exception as error:  # noqa: BLE001 - a graph from anywhere may break any pass
-            what = (str(error).splitlines() or [type(error).__name__])[0][:300]
-            return _refusal(PassError(Rejection.BUILD_FAILED, f"{last.method} raised: {what}"))
+            return _broken(error, last.method)
         notes.append({"method": last.method, **result.notes})
         return {
             "digest": self._cache.keep_model(artifact.data, artifact.format),
@@ -141,6 +142,16 @@ def _finished(result: PassResult | Finished) -> Artifact:
         return result.artifact
     data = compact(result.model).SerializeToString(deterministic=True)
     return Artifact(format=Format.ONNX, data=data)
+
+
+def _broken(error: Exception, method: str) -> dict[str, Any]:
+    if errors.is_out_of_memory(error):
+        lacking = PassError(Rejection.BUILD_FAILED, f"{method} ran out of memory")
+        return of_this_run(_refusal(lacking))
+    if isinstance(error, PassError):
+        return _refusal(error)
+    what = (str(error).splitlines() or [type(error).__name__])[0][:300]
+    return _refusal(PassError(Rejection.BUILD_FAILED, f"{method} raised: {what}"))
 
 
 def _refusal(error: PassError) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from shoal.contract import digest
 
 SCHEMA = 6  # raised when an entry's meaning changes
 _CONDEMNED: Final = "condemned"
+_BY: Final = "by"
 
 
 class Cache:
@@ -47,7 +48,7 @@ class Cache:
             PassError: BuildFailed, a process died while it made this entry.
         """
         known = self.get(causes)
-        if known is None:
+        if known is None or _was_another_run(known):
             with self._working_on(causes):
                 known = make()
             self.put(causes, known)
@@ -55,16 +56,17 @@ class Cache:
             raise PassError(Rejection.BUILD_FAILED, known[_CONDEMNED])
         return known
 
-    def condemn(self, reason: str, worker: int) -> bool:
-        """Refuses for ever, with `reason`, what the dead process `worker` was working on.
+    def condemn(self, reason: str, worker: int, *, lasting: bool) -> bool:
+        """Refuses, with `reason`, what the dead process `worker` was working on.
 
-        False where it was working on nothing that is kept, so that running it again would end the
-        same way.
+        For ever where `lasting`; else only in the workers of the calling process, because another
+        run may have more memory, or fewer enemies. False where it was working on nothing that is
+        kept, so that running it again would end the same way.
         """
         causes = self.doing(worker)
         if causes is None:
             return False
-        self.put(causes, {_CONDEMNED: reason})
+        self.put(causes, {_CONDEMNED: reason, _BY: None if lasting else os.getpid()})
         (self._doing / f"{worker}.json").unlink(missing_ok=True)
         return True
 
@@ -133,6 +135,16 @@ class Cache:
     def _path(self, causes: Any) -> Path:
         text = json.dumps([SCHEMA, causes], sort_keys=True, separators=(",", ":"))
         return self._entries / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+
+
+def of_this_run(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry, kept for the workers of this one's supervisor alone: others may do better."""
+    return {**entry, _BY: os.getppid()}
+
+
+def _was_another_run(known: Any) -> bool:
+    """Whether an entry counts for the workers of another supervisor alone."""
+    return isinstance(known, dict) and known.get(_BY) not in {None, os.getppid()}
 
 
 def _write(path: Path, data: bytes) -> None:
