@@ -2,46 +2,40 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cache as once
 from pathlib import Path
 from typing import Any
 
 import onnx
 
-from shoal.compressor import errors, reading
-from shoal.compressor.evaluate import environment, memory, standard
+from shoal.compressor import reading
+from shoal.compressor.evaluate import environment, memory
 from shoal.compressor.evaluate.environment import Machine
 from shoal.compressor.evaluate.metrics import choosing
 from shoal.compressor.evaluate.metrics.choosing import Measures
-from shoal.compressor.evaluate.metrics.measures import Measure
 from shoal.compressor.export import golden, report, writer
 from shoal.compressor.job import Job, Method
 from shoal.compressor.passes.protocol import Effort, PassContext, TrainRows
 from shoal.compressor.passes.tflite_integer import Chip
 from shoal.compressor.progress import Progress
-from shoal.compressor.search import builder, front, quantizing
-from shoal.compressor.search.attempts import Attempts
+from shoal.compressor.search import builder, campaign, front, quantizing
 from shoal.compressor.search.bench import Bench
 from shoal.compressor.search.builder import Builder
 from shoal.compressor.search.cache import Cache
 from shoal.compressor.search.engines import Offer
-from shoal.compressor.search.floor import Floor
 from shoal.compressor.search.judge import Judge, Terms
 from shoal.compressor.search.memories import Memories
 from shoal.compressor.search.plan import Situation
-from shoal.compressor.search.run import Allowed, Search
-from shoal.compressor.search.settling import Settling
-from shoal.compressor.search.values import Archive, Candidate, SourceFigures
+from shoal.compressor.search.run import Allowed
+from shoal.compressor.search.values import Archive
 from shoal.compressor.sources import formats, model, signature
 from shoal.compressor.sources.model import Desk, Source
 from shoal.compressor.sources.origin import OriginFormat
 from shoal.compressor.sources.signature import Tensor
 from shoal.compressor.sources.splits import Data
-from shoal.contract import choice, units
-from shoal.contract.digest import Digest
 from shoal.contract.profile import DEFAULT_PRECISIONS
-from shoal.contract.reason import Reason
 
 
 def run(job: Job, progress: Progress) -> dict[str, Any]:
@@ -67,8 +61,9 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
         measures = choosing.choose(job.metric, data, output)
         writer.prepare(job.out)
         machine = environment.this_machine()
+        aimed = _aimed(job, machine)
         bench = _bench(job, source, data, scratch, (output, measures, machine))
-        archive, floor = _search(job, bench, measures, progress)
+        archive, floor = campaign.run(job, bench, measures, _allowed(job, bench), progress)
         setting = report.Setting(
             job=job,
             floor=floor,
@@ -81,7 +76,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
             },
             output=output.name,
             machine=machine,
-            profile=environment.class_profile(machine, job.runtime.threads, job.runtime.precisions),
+            profile=environment.class_profile(aimed, job.runtime.threads, job.runtime.precisions),
             warnings=data.warnings,
             seconds=time.monotonic() - started,
             origin=source.provenance,
@@ -135,11 +130,17 @@ def _bench(
         ),
         memories=Memories(cache, feed_path, job.runtime.threads, measured),
         situation=Situation(
-            machine=machine, effort=effort, classifies=signature.classifies(output)
+            machine=_aimed(job, machine), effort=effort, classifies=signature.classifies(output)
         ),
         feed=feed,
         threads=job.runtime.threads,
     )
+
+
+def _aimed(job: Job, machine: Machine) -> Machine:
+    """The machine that variants are for: this one, or one with another's instructions."""
+    target = job.target
+    return machine if target is None else replace(machine, arch=target.arch, isa=target.isa)
 
 
 def _context(job: Job, source: Source, data: Data, output: Tensor) -> Callable[[], PassContext]:
@@ -161,82 +162,6 @@ def _context(job: Job, source: Source, data: Data, output: Tensor) -> Callable[[
         )
 
     return make
-
-
-def _search(
-    job: Job, bench: Bench, measures: Measures, progress: Progress
-) -> tuple[Archive, Floor]:
-    """The archive of a whole search, or of what Ctrl-C left of it."""
-    try:
-        progress.tell("measuring the source")
-        source = bench.source_figures()
-        floor = _floor(job, source, measures.evaluation)
-        attempts = Attempts(bench, source, floor, progress)
-        settling = Settling(attempts, lambda found: _order(found, job, floor))
-        attempts.heard = lambda: progress.best(_best(settling.candidates(), job, floor))
-        search = Search(attempts, _allowed(job, bench), job.seed)
-        interrupted = False
-        try:
-            search.run()
-        except KeyboardInterrupt:
-            progress.tell("interrupted: writing what is known")
-            interrupted = True
-        progress.tell("measuring what may be chosen")
-        candidates = settling.settled()
-        archive = Archive(
-            source=source,
-            candidates=candidates,
-            beaten=tuple(attempts.beaten),
-            rejected=tuple(attempts.rejected),
-            layers=search.layers,
-            interrupted=interrupted,
-        )
-        return archive, floor
-    finally:
-        bench.memories.stop()
-
-
-def _order(candidates: Sequence[Candidate], job: Job, floor: Floor) -> tuple[Digest, ...]:
-    """The rule of choice: digests that meet floor and budget, best first."""
-    points = [front.point(candidate, floor) for candidate in candidates]
-    ranked = choice.ranked(points, job.budget, floor.min_score, job.objective)
-    return tuple(point.digest for point in ranked)
-
-
-def _best(candidates: Sequence[Candidate], job: Job, floor: Floor) -> str:
-    """The best so far, in a few words; an empty line where nothing fits yet."""
-    order = _order(candidates, job, floor)
-    best = next((one for one in candidates if order and one.digest == order[0]), None)
-    if best is None:
-        return ""
-    return (
-        f"{best.recipe.title}: {units.format_size(best.bytes)}, score "
-        f"{floor.shown(best.scores.score):.4f}, latency x{best.costs.latency_ratio:.2f}"
-    )
-
-
-def _floor(job: Job, source: SourceFigures, measure: Measure) -> Floor:
-    """The floor that the job asks for, as a merit.
-
-    Raises:
-        InvalidError: the source itself does not reach it.
-    """
-    rule, turned = job.floor, measure.smaller_is_better
-    if rule.min_score is None:
-        least = source.score - (rule.max_drop or 0.0)
-        return Floor(min_score=least, proven=rule.proven, smaller_is_better=turned)
-    least = standard.shown(rule.min_score, smaller_is_better=turned)
-    if least > source.score + choice.ROUNDING:
-        own = round(standard.shown(source.score, smaller_is_better=turned), 6)
-        side = "below" if turned else "above"
-        raise errors.invalid(
-            Reason.INVALID,
-            f"--min-score {rule.min_score:g} is {side} the source's own {own:g}",
-            field="--min-score",
-            hint=f"the source's {measure.name} on the evaluation rows is {own:g}: "
-            f"ask for {'no less' if turned else 'no more'} than that",
-        )
-    return Floor(min_score=least, proven=rule.proven, smaller_is_better=turned)
 
 
 def _allowed(job: Job, bench: Bench) -> Allowed:
@@ -272,7 +197,7 @@ def _chip(job: Job) -> Chip | None:
 def _export(
     archive: Archive, setting: report.Setting, bench: Bench, chosen_set: golden.Golden | None
 ) -> dict[str, Any]:
-    order = _order(archive.candidates, setting.job, setting.floor)
+    order = campaign.order(archive.candidates, setting.job, setting.floor)
     kept = front.front(archive.candidates)
     best = next((c for c in archive.candidates if order and c.digest == order[0]), None)
     if best is not None and best not in kept:

@@ -143,6 +143,16 @@ def _row(candidate: Candidate, setting: Setting) -> dict[str, Any]:
         "is_source": candidate.is_source,
         "notes": list(candidate.notes),
     }
+    if costs.forecast is not None:
+        row["latency_predicted"] = True
+        row["latency_interval_ms"] = [
+            _number(costs.forecast.low_ms),
+            _number(costs.forecast.high_ms),
+        ]
+        row["latency_basis"] = costs.forecast.basis
+    stages = [note["stages"] for note in candidate.notes if "stages" in note]
+    if stages:
+        row["stages"] = stages[-1]
     if costs.latency_ratio > SLOWER and not candidate.is_source:
         row["slower_than_source"] = True
     return row

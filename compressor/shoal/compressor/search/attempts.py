@@ -2,12 +2,14 @@
 
 builds       every pass does its work and keeps its own promise (parity)          builder, passes
 loads        the runtime has kernels for it                                       gates
-precisions   nothing computes in a number type that the profile leaves out        gates
 fused        the runtime leaves no integers stranded among floats                 gates
+precisions   it does not compute in floats where the profile leaves them out      here
+parity       its numbers still mean what the source's mean, whatever the score    here
 floor        its score on evaluation rows, with the paired interval               floor
-beaten       no other does the same operators in fewer bytes with better answers  here
-latency      timed in turns with the source                                       judge
-memory       planned; measured in a fresh process for what may be chosen          settling
+bytes        no other does the same operators in fewer bytes, with less memory    here
+             planned, and answers as well: it would never be chosen
+latency      timed in turns with the source, or foretold for another machine      judge
+memory       measured in a fresh process, for what may be chosen                  settling
 """
 
 from collections.abc import Callable
@@ -23,8 +25,10 @@ from shoal.compressor.rejections import Rejection
 from shoal.compressor.search.bench import Bench
 from shoal.compressor.search.builder import Built
 from shoal.compressor.search.floor import Floor
+from shoal.compressor.search.forecasts import Forecasts
 from shoal.compressor.search.values import (
     Beaten,
+    Forecast,
     Profile,
     Rejected,
     Scored,
@@ -34,6 +38,10 @@ from shoal.compressor.search.values import (
 from shoal.contract import units
 
 _FLOAT: Final = (Rejection.UNSUPPORTED_OPERATOR, "the profile's precisions leave out fp32")
+# How far answers may be from the source's beyond what other classes explain: likeness is a mean
+# distance of distributions, and right classes with meaningless numbers are no variant.
+_APART: Final = 0.25
+_APART_EACH: Final = 2.0
 FIRST_LOOK: Final = latency.ROUNDS[Effort.QUICK]
 
 
@@ -45,6 +53,7 @@ class Draft:
     built: Built
     scores: Scores
     ratio: Ratio
+    forecast: Forecast | None
     profile: Profile | None
     is_source: bool
 
@@ -71,14 +80,17 @@ class Attempts:
         self.drafts: list[Draft] = []
         self.beaten: list[Beaten] = []
         self.rejected: list[Rejected] = []
+        self.forecasts: Forecasts | None = None  # set where variants are for another machine
         self.heard: Callable[[], None] = lambda: None  # called for each new draft
 
-    def attempt(self, recipe: Recipe, *, float_allowed: bool = True) -> Attempt:
-        """Takes one recipe through the gates."""
+    def attempt(
+        self, recipe: Recipe, *, float_allowed: bool = True, exact: Scores | None = None
+    ) -> Attempt:
+        """Takes one recipe through the gates; `exact` are the scores of its bit-exact whole."""
         self.progress.tell(f"trying {recipe.title}")
         try:
             built = self.bench.builder.build(recipe)
-            scores = self.bench.judge.scores(built.digest, self.bench.path(built))
+            scores = exact or self.bench.judge.scores(built.digest, self.bench.path(built))
         except PassError as error:
             self.reject(Rejected(recipe=recipe, reason=error.reason, detail=error.message))
             return Attempt(accepted=False, built=None, scores=None)
@@ -101,7 +113,12 @@ class Attempts:
                 self.beaten.append(Beaten(recipe=recipe, scored=scored, by=better.recipe))
                 self.progress.tell(f"  {recipe.title}: {better.recipe.title} is better")
                 return True
-            ratio = self.bench.judge.ratio(built.digest, self.bench.path(built), FIRST_LOOK)
+            foretold = None if self.forecasts is None else self.forecasts.of(built)
+            ratio = (
+                self.bench.judge.ratio(built.digest, self.bench.path(built), FIRST_LOOK)
+                if foretold is None
+                else foretold.ratio
+            )
         except PassError as error:
             self.turn_down(recipe, built, scores, (error.reason, error.message))
             return False
@@ -111,6 +128,7 @@ class Attempts:
                 built=built,
                 scores=scores,
                 ratio=ratio,
+                forecast=None if foretold is None else foretold.forecast,
                 profile=profile,
                 is_source=is_source,
             )
@@ -141,6 +159,10 @@ class Attempts:
         in_float = all(one.method != "quantize" for one in recipe.passes)
         if in_float and not float_allowed:
             return _FLOAT
+        apart = 1 - scores.validation_agreement
+        if apart > _APART + _APART_EACH * (1 - scores.agreement):
+            lost = f"its numbers are no longer the source's: {apart:.2f} of them moved elsewhere"
+            return Rejection.BUILD_FAILED, lost
         below = self.floor.refusal(scores)
         return None if below is None else (Rejection.SCORE_BELOW_FLOOR, below)
 

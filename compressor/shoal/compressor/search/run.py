@@ -9,10 +9,11 @@ from typing import Final
 
 from shoal.compressor.analyse.sensitivity import Layer
 from shoal.compressor.passes.protocol import Pass, PassError
+from shoal.compressor.passes.split import Split
 from shoal.compressor.recipe import Recipe
 from shoal.compressor.rejections import Rejection
 from shoal.compressor.search import engines, narrower, plan, quantizing, trimming
-from shoal.compressor.search.attempts import Attempt, Attempts
+from shoal.compressor.search.attempts import Attempt, Attempts, Draft
 from shoal.compressor.search.engines import Offer
 from shoal.compressor.search.values import Rejected
 from shoal.compressor.sources.origin import OriginFormat
@@ -55,6 +56,12 @@ class Search:
         self._trim()
         self._narrow(base)
         self._convert(base)
+
+    def split(self, memory_bytes: int, wholes: Sequence[Draft]) -> None:
+        """Cuts what fits no such memory whole into stages, the narrowest net first."""
+        for whole in wholes:
+            recipe = extended(whole.recipe, Split(memory_bytes=memory_bytes))
+            self._attempts.attempt(recipe, exact=whole.scores)
 
     def _clean(self) -> Recipe:
         """The cleaned source, always a candidate: cleaning goes only as far as parity holds."""

@@ -35,6 +35,11 @@ class Settling:
         self._looks: dict[Digest, Rounds] = {}
         self._lost: set[Digest] = set()
 
+    def weighed(self) -> tuple[Candidate, ...]:
+        """All candidates, with the measured memory of those that may be chosen."""
+        self._weigh_front()
+        return self.candidates()
+
     def settled(self) -> tuple[Candidate, ...]:
         """All candidates, measured as far as it matters."""
         self._weigh_front()
@@ -82,6 +87,8 @@ class Settling:
             return
         self._looks[digest] = _LONG_LOOK[self._attempts.bench.situation.effort]
         draft = self._draft(digest)
+        if draft.forecast is not None:
+            return
         ratio = self._attempts.bench.judge.ratio(
             digest, self._attempts.bench.path(draft.built), self._looks[digest]
         )
@@ -107,6 +114,7 @@ class Settling:
                 p95_ms=max(source.p95_ms * draft.ratio.p95, p50_ms),
                 latency_ratio=draft.ratio.p50,
                 peak_memory_bytes=self._measured.get(draft.built.digest, planned),
+                forecast=draft.forecast,
             ),
             is_source=draft.is_source,
         )

@@ -30,13 +30,24 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Milliseconds foretold for another machine, an interval that holds nine in ten, and why."""
+
+    ms: float
+    low_ms: float
+    high_ms: float
+    basis: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """What one inference at batch 1 takes."""
+    """What one inference at batch 1 takes; `forecast` where latency was not measured."""
 
     p50_ms: float
     p95_ms: float
     latency_ratio: float
     peak_memory_bytes: int
+    forecast: Forecast | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
