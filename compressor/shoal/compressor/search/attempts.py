@@ -4,7 +4,6 @@ builds       every pass does its work and keeps its own promise (parity)        
 loads        the runtime has kernels for it                                       gates
 fused        the runtime leaves no integers stranded among floats                 gates
 precisions   it does not compute in floats where the profile leaves them out      here
-parity       its numbers still mean what the source's mean, whatever the score    here
 floor        its score on evaluation rows, with the paired interval               floor
 bytes        no other does the same operators in fewer bytes, with less memory    here
              planned, and answers as well: it would never be chosen
@@ -38,10 +37,6 @@ from shoal.compressor.search.values import (
 from shoal.contract import units
 
 _FLOAT: Final = (Rejection.UNSUPPORTED_OPERATOR, "the profile's precisions leave out fp32")
-# How far answers may be from the source's beyond what other classes explain: likeness is a mean
-# distance of distributions, and right classes with meaningless numbers are no variant.
-_APART: Final = 0.25
-_APART_EACH: Final = 2.0
 FIRST_LOOK: Final = latency.ROUNDS[Effort.QUICK]
 
 
@@ -159,10 +154,6 @@ class Attempts:
         in_float = all(one.method != "quantize" for one in recipe.passes)
         if in_float and not float_allowed:
             return _FLOAT
-        apart = 1 - scores.validation_agreement
-        if apart > _APART + _APART_EACH * (1 - scores.agreement):
-            lost = f"its numbers are no longer the source's: {apart:.2f} of them moved elsewhere"
-            return Rejection.BUILD_FAILED, lost
         below = self.floor.refusal(scores)
         return None if below is None else (Rejection.SCORE_BELOW_FLOOR, below)
 

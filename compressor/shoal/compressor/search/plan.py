@@ -36,7 +36,7 @@ class Allowance:
 
 
 ALLOWANCES: Final = {
-    Effort.QUICK: Allowance(training_s=6.0, steps=200, least_steps=100, grain=0.1),
+    Effort.QUICK: Allowance(training_s=5.0, steps=200, least_steps=100, grain=0.1),
     Effort.BALANCED: Allowance(training_s=20.0, steps=400, least_steps=160, grain=0.025),
     Effort.THOROUGH: Allowance(training_s=360.0, steps=1_600, least_steps=320, grain=0.0125),
 }

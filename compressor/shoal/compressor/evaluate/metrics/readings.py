@@ -43,24 +43,34 @@ def classes(answers: Array) -> npt.NDArray[np.int64]:
 def distribution(scores: Array) -> Scores:
     """Scores of classes as shares of one: as they are, or the softmax of what is none yet."""
     scores = scores.astype(np.float64)
-    if (scores >= 0).all() and np.allclose(scores.sum(axis=-1), 1, atol=_ROUNDING):
+    if _are_shares(scores):
         return scores
     raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True), np.float64)
+
+
+def _are_shares(scores: Array) -> bool:
+    return bool((scores >= 0).all() and np.allclose(scores.sum(axis=-1), 1, atol=_ROUNDING))
 
 
 def likeness(answers: Array, source: Array) -> float:
     """How closely answers follow the source's, 1 for equal ones; finer than equal classes.
 
     Labels: the share of equal ones. One score: 1 minus the mean distance. Scores of classes: 1
-    minus the mean total variation distance of the distributions.
+    minus the mean total variation distance of the distributions. Where the source's scores are
+    shares of one the answers are shares of their sum, however far 8 bits make it stray.
     """
     if are_labels(answers):
         return float((answers == source).mean())
     if are_single(answers):
         ours, theirs = answers.astype(np.float64), source.astype(np.float64)
         return float(1 - np.minimum(np.abs(ours - theirs), 1).mean())
-    distance = np.abs(distribution(answers) - distribution(source)).sum(axis=-1) / 2
+    if _are_shares(source.astype(np.float64)):
+        held = np.maximum(answers.astype(np.float64), 0)
+        ours = held / np.maximum(held.sum(axis=-1, keepdims=True), np.finfo(np.float64).tiny)
+    else:
+        ours = distribution(answers)
+    distance = np.abs(ours - distribution(source)).sum(axis=-1) / 2
     return float(1 - distance.mean())
 
 
