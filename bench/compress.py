@@ -2,8 +2,8 @@
 
     python -m bench.compress [-o json|table] [--models resnet8,dscnn,…] [--seeds 5] [--peers no]
 
-For every model and both objectives the whole command is run with nothing cached and again from its
-cache; what it chose is then judged afresh, by code that is not the compressor's: bytes, score on
+Every model is searched with nothing cached, again from the cache, and for the other objective, which
+the same archive answers; what was chosen is then judged afresh, by code that is not the compressor's: bytes, score on
 the evaluation rows, latency in turns with the float source. Figures over several seeds are medians.
 A peer that is absent, refuses a model or writes a file that does not run says so on stderr.
 """
@@ -111,8 +111,8 @@ def _search(prepared: Prepared, folder: Path, asked: tuple[str, str, str]) -> Ru
         *("--max-drop", str(prepared.max_drop), "--objective", objective, "--effort", effort),
         *("--engines", engines, "--out", str(out), "-o", "json"),
     ]
-    # A cache for each objective: the second would otherwise start from what the first has found.
-    environment = {**os.environ, "SHOAL_CACHE_DIR": str(folder / f"cache-{objective}")}
+    # One cache for both objectives: what is searched depends on neither objective nor budget.
+    environment = {**os.environ, "SHOAL_CACHE_DIR": str(folder / "cache")}
     taken = []
     for _ in range(2):
         start_s = time.perf_counter()
