@@ -4,7 +4,10 @@ This process opens no model and imports no numpy: it understands the line, super
 that does the job, and shows what came of it.
 """
 
+import contextlib
 import json
+import os
+import signal
 import sys
 from typing import Annotated, Any
 
@@ -16,8 +19,13 @@ from shoal.contract.problem import ExitCode, Problem, ProblemError
 # typer carries its own click; this is its base of everything a wrong command line raises.
 _CommandLineError: type[Exception] = typer.BadParameter.__mro__[2]
 
+_ENDING = {signal.SIGINT, signal.SIGTERM}  # the first lets a report be written, the other not
 _SEED_AT_MOST = 2**63 - 1  # torch takes no more
 
+_MODEL = (
+    "An .onnx, .pt2, .skops or .tflite file, or a loader package.module:function that returns "
+    "an nn.Module and example inputs."
+)
 _METRICS = (
     "With labels: top1, top5, f1_macro, auroc, mse, mae, spearman. Without: agreement, cosine, "
     "sqnr (dB), max_abs. Or package.module:function. Of mse, mae and max_abs smaller is better: "
@@ -38,7 +46,7 @@ application = typer.Typer(
     f"\n\n{_EXAMPLE}"
 )
 def compress(  # noqa: PLR0917 - one parameter for each option of the contract
-    model: Annotated[str, typer.Argument(help="The ONNX file.", metavar="MODEL")],
+    model: Annotated[str, typer.Argument(help=_MODEL, metavar="MODEL")],
     calibration: Annotated[str, typer.Option(help="Rows for ranges, .npz.")],
     evaluation: Annotated[str, typer.Option(help="Rows that judge, .npz.")],
     out: Annotated[str, typer.Option(help="Folder for report.json, report.html and variants.")],
@@ -65,10 +73,17 @@ def compress(  # noqa: PLR0917 - one parameter for each option of the contract
         int | None,
         typer.Option(help="Also write golden.npz with this many evaluation rows.", min=1),
     ] = None,
-    state: Annotated[list[str] | None, typer.Option(help="IN=OUT of a recurrent model.")] = None,
-    trust_type: Annotated[list[str] | None, typer.Option(help="A type to trust.")] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(help="IN=OUT of a recurrent model: the output is fed back. Repeatable."),
+    ] = None,
+    trust_type: Annotated[
+        list[str] | None,
+        typer.Option(help="A type that a .skops file may hold beyond the known. Repeatable."),
+    ] = None,
     trust_pickle: Annotated[  # noqa: FBT002 - a flag of the command line
-        bool, typer.Option("--trust-pickle", help="Allow a pickle.")
+        bool,
+        typer.Option("--trust-pickle", help="Read a pickle (.pkl, .joblib, .pt), in a sandbox."),
     ] = False,
     memory_limit: Annotated[
         str | None, typer.Option(help="What the search may take [nine tenths of what is free].")
@@ -81,16 +96,18 @@ def compress(  # noqa: PLR0917 - one parameter for each option of the contract
     if given.pop("output") not in {"text", "json"}:
         raise typer.BadParameter(f"{output!r} is not text or json", param_hint="-o")
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
         _work(given, memory_limit, as_json=output == "json")
     except KeyboardInterrupt:
-        raise errors.StoppedError(
-            Problem(reason="Interrupted", message="interrupted before a report was written")
-        ) from None
+        raise errors.stopped() from None
 
 
 def main() -> None:
     """The program's entry: one place turns every failure into its shape and exit code."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)  # until there is somebody to answer it
+    signal.signal(signal.SIGTERM, _stop)
     as_json = _wants_json(sys.argv[1:])
+    _open_streams()
     try:
         code = application(standalone_mode=False)
     except ProblemError as error:
@@ -98,10 +115,15 @@ def main() -> None:
     except _CommandLineError as error:
         _fail(_usage(error), ExitCode.INVALID, as_json=as_json)
     except OSError as error:
-        named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        _fail(Problem(reason="Failed", message=named), ExitCode.FAILED, as_json=as_json)
+        _fail(errors.about_files(error), ExitCode.FAILED, as_json=as_json)
+    except Exception as error:  # noqa: BLE001 - a fault of ours has the shape of any other
+        _fail(errors.fault(error), ExitCode.FAILED, as_json=as_json)
     else:
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stop(_number: int, _frame: object) -> None:
+    raise errors.stopped()
 
 
 def _work(given: dict[str, Any], memory_limit: str | None, *, as_json: bool) -> None:
@@ -115,9 +137,9 @@ def _work(given: dict[str, Any], memory_limit: str | None, *, as_json: bool) -> 
     text = (job.out / "report.json").read_text()
     report = json.loads(text)
     if as_json:
-        sys.stdout.write(text)
+        _say(text)
     elif report["chosen"] is not None:
-        sys.stdout.write(_sentence(report, given["out"]))
+        _say(_sentence(report, given["out"]))
     if report["interrupted"]:
         raise typer.Exit(ExitCode.INTERRUPTED)
     if report["chosen"] is None:
@@ -165,11 +187,35 @@ def _usage(error: Exception) -> Problem:
 
 
 def _fail(problem: Problem, code: ExitCode, *, as_json: bool) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     if as_json:
-        sys.stdout.write(json.dumps({"error": problem.to_json()}) + "\n")
+        with contextlib.suppress(OSError):  # nobody reads it: the exit code still tells
+            _say(json.dumps({"error": problem.to_json()}) + "\n")
     else:
         sys.stderr.write(f"{problem.to_text()}\n")
     sys.exit(code)
+
+
+def _say(text: str) -> None:
+    """Writes to stdout, and finds out at once whether it arrived.
+
+    Raises:
+        OSError: stdout is full or was closed; nothing more will be written there.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else the interpreter fails on it once more
+        raise
+
+
+def _open_streams() -> None:
+    """Whatever stream the caller closed leads nowhere, so that no other file takes its number."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+            setattr(sys, name, os.fdopen(number, "w"))
 
 
 if __name__ == "__main__":

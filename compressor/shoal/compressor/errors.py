@@ -73,6 +73,17 @@ def no_file(path: str, field: str) -> ProblemError:
     )
 
 
+def stopped() -> StoppedError:
+    """The error for an end that somebody asked for, with nothing to show."""
+    return StoppedError(
+        Problem(
+            reason="Interrupted",
+            message="interrupted before a report was written",
+            hint="what was measured is cached: the same command goes on from there",
+        )
+    )
+
+
 def about_files(error: OSError) -> Problem:
     """What the machine refused to do with which file, and what would let it."""
     place = error.filename2 or error.filename  # of a copy, where it goes to

@@ -2,16 +2,17 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from shoal.compressor import errors
+from shoal.compressor import budgets, errors
 from shoal.compressor.target import Target, architecture
-from shoal.contract import limits, profile, units
+from shoal.contract import limits, profile
 from shoal.contract.budget import Budget
+from shoal.contract.problem import InvalidError
 from shoal.contract.profile import RuntimeChoice
 from shoal.contract.reason import Reason
 
@@ -19,6 +20,11 @@ _SPEC: Final = ("priority", "selector", "budget", "runtime", "hardware")
 ENGINES: Final = ("onnxruntime", "litert")
 PRECISIONS: Final = ("int8", "fp32", "fp16", "int4")
 _RUNTIME: Final = ("engines", "providers", "threads", "precisions")
+_THREADS_AT_MOST: Final = 256  # as the controller's own DeviceProfile has it
+_EXAMPLE: Final = (
+    "kind: DeviceProfile with spec.budget {artifact: 64KiB, latency: {p95: 5ms}}, "
+    "spec.runtime {engines: [onnxruntime], threads: 1} and spec.hardware {arch: arm64, isa: [i8mm]}"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,32 +48,32 @@ def device_profile(path: Path) -> Device:
         NotFoundError: no such file.
     """
     if not path.is_file():
-        raise errors.missing_file(str(path), "--profile")
-    if path.stat().st_size > limits.MANIFEST_BYTES:
-        raise _wrong("--profile", f"{path.name} is larger than a manifest may be")
-    try:
-        document = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _wrong("--profile", f"{path.name} is not YAML: {error}") from None
+        raise errors.no_file(str(path), "--profile")
+    document = _document(path)
     if not isinstance(document, Mapping) or document.get("kind") != "DeviceProfile":
         raise _wrong("kind", f"{path.name} is not one DeviceProfile")
     spec = _mapping(document, "spec", _SPEC, "spec")
     budget = _mapping(spec, "budget", ("artifact", "memory", "latency"), "spec.budget")
     latency = _mapping(budget, "latency", ("p95",), "spec.budget.latency")
-    try:
-        limit = Budget(
-            artifact_bytes=_quantity(budget.get("artifact"), units.parse_size_bytes),
-            memory_bytes=_quantity(budget.get("memory"), units.parse_size_bytes),
-            latency_p95_ms=_quantity(
-                latency.get("p95"), lambda text: units.parse_duration_s(text) * 1000
-            ),
-        )
-    except ValueError as error:
-        raise _wrong("spec.budget", str(error)) from None
+    limit = budgets.read({**budget, "latency": latency.get("p95")}, "spec.budget")
     runtime = _mapping(spec, "runtime", _RUNTIME, "spec.runtime")
     engines = _words(runtime, "engines", ("onnxruntime",))
     _only(engines, ENGINES, "spec.runtime.engines")
     return Device(budget=limit, runtime=_runtime(runtime), engines=engines, target=_target(spec))
+
+
+def _document(path: Path) -> Any:
+    if path.stat().st_size > limits.MANIFEST_BYTES:
+        raise _wrong("--profile", f"{path.name} is larger than a manifest may be")
+    try:
+        return yaml.safe_load(path.read_text())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        problem = _wrong("--profile", f"{path.name} is not YAML: {error.problem}").problem
+        at = None if mark is None else f"{path}:{mark.line + 1}:{mark.column + 1}"
+        raise InvalidError(replace(problem, location=at)) from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise _wrong("--profile", f"{path.name} is not YAML") from None
 
 
 def _target(spec: Mapping[str, Any]) -> Target | None:
@@ -75,22 +81,28 @@ def _target(spec: Mapping[str, Any]) -> Target | None:
     selector = _mapping(spec, "selector", ("matchLabels", "matchExpressions"), "spec.selector")
     labels = selector.get("matchLabels") or {}
     arch = hardware.get("arch", labels.get("arch") if isinstance(labels, Mapping) else None)
-    if arch is None:
-        return None
-    if not isinstance(arch, str):
-        raise _wrong("spec.hardware.arch", f"{arch!r} is not the name of an architecture")
-    isa = tuple(sorted(hardware.get("isa") or ()))
+    isa = _words(hardware, "isa", (), "spec.hardware") if hardware.get("isa") else ()
     for word in isa:
         if word not in profile.ISA_FEATURES:
             known = ", ".join(sorted(profile.ISA_FEATURES))
             raise _wrong("spec.hardware.isa", f"{word!r} is not one of {known}")
-    return Target(arch=architecture(arch), isa=isa)
+    if arch is None:
+        if isa:
+            raise _wrong("spec.hardware.arch", "spec.hardware names an isa and no arch")
+        return None
+    if not isinstance(arch, str):
+        raise _wrong("spec.hardware.arch", f"{arch!r} is not the name of an architecture")
+    return Target(arch=architecture(arch), isa=tuple(sorted(isa)))
 
 
 def _runtime(given: Mapping[str, Any]) -> RuntimeChoice:
     threads = given.get("threads", 1)
-    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
-        raise _wrong("spec.runtime.threads", f"{threads!r} is not a number of threads")
+    known = isinstance(threads, int) and not isinstance(threads, bool)
+    if not known or not 1 <= threads <= _THREADS_AT_MOST:
+        raise _wrong(
+            "spec.runtime.threads",
+            f"{threads!r} is not a number of threads from 1 to {_THREADS_AT_MOST}",
+        )
     providers = _words(given, "providers", ("CPUExecutionProvider",))
     _only(providers, ("CPUExecutionProvider",), "spec.runtime.providers")
     precisions = _words(given, "precisions", profile.DEFAULT_PRECISIONS)
@@ -118,12 +130,14 @@ def _mapping(
     return found
 
 
-def _words(given: Mapping[str, Any], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+def _words(
+    given: Mapping[str, Any], name: str, default: tuple[str, ...], within: str = "spec.runtime"
+) -> tuple[str, ...]:
     found = given.get(name)
     if found is None:
         return default
     if not isinstance(found, list) or not found or not all(isinstance(w, str) for w in found):
-        raise _wrong(f"spec.runtime.{name}", f"spec.runtime.{name} is not a list of words")
+        raise _wrong(f"{within}.{name}", f"{within}.{name} is not a list of words")
     return tuple(found)
 
 
@@ -133,13 +147,5 @@ def _only(words: Sequence[str], built: Sequence[str], field: str) -> None:
             raise errors.not_built_yet(f"{word} in {field}", f"use {', '.join(built)}", field=field)
 
 
-def _quantity(text: Any, parse: Any) -> Any:
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        text = f"{text}"  # a bare number: the parser says which unit is missing
-    return parse(text)
-
-
-def _wrong(field: str, message: str) -> Exception:
-    return errors.invalid(Reason.INVALID, message, field=field)
+def _wrong(field: str, message: str, hint: str = _EXAMPLE) -> InvalidError:
+    return errors.invalid(Reason.INVALID, message, field=field, hint=hint)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from shoal.compressor import errors, manifest
+from shoal.compressor import budgets, errors, manifest
 from shoal.compressor.evaluate.metrics.names import FLOOR_DB, Metric
 from shoal.compressor.job import FloorRule, Job, Method
 from shoal.compressor.manifest import Device
@@ -62,6 +62,10 @@ def resolve(asked: Asked) -> Job:
         InvalidError: a word that is not known, not built yet, or contradicts another.
         NotFoundError: the profile's file does not exist.
     """
+    if not asked.out:
+        raise errors.invalid(
+            Reason.INVALID, "--out is empty", field="--out", hint="name a folder, or . for this one"
+        )
     device = _device(asked)
     return Job(
         model=asked.model,
@@ -101,23 +105,13 @@ def parse_budget(text: str, field: str) -> Budget:
     values: dict[str, str] = {}
     for part in text.split(","):
         name, equals, value = part.partition("=")
-        name = _one_of(name.strip(), ("artifact", "memory", "latency"), field)
-        if not equals or name in values:
-            raise errors.invalid(
-                Reason.INVALID,
-                f"{part.strip()!r} is not one limit as name=value",
-                field=field,
-                hint="for example artifact=500KiB,memory=64MiB,latency=5ms",
-            )
+        name = _one_of(name.strip(), budgets.LIMITS, field)
+        if name in values:
+            raise budgets.wrong(f"{name} is limited twice", field)
+        if not equals:
+            raise budgets.wrong(f"{part.strip()!r} is not one limit as name=value", field)
         values[name] = value.strip()
-    try:
-        return Budget(
-            artifact_bytes=_size(values.get("artifact")),
-            memory_bytes=_size(values.get("memory")),
-            latency_p95_ms=_milliseconds(values.get("latency")),
-        )
-    except ValueError as error:
-        raise errors.invalid(Reason.INVALID, str(error), field=field) from None
+    return budgets.read(values, field)
 
 
 def parse_memory_limit(text: str) -> int:
@@ -129,7 +123,9 @@ def parse_memory_limit(text: str) -> int:
     try:
         limit = units.parse_size_bytes(text)
     except ValueError as error:
-        raise errors.invalid(Reason.INVALID, str(error), field="--memory-limit") from None
+        raise errors.invalid(
+            Reason.INVALID, str(error), field="--memory-limit", hint="for example 4GiB"
+        ) from None
     if limit < _MEMORY_AT_LEAST:
         raise errors.invalid(
             Reason.INVALID,
@@ -138,14 +134,6 @@ def parse_memory_limit(text: str) -> int:
             hint=f"give {units.format_size(_MEMORY_AT_LEAST)} or more, 1GiB with pruning",
         )
     return limit
-
-
-def _size(text: str | None) -> int | None:
-    return None if text is None else units.parse_size_bytes(text)
-
-
-def _milliseconds(text: str | None) -> float | None:
-    return None if text is None else units.parse_duration_s(text) * 1000
 
 
 def _metric(word: str) -> str:
@@ -188,9 +176,19 @@ def _floor(asked: Asked) -> FloorRule:
         )
     for name, value in (("--max-drop", asked.max_drop), ("--min-score", asked.min_score)):
         if value is not None and not math.isfinite(value):
-            raise errors.invalid(Reason.INVALID, f"{name} is not a finite number", field=name)
+            raise errors.invalid(
+                Reason.INVALID,
+                f"{name} is not a finite number",
+                field=name,
+                hint="give a number in the metric's own unit, such as 0.01",
+            )
     if asked.max_drop is not None and asked.max_drop < 0:
-        raise errors.invalid(Reason.INVALID, "--max-drop is below 0", field="--max-drop")
+        raise errors.invalid(
+            Reason.INVALID,
+            "--max-drop is below 0",
+            field="--max-drop",
+            hint="to ask for more than the source has is to ask for another model: give 0 or more",
+        )
     drop, least = asked.max_drop, asked.min_score
     if asked.metric == Metric.SQNR:
         if drop is not None:
@@ -250,5 +248,5 @@ def _one_of(word: str, words: Sequence[str], field: str) -> str:
         Reason.INVALID,
         f"{word!r} is not one of {listed}",
         field=field,
-        hint=f"did you mean {near[0]}?" if near else None,
+        hint=f"did you mean {near[0]}?" if near else f"shoal-compress --help says what {field} takes",
     )

@@ -60,11 +60,16 @@ def test_a_budget_is_any_of_three_limits() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "artifact", "artifact=", "artifact=1KiB,artifact=2KiB", "latency=5", "size=1KiB"]
+    "text",
+    [
+        *("", "artifact", "artifact=", "artifact=1KiB,artifact=2KiB", "latency=5", "size=1KiB"),
+        *("artifact=0B", "memory=0.5B", "latency=0ms", f"latency={'9' * 400}s"),
+    ],
 )
 def test_a_budget_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(InvalidError):
+    with pytest.raises(InvalidError) as caught:
         options.parse_budget(text, "--budget")
+    assert caught.value.problem.hint
 
 
 @pytest.mark.parametrize(
@@ -77,6 +82,7 @@ def test_a_budget_that_is_none_is_refused(text: str) -> None:
         ({"methods": "quantise"}, "--methods", "Invalid"),
         ({"engines": "tensorrt"}, "--engines", "Invalid"),
         ({"objective": "speed"}, "--objective", "Invalid"),
+        ({"out": ""}, "--out", "Invalid"),
         ({"effort": "quik"}, "--effort", "Invalid"),
         ({"floor": "guessed"}, "--floor", "Invalid"),
         ({"max_drop": -0.1}, "--max-drop", "Invalid"),
@@ -150,11 +156,16 @@ def test_engines_on_the_line_go_before_those_of_the_profile(tmp_path: Path) -> N
         ("{bugdet: {}}", "UnknownField"),
         ("{budget: {artifact: 64}}", "Invalid"),
         ("{budget: []}", "Invalid"),
+        ("{budget: {artifact: 0B}}", "Invalid"),
         ("{runtime: {threads: 0}}", "Invalid"),
+        ("{runtime: {threads: 100000}}", "Invalid"),
         ("{runtime: {precisions: [int2]}}", "NotBuiltYet"),
         ("{runtime: {engines: [tensorrt]}}", "NotBuiltYet"),
         ("{hardware: {isa: [neon]}, selector: {matchLabels: {arch: arm64}}}", "Invalid"),
         ("{hardware: {arch: 64}}", "Invalid"),
+        ("{hardware: {arch: arm64, isa: i8mm}}", "Invalid"),
+        ("{hardware: {arch: arm64, isa: 5}}", "Invalid"),
+        ("{hardware: {isa: [i8mm]}}", "Invalid"),
         ("{runtime: {engines: onnxruntime}}", "Invalid"),
     ],
 )
@@ -168,10 +179,23 @@ def test_a_wrong_profile_names_its_field(tmp_path: Path, spec: str, reason: str)
 def test_a_profile_that_is_not_there_or_is_another_kind(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
         manifest.device_profile(tmp_path / "none.yaml")
+    with pytest.raises(InvalidError, match="is a folder, not a file"):
+        manifest.device_profile(tmp_path)
     other = tmp_path / "other.yaml"
     other.write_text("kind: Model\n")
     with pytest.raises(InvalidError, match="not one DeviceProfile"):
         manifest.device_profile(other)
+
+
+@pytest.mark.parametrize(("text", "location"), [("a: [", ":1:5"), ("[" * 20_000, None)])
+def test_a_profile_that_is_no_yaml_says_where(
+    tmp_path: Path, text: str, location: str | None
+) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidError, match=r"broken\.yaml is not YAML") as caught:
+        manifest.device_profile(path)
+    assert caught.value.problem.location == (location and f"{path}{location}")
 
 
 @pytest.mark.parametrize("loader", ["module:make", "package.module:make"])

@@ -77,16 +77,7 @@ def start(model: Path, feed_path: Path, threads: int, runs: int = RUNS) -> Measu
         str(runs),
     ]
     pipe = subprocess.PIPE
-    return Measuring(
-        subprocess.Popen(
-            # a session of its own: Ctrl-C ends the search, not the figure it waits for
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=pipe,
-            stderr=pipe,
-            start_new_session=True,
-        )
-    )
+    return Measuring(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe))
 
 
 def store_feed(feed: dict[str, Array], path: Path) -> None:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import IO, Any, Final, TextIO
 
 from shoal.compressor import errors
-from shoal.compressor.errors import StoppedError
 from shoal.compressor.process import memory
 from shoal.compressor.process.messages import OUT_OF_MEMORY, told_error
 from shoal.compressor.progress import Progress
@@ -50,10 +49,15 @@ def run(given: dict[str, Any], cache: Path, memory_bytes: int | None, progress: 
         StoppedError: interrupted twice, or before there was anything to report.
     """
     order = {**given, "memory_bytes": memory.allowance_bytes(memory_bytes)}
+    with tempfile.TemporaryDirectory(prefix="shoal-", ignore_cleanup_errors=True) as scratch:
+        _until_done(order, cache, Path(scratch), progress)
+
+
+def _until_done(order: dict[str, Any], cache: Path, scratch: Path, progress: Progress) -> None:
     suspect: Any = _NOBODY_YET
     for _ in range(_DEATHS_AT_MOST):
         with tempfile.TemporaryFile("w+") as log:
-            end = _one_worker(order, progress, log)
+            end = _one_worker(order, scratch, progress, log)
             if end is None:
                 return
             making = _blamed(cache, end, suspect)
@@ -80,8 +84,10 @@ def _blamed(cache: Path, end: "Death", suspect: Any) -> Any | None:
     return making
 
 
-def _one_worker(order: dict[str, Any], progress: Progress, log: TextIO) -> Death | None:
-    """How the worker died; None where it did the job."""
+def _one_worker(
+    order: dict[str, Any], scratch: Path, progress: Progress, log: TextIO
+) -> Death | None:
+    """How the worker died; None where it did the job. Its temporary files lie in `scratch`."""
     reader, writer = os.pipe()
     with _interrupts_held(), os.fdopen(reader) as messages:
         worker = subprocess.Popen(
@@ -89,6 +95,7 @@ def _one_worker(order: dict[str, Any], progress: Progress, log: TextIO) -> Death
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
+            env={**os.environ, "TMPDIR": str(scratch)},
             pass_fds=(writer,),
             start_new_session=True,  # Ctrl-C of the terminal comes through us, once
             text=True,
@@ -98,7 +105,8 @@ def _one_worker(order: dict[str, Any], progress: Progress, log: TextIO) -> Death
             _hand_over(worker.stdin, order)
             done = _follow(worker, messages, progress)
         finally:
-            worker.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(worker.pid, signal.SIGKILL)  # and what it was measuring with
             code = worker.wait()
             if worker.stdin:
                 with contextlib.suppress(BrokenPipeError):
@@ -125,7 +133,7 @@ def _follow(worker: "subprocess.Popen[str]", messages: IO[str], progress: Progre
             worker.wait()
         except KeyboardInterrupt:
             if interrupted:
-                raise _stopped() from None
+                raise errors.stopped() from None
             interrupted = True
             worker.send_signal(signal.SIGINT)
         else:
@@ -178,8 +186,3 @@ def _dead(how: str, last: str) -> FailedError:
             "cached, so another run goes on from there",
         )
     )
-
-
-def _stopped() -> StoppedError:
-    message = "interrupted before a report was written"
-    return errors.StoppedError(Problem(reason="Interrupted", message=message))

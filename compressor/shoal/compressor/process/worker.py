@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from shoal.compressor import errors, options
 from shoal.compressor.process.messages import OUT_OF_MEMORY, Teller
-from shoal.contract.problem import ExitCode, Problem, ProblemError
+from shoal.contract.problem import ExitCode, ProblemError
 
 _FIRST_TO_GO: Final = "1000"  # of /proc/self/oom_score_adj: kill this before anything else
 
@@ -32,8 +32,7 @@ def main() -> None:
     except ProblemError as error:
         teller.fail(error.problem, error.exit_code)
     except KeyboardInterrupt:
-        stopped = Problem(reason="Interrupted", message="interrupted before a report was written")
-        teller.fail(stopped, ExitCode.INTERRUPTED)
+        teller.fail(errors.stopped().problem, ExitCode.INTERRUPTED)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     except OSError as error:

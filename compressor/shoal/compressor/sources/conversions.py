@@ -75,7 +75,9 @@ def _convert(origin: Origin, scratch: Path, rows: Path | None) -> tuple[Path, di
             Reason.CONVERSION_FAILED,
             f"the process that converts {origin.name} {error}",
             field="MODEL",
-            hint="export it to ONNX where it was trained, and give that file",
+            hint="run the function by itself: it ends the process that calls it"
+            if users_own
+            else "export it to ONNX where it was trained, and give that file",
         ) from None
     if "problem" in answer:
         raise InvalidError(Problem(**answer["problem"]))

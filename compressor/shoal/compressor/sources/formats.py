@@ -53,11 +53,20 @@ def admit(text: str, trust: Trust = NO_TRUST) -> Origin:
     path = Path(text)
     if _LOADER.fullmatch(text) and not path.exists():
         return Origin(format=OriginFormat.LOADER, location=text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # the runtimes take paths as UTF-8
+        raise errors.invalid(
+            Reason.INVALID,
+            f"the path {text!r} is not UTF-8",
+            field="MODEL",
+            hint="rename the file, or run under LC_ALL=C.UTF-8",
+        ) from None
     suffix = path.suffix.lower()
     if suffix in _PICKLES and not trust.pickle:
         raise _pickle(path, suffix)
     if not path.is_file():
-        raise errors.missing_file(text, "MODEL")
+        raise errors.no_file(text, "MODEL")
     if suffix in _PICKLES:
         found = OriginFormat.PICKLE
     elif suffix in _SUFFIXES:

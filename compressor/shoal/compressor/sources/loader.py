@@ -73,7 +73,7 @@ def _load(location: str) -> tuple[nn.Module, Any]:
                 "run from the folder that holds it, or install it where shoal-compress runs",
             ) from None
         raise _raised(location, error) from None
-    except Exception as error:  # noqa: BLE001 - the user's own code raises what it likes
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's own code raises what it likes
         raise _raised(location, error) from None
     if not callable(function):
         raise _refuse(f"{module_name} has no function {function_name!r}", "check its spelling")
@@ -160,7 +160,7 @@ def _repeated(call: Call) -> Call | None:
     return doubled
 
 
-def _raised(location: str, error: Exception) -> InvalidError:
+def _raised(location: str, error: BaseException) -> InvalidError:
     """What the user's own code raised, at their own file and line."""
     first = str(error).strip().splitlines()[:1] or ["no message"]
     problem = errors.invalid(

@@ -36,7 +36,7 @@ def names(path: Path, option: str) -> tuple[str, ...]:
         NotFoundError: no such file.
     """
     if not path.is_file():
-        raise errors.missing_file(str(path), option)
+        raise errors.no_file(str(path), option)
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -101,12 +101,18 @@ def _array(member: IO[bytes], size_bytes: int, path: Path, place: tuple[str, str
             raise unreadable(path, option)
         filled += got
     array: Array = flat.view(dtype) if dtype.itemsize else np.empty(0, dtype)
-    return array.reshape(shape, order="F" if is_fortran else "C")
+    native = array.astype(dtype.newbyteorder("="), copy=False)  # the runtimes know no other
+    return native.reshape(shape, order="F" if is_fortran else "C")
 
 
 def unreadable(path: Path, option: str) -> InvalidError:
     """The error for a file that is no archive of arrays."""
-    return bad(path, option, "is not a readable .npz archive (numpy.savez writes one)")
+    return bad(
+        path,
+        option,
+        "is not a readable .npz archive",
+        "write it again: numpy.savez(PATH, x=rows), one array for each input of the model",
+    )
 
 
 def bad(path: Path, option: str, what: str, hint: str | None = None) -> InvalidError:
