@@ -142,7 +142,8 @@ def score(network: Network, output: str, lesson: Lesson) -> Score:
         (answers,) = network.eval().values([value], lesson.inputs)
     taught = lesson.taught[0]
     if not _is_classifier(taught):
-        cosine = functional.cosine_similarity(answers.flatten(1), taught.flatten(1))
+        mine, theirs = answers.reshape(lesson.count, -1), taught.reshape(lesson.count, -1)
+        cosine = functional.cosine_similarity(mine, theirs)
         return Score(metric="cosine", value=float(cosine.mean()), rows=lesson.count)
     metric, right = "agreement", taught.argmax(dim=1)
     if lesson.labels is not None and not lesson.labels.is_floating_point():
