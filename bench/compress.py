@@ -2,10 +2,11 @@
 
     python -m bench.compress [-o json|table] [--models resnet8,dscnn,…] [--seeds 5] [--peers no]
 
-Every model is searched with nothing cached, again from the cache, and for the other objective, which
-the same archive answers; what was chosen is then judged afresh, by code that is not the compressor's: bytes, score on
-the evaluation rows, latency in turns with the float source. Figures over several seeds are medians.
-A peer that is absent, refuses a model or writes a file that does not run says so on stderr.
+Every model is searched with nothing cached, again from the cache, and for the other objective,
+which the same archive answers. What was chosen is then judged afresh, by code that is not the
+compressor's: bytes, score on the evaluation rows, latency in turns with the float source. Figures
+over several seeds are medians. A peer that is absent, refuses a model or writes a file that does
+not run says so on stderr.
 """
 
 import argparse
