@@ -1,6 +1,7 @@
 """Every wrong file or word ends in the contract's error shape, with its reason, never a trace."""
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -145,6 +146,21 @@ def test_another_format_is_refused_by_name(workshop: Workshop, name: str, reason
     error = refused(workshop, model=name)
     assert error["reason"] == reason
     assert error["hint"]
+
+
+def test_a_folder_or_a_pipe_is_no_file(workshop: Workshop) -> None:
+    (workshop.folder / "folder.onnx").mkdir()
+    os.mkfifo(workshop.folder / "pipe.npz")
+    folder = refused(workshop, model="folder.onnx")
+    assert folder["message"].endswith("folder.onnx is a folder, not a file")
+    pipe = refused(workshop, "--evaluation", str(workshop.folder / "pipe.npz"))
+    assert (pipe["reason"], pipe["field"]) == ("Invalid", "--evaluation")
+
+
+def test_a_name_that_is_not_utf8_is_refused(workshop: Workshop) -> None:
+    odd = os.fsdecode(b"m\xff.onnx")
+    (workshop.folder / odd).write_bytes((workshop.folder / "source.onnx").read_bytes())
+    assert "is not UTF-8" in refused(workshop, model=odd)["message"]
 
 
 def test_a_row_in_both_calibration_and_evaluation_is_named(workshop: Workshop) -> None:

@@ -248,5 +248,5 @@ def _one_of(word: str, words: Sequence[str], field: str) -> str:
         Reason.INVALID,
         f"{word!r} is not one of {listed}",
         field=field,
-        hint=f"did you mean {near[0]}?" if near else f"shoal-compress --help says what {field} takes",
+        hint=f"did you mean {near[0]}?" if near else f"see {field} in shoal-compress --help",
     )

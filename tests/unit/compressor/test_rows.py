@@ -130,6 +130,12 @@ def test_inputs_of_any_element_type_and_rank(tmp_path: Path, dtype: str) -> None
     assert rows.feed(1)["flags"].dtype == np.dtype(dtype)
 
 
+def test_numbers_of_the_other_byte_order_are_turned(tmp_path: Path) -> None:
+    turned = read(tmp_path, {"image": images(3).astype(">f4")}).inputs["image"]
+    assert turned.dtype.isnative
+    assert (turned == images(3)).all()
+
+
 def test_a_scalar_input_gets_one_number_a_row(tmp_path: Path) -> None:
     gain = Tensor(name="gain", dtype="float32", shape=())
     rows = read(tmp_path, {"image": images(3), "gain": np.ones(3, np.float32)}, IMAGE, gain)
