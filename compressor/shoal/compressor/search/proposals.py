@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from shoal.compressor.network.cut import Importance, Scope
 
-_RATIOS: Final = (0.2, 0.92)  # the least and the most of a net that is ever removed
-_LADDER: Final = (0.5, 0.7, 0.3)
+_RATIOS: Final = (0.1875, 0.9375)  # the least and the most of a net that is ever removed
+# Halves and quarters of a power of two are whole vectors, which kernels like.
+_LADDER: Final = (0.5, 0.75, 0.25)
 _STRIDE: Final = 0.7  # of the width, the least that follows one that held
 _NEAR: Final = 2  # grains on either side of the best ratio that are tried for another way
 _LONGER: Final = 2  # times the usual training, the other length that is searched
