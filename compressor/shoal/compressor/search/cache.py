@@ -24,7 +24,7 @@ from shoal.compressor.rejections import Rejection
 from shoal.compressor.sources.rows import Array
 from shoal.contract import digest
 
-SCHEMA = 6  # raised when an entry's meaning changes
+SCHEMA = 7  # raised when an entry's meaning changes
 _CONDEMNED: Final = "condemned"
 _BY: Final = "by"
 

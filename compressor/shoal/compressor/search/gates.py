@@ -1,9 +1,11 @@
 """Gates before any row is run: loads, has kernels, and the runtime fuses its integers.
 
-After onnxruntime has optimised a graph, ConvInteger and weights that are dequantized at every call
-tell in a tenth of a second what a stopwatch would tell later: this variant is slow.
+After onnxruntime has optimised a graph, ConvInteger, bounds left in float between integers, and
+weights that are dequantized at every call tell in a tenth of a second what a stopwatch would tell
+later: this variant is slow.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 import onnx
@@ -13,6 +15,7 @@ from shoal.compressor.passes.protocol import PassError
 from shoal.compressor.rejections import Rejection
 
 _SLOW: Final = {"ConvInteger"}
+_BOUNDS: Final = {"Clip", "Relu"}  # an integer operator before them could have done it
 _WEIGHTED: Final = {"Conv", "FusedConv", "MatMul", "FusedMatMul", "Gemm", "FusedGemm"}
 _NO_KERNEL: Final = ("NOT_IMPLEMENTED", "Could not find an implementation", "is not a registered")
 
@@ -60,9 +63,25 @@ def unfused(optimised: onnx.ModelProto) -> tuple[str, ...]:
         for node in optimised.graph.node
         if node.op_type == "DequantizeLinear" and node.input[0] in stored
     }
+    found += [f"{kind} between integers" for kind in _stranded(optimised.graph)]
     found += [
         f"a weight of {node.op_type} dequantized at every call"
         for node in optimised.graph.node
         if node.op_type in _WEIGHTED and dequantized & set(node.input[1:2])
     ]
     return tuple(dict.fromkeys(found))
+
+
+def _stranded(graph: onnx.GraphProto) -> Iterator[str]:
+    """Bounds computed in float on what was integers before and becomes integers again."""
+    makers = {name: node for node in graph.node for name in node.output}
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    for node in graph.node:
+        before = makers.get(node.input[0]) if node.op_type in _BOUNDS else None
+        after = readers.get(node.output[0], [])
+        is_between = before is not None and before.op_type == "DequantizeLinear" and after
+        if is_between and all(one.op_type == "QuantizeLinear" for one in after):
+            yield node.op_type
