@@ -49,7 +49,12 @@ def judge(variant: Path, prepared: Prepared) -> Figures:
     except Exception as error:
         text = (str(error).splitlines() or [type(error).__name__])[0][:160]
         raise UnusableError(text) from error
-    return Figures(bytes=variant.stat().st_size, score=score, ratio=ratio)
+    return Figures(bytes=_bytes(variant), score=score, ratio=ratio)
+
+
+def _bytes(variant: Path) -> int:
+    """The file, and what its writer put beside it under the same name: external data."""
+    return sum(path.stat().st_size for path in variant.parent.glob(f"{variant.name}*"))
 
 
 def score_of(variant: Path, prepared: Prepared) -> float:

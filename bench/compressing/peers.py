@@ -97,8 +97,11 @@ OWN_RUNTIME: Final = (
 # peer -> what pip installs into its environment, torch first: its CPU build, as everywhere here
 SCRIPTS: Final = {
     "nncf": ("torch==2.13.0", "nncf", "onnx", "onnxruntime"),
-    "olive": ("torch==2.13.0", "olive-ai", "onnx", "onnxruntime"),
-    "onnx_inc": ("torch==2.13.0", "onnx-neural-compressor", "onnxruntime"),
+    "olive": ("torch==2.13.0", "olive-ai", "onnx", "onnxruntime", "requests"),
+    "onnx_inc": (
+        *("torch==2.13.0", "onnx-neural-compressor", "onnxruntime"),
+        *("prettytable", "psutil", "py-cpuinfo", "scipy"),  # imported, and not asked for by it
+    ),
 }
 
 
@@ -112,7 +115,8 @@ def _scripted(name: str, packages: tuple[str, ...], venv: Path) -> Make:
     def make(prepared: Prepared, out: Path) -> None:
         python = venvs.installed(venv, packages)
         script = Path(__file__).parent.parent / "peers" / f"{name}.py"
-        venvs.checked([str(python), str(script), *_files(prepared), str(out)], _RUN_S)
+        # -P: the script is named like the package that it imports.
+        venvs.checked([str(python), "-P", str(script), *_files(prepared), str(out)], _RUN_S)
 
     return make
 
