@@ -36,6 +36,22 @@ Example: shoal-compress teacher.onnx --calibration calibration.npz --evaluation 
 --train train.npz --budget artifact=64KiB,latency=5ms --effort quick --out variants
 """
 
+_States = Annotated[
+    list[str] | None,
+    typer.Option(help="IN=OUT of a recurrent model: the output is fed back. Repeatable."),
+]
+_TrustedTypes = Annotated[
+    list[str] | None,
+    typer.Option(help="A type that a .skops file may hold beyond the known. Repeatable."),
+]
+_TrustsPickles = Annotated[
+    bool,
+    typer.Option("--trust-pickle", help="Read a pickle (.pkl, .joblib, .pt), in a sandbox."),
+]
+_MemoryLimit = Annotated[
+    str | None, typer.Option(help="What the search may take [nine tenths of what is free].")
+]
+
 application = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
 )
@@ -73,21 +89,10 @@ def compress(  # noqa: PLR0917 - one parameter for each option of the contract
         int | None,
         typer.Option(help="Also write golden.npz with this many evaluation rows.", min=1),
     ] = None,
-    state: Annotated[
-        list[str] | None,
-        typer.Option(help="IN=OUT of a recurrent model: the output is fed back. Repeatable."),
-    ] = None,
-    trust_type: Annotated[
-        list[str] | None,
-        typer.Option(help="A type that a .skops file may hold beyond the known. Repeatable."),
-    ] = None,
-    trust_pickle: Annotated[  # noqa: FBT002 - a flag of the command line
-        bool,
-        typer.Option("--trust-pickle", help="Read a pickle (.pkl, .joblib, .pt), in a sandbox."),
-    ] = False,
-    memory_limit: Annotated[
-        str | None, typer.Option(help="What the search may take [nine tenths of what is free].")
-    ] = None,
+    state: _States = None,
+    trust_type: _TrustedTypes = None,
+    trust_pickle: _TrustsPickles = False,  # noqa: FBT002 - a flag of the command line
+    memory_limit: _MemoryLimit = None,
     output: Annotated[str, typer.Option("-o", "--output", help="text or json.")] = "text",
 ) -> None:
     """Understand the options, then hand over to the application."""
