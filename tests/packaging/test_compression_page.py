@@ -48,7 +48,7 @@ def test_the_work_of_every_effort_is_told_as_it_is(page: str, effort: Effort) ->
     assert cells(page, effort)[1:] == [
         f"{allowance.training_s:g}",
         f"{allowance.least_steps} to {allowance.steps:,}",
-        f"{allowance.grain:g}",
+        f"1/{1 / allowance.grain:g}",
     ]
 
 
