@@ -22,8 +22,7 @@ _TEMPERATURE: Final = 8.0
 _RATE: Final = 1e-2  # of learning, for nets of up to _SMALL weights; less for larger ones
 _SMALL: Final = 50_000
 _BATCH: Final = 64
-_MULTIPLE: Final = 4  # of channels, as kernels like it; half of it where that would be coarse
-_FEW: Final = 20_000  # weights
+_MULTIPLES: Final = ((100_000, 8), (20_000, 4), (0, 2))  # of channels, by a net's weights
 _HALF: Final = 0.5
 _DOUBT: Final = 0.25  # how much of a validation score's doubt speaks for it
 _PRUNING: Final = (
@@ -127,7 +126,7 @@ class Narrowing:
         weights = load.weights * (1 - setting.ratio) ** 2
         rate = float(f"{_RATE * min(1.0, (_SMALL / max(weights, 1.0)) ** 0.5):.2g}")
         temperature = _TEMPERATURE if self._situation.classifies else None
-        multiple = _MULTIPLE if load.weights >= _FEW else _MULTIPLE // 2
+        multiple = next(one for least, one in _MULTIPLES if load.weights >= least)
         taught = {
             "steps": steps * setting.length,
             "batch_rows": _BATCH,

@@ -37,7 +37,7 @@ class Allowance:
 
 ALLOWANCES: Final = {
     Effort.QUICK: Allowance(training_s=5.0, steps=200, least_steps=100, grain=1 / 8),
-    Effort.BALANCED: Allowance(training_s=20.0, steps=400, least_steps=160, grain=1 / 32),
-    Effort.THOROUGH: Allowance(training_s=360.0, steps=1_600, least_steps=320, grain=1 / 64),
+    Effort.BALANCED: Allowance(training_s=20.0, steps=400, least_steps=160, grain=1 / 16),
+    Effort.THOROUGH: Allowance(training_s=360.0, steps=1_600, least_steps=320, grain=1 / 32),
 }
 LEAST_NETS: Final = 3  # where not even so many short trainings are paid for, there are none

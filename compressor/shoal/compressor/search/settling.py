@@ -4,6 +4,7 @@ During the search every candidate gets a short look. What a user will recompute 
 the best by the rule of choice is timed again, and the rule asked again, until it stays the best.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -64,8 +65,14 @@ class Settling:
             ]
             if not unknown:
                 return
-            for one in unknown:
+            for one, following in itertools.pairwise([*unknown, unknown[-1]]):
+                self._foresee(one.digest)
+                self._foresee(following.digest)
                 self._weigh(one.digest)
+
+    def _foresee(self, digest: Digest) -> None:
+        bench = self._attempts.bench
+        bench.memories.foresee(digest, bench.path(self._draft(digest).built))
 
     def _weigh(self, digest: Digest) -> None:
         draft = self._draft(digest)
