@@ -35,6 +35,7 @@ from shoal.compressor.sources.model import Desk, Source
 from shoal.compressor.sources.origin import OriginFormat
 from shoal.compressor.sources.signature import Tensor
 from shoal.compressor.sources.splits import Data
+from shoal.compressor.target import Target
 from shoal.contract.profile import DEFAULT_PRECISIONS
 
 
@@ -61,9 +62,9 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
         measures = choosing.choose(job.metric, data, output)
         writer.prepare(job.out)
         machine = environment.this_machine()
-        aimed = _aimed(job, machine)
-        bench = _bench(job, source, data, scratch, (output, measures, machine))
-        archive, floor = campaign.run(job, bench, measures, _allowed(job, bench), progress)
+        foreign = replace(job, target=_foreign(job.target, machine))
+        bench = _bench(foreign, source, data, scratch, (output, measures, machine))
+        archive, floor = campaign.run(foreign, bench, measures, _allowed(job, bench), progress)
         setting = report.Setting(
             job=job,
             floor=floor,
@@ -76,7 +77,9 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
             },
             output=output.name,
             machine=machine,
-            profile=environment.class_profile(aimed, job.runtime.threads, job.runtime.precisions),
+            profile=environment.class_profile(
+                _aimed(foreign, machine), job.runtime.threads, job.runtime.precisions
+            ),
             warnings=data.warnings,
             seconds=time.monotonic() - started,
             origin=source.provenance,
@@ -135,6 +138,13 @@ def _bench(
         feed=feed,
         threads=job.runtime.threads,
     )
+
+
+def _foreign(target: Target | None, machine: Machine) -> Target | None:
+    """The machine to foretell for; None for this one, and for a chip whose files run here too."""
+    if target is None or target.arch == Chip.EDGE_TPU.value:
+        return None
+    return None if (target.arch, target.isa) == (machine.arch, machine.isa) else target
 
 
 def _aimed(job: Job, machine: Machine) -> Machine:

@@ -3,6 +3,7 @@
 builds       every pass does its work and keeps its own promise (parity)          builder, passes
 loads        the runtime has kernels for it                                       gates
 fused        the runtime leaves no integers stranded among floats                 gates
+engine       it is for one that the run names                                     here
 precisions   it does not compute in floats where the profile leaves them out      here
 floor        its score on evaluation rows, with the paired interval               floor
 bytes        no other does the same operators in fewer bytes, with less memory    here
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from shoal.compressor.artifacts import Format
 from shoal.compressor.evaluate import latency
 from shoal.compressor.evaluate.latency import Ratio
 from shoal.compressor.passes.protocol import Effort, PassError
@@ -75,6 +77,7 @@ class Attempts:
         self.drafts: list[Draft] = []
         self.beaten: list[Beaten] = []
         self.rejected: list[Rejected] = []
+        self.engines: tuple[str, ...] = tuple(sorted({one.runtime for one in Format}))
         self.forecasts: Forecasts | None = None  # set where variants are for another machine
         self.heard: Callable[[], None] = lambda: None  # called for each new draft
 
@@ -89,7 +92,9 @@ class Attempts:
         except PassError as error:
             self.reject(Rejected(recipe=recipe, reason=error.reason, detail=error.message))
             return Attempt(accepted=False, built=None, scores=None)
-        refusal = self._refusal(recipe, scores, float_allowed=float_allowed)
+        refusal = self._unwanted(built) or self._refusal(
+            recipe, scores, float_allowed=float_allowed
+        )
         if refusal is not None:
             self.turn_down(recipe, built, scores, refusal)
             return Attempt(accepted=False, built=built, scores=scores)
@@ -147,6 +152,12 @@ class Attempts:
         """One more row of `rejected`; a recipe is refused once."""
         self.progress.tell(f"  {rejected.reason.value}: {rejected.detail}")
         self.rejected.append(rejected)
+
+    def _unwanted(self, built: Built) -> tuple[Rejection, str] | None:
+        engine = built.format.runtime
+        if engine in self.engines:
+            return None
+        return Rejection.UNSUPPORTED_OPERATOR, f"the engines leave out {engine}"
 
     def _refusal(
         self, recipe: Recipe, scores: Scores, *, float_allowed: bool

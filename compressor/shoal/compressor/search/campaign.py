@@ -37,6 +37,7 @@ def run(
         source = bench.source_figures()
         floor = _floor(job, source, measures.evaluation)
         attempts = Attempts(bench, source, floor, progress)
+        attempts.engines = job.engines
         if job.target is not None:
             source = _elsewhere(job.target, attempts)
         settling = Settling(attempts, lambda found: order(found, job, floor))

@@ -19,6 +19,7 @@ from shoal.compressor.sources.origin import OriginFormat
 Ladder = tuple[Pass, ...]
 
 LITERT: Final = "litert"
+ONNXRUNTIME: Final = "onnxruntime"
 _EXCLUDED: Final = {Effort.QUICK: (2,), Effort.BALANCED: (1, 2, 4), Effort.THOROUGH: (1, 2, 4, 8)}
 
 
@@ -33,6 +34,11 @@ class Offer:
     precisions: tuple[str, ...]
     origin: OriginFormat = OriginFormat.ONNX
     chip: Chip | None = None
+
+    @property
+    def onnxruntime(self) -> bool:
+        """Whether files for onnxruntime are wanted."""
+        return ONNXRUNTIME in self.engines
 
     @property
     def litert(self) -> bool:

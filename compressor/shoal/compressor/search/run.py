@@ -20,6 +20,7 @@ from shoal.compressor.sources.origin import OriginFormat
 
 _PARITY: Final = 1e-3  # of the source's largest answer: how far cleaning may move any number
 _FLOAT: Final = (Rejection.UNSUPPORTED_OPERATOR, "the profile's precisions leave out fp32")
+_ENGINE: Final = (Rejection.UNSUPPORTED_OPERATOR, "the engines leave out onnxruntime")
 _TRIES: Final = 3  # configurations of integers for a narrower net, where the first do not build
 
 
@@ -52,6 +53,7 @@ class Search:
             self._attempt(Recipe((config,)))
         if self._allowed.quantize:
             self.layers = self._sensitive_first(base)
+        if self._in_onnxruntime:
             self._quantize(base)
         self._trim()
         self._narrow(base)
@@ -75,7 +77,9 @@ class Search:
                 attempts.reject(Rejected(recipe=recipe, reason=error.reason, detail=error.message))
                 continue
             if scores.max_abs <= _PARITY * max(scores.largest, 1e-6):
-                if self._allowed.float32:
+                if not self._allowed.offer.onnxruntime:
+                    attempts.turn_down(recipe, built, scores, _ENGINE)
+                elif self._allowed.float32:
                     attempts.admit(recipe, built, scores, is_source=True)
                 else:
                     attempts.turn_down(recipe, built, scores, _FLOAT)
@@ -120,13 +124,18 @@ class Search:
                 continue
             recipe = Recipe((one,))
             attempt = self._attempt(recipe)
-            if attempt.accepted and self._allowed.quantize and one.method == "distill":
+            if attempt.accepted and self._in_onnxruntime and one.method == "distill":
                 self._in_integers(recipe, attempt)
 
     def _trimming_facts(self) -> dict[str, object]:
         from dataclasses import asdict  # noqa: PLC0415
 
         return asdict(trimming.read(self._bench.builder.context().source, self._origin))
+
+    @property
+    def _in_onnxruntime(self) -> bool:
+        """Whether integers of onnxruntime's own are worth a try."""
+        return self._allowed.quantize and self._allowed.offer.onnxruntime
 
     @property
     def _origin(self) -> OriginFormat:
@@ -143,7 +152,7 @@ class Search:
         narrower.Narrowing(self._attempts, base, terms).run(self._after_narrowing)
 
     def _after_narrowing(self, recipe: Recipe, attempt: Attempt) -> None:
-        if self._allowed.quantize:
+        if self._in_onnxruntime:
             self._in_integers(recipe, attempt)
         if self._allowed.offer.litert:
             for one in engines.after_shrinking(self._bench.facts(recipe), self._allowed.offer):
