@@ -184,3 +184,21 @@ def test_a_tool_that_fails_only_skips_its_step(monkeypatch: pytest.MonkeyPatch) 
     result = Clean().apply(model, a_context(model))
     assert result.notes["skipped"] == [{"step": "slim", "why": "cannot"}]
     assert np.allclose(answers(result.model), answers(model), atol=1e-4)
+
+
+def test_an_input_that_nobody_reads_can_still_be_fed() -> None:
+    source = a_network()
+    source.graph.input.append(helper.make_tensor_value_info("spare", TensorProto.FLOAT, ["N", 2]))
+    cleaned = Clean().apply(source, a_context(source)).model
+    assert [port.name for port in cleaned.graph.input] == ["image", "spare"]
+    session = onnxruntime.InferenceSession(compact(cleaned).SerializeToString())
+    assert session.run(None, {"image": ROWS[:1], "spare": np.zeros((1, 2), np.float32)})
+
+
+def test_compaction_leaves_no_empty_words() -> None:
+    node = helper.make_node("Identity", ["x"], ["y"])
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N"]) for name in "xy"]
+    graph = helper.make_graph([node], "g", ports[:1], ports[1:])
+    source = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    cleaned = Clean().apply(source, a_context(source)).model
+    assert compact(cleaned).ByteSize() <= source.ByteSize()

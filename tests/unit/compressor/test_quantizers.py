@@ -241,3 +241,26 @@ def test_static_ranges_have_rows_to_come_from() -> None:
     result = StaticInt8(operators=("MatMul", "Gemm")).apply(model, a_context(model))
     assert "QGemm" in operators(result.model)
     assert noise(result.model, model) < 0.01
+
+
+@pytest.mark.parametrize("config", [Mixed(), Mixed(most=Store.BLOCKS8), StaticInt8()])
+def test_products_may_share_one_transposed_weight(config: Mixed | StaticInt8) -> None:
+    random = np.random.default_rng(8)
+    nodes = [
+        helper.make_node("Gemm", ["x", "w"], ["a"], transB=1),
+        helper.make_node("Gemm", ["z", "w"], ["b"], transB=1),
+        helper.make_node("Add", ["a", "b"], ["y"]),
+    ]
+    rows = {name: random.normal(size=(40, 32)).astype(np.float32) for name in "xz"}
+    weight = numpy_helper.from_array(random.normal(size=(48, 32)).astype(np.float32), "w")
+    ports = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", 32]) for n in rows]
+    answer = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 48])
+    graph = helper.make_graph(nodes, "twins", ports, [answer], [weight])
+    source = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    context = PassContext(calibration=rows, train=None, source=source, output="y", seed=0)
+    built = config.apply(source, context).model
+    wanted, found = (
+        onnxruntime.InferenceSession(model.SerializeToString()).run(None, rows)[0]
+        for model in (source, built)
+    )
+    assert np.abs(wanted - found).max() < 0.05 * np.abs(wanted).max()

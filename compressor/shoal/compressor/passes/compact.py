@@ -11,15 +11,18 @@ import onnx
 
 _DIGITS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _DEFAULT_DOMAINS: Final = {"", "ai.onnx"}
+_ABOUT: Final = (
+    *("metadata_props", "doc_string", "producer_name", "producer_version", "domain"),
+    "model_version",
+)
 
 
 def compact(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same computation in fewer bytes; `model` itself is left as it was."""
     small = onnx.ModelProto()
     small.CopyFrom(model)
-    del small.metadata_props[:]
-    small.doc_string = small.producer_name = small.producer_version = small.domain = ""
-    small.model_version = 0
+    for field in _ABOUT:
+        small.ClearField(field)
     graph = small.graph
     _drop_notes(graph)
     _drop_unused(graph)
@@ -27,7 +30,7 @@ def compact(model: onnx.ModelProto) -> onnx.ModelProto:
     if not any(True for node in graph.node for _ in subgraphs(node)):
         _shorten_names(graph)
         for node in graph.node:
-            node.name = ""
+            node.ClearField("name")
     return small
 
 
@@ -40,17 +43,19 @@ def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
 
 
 def _drop_notes(graph: onnx.GraphProto) -> None:
-    graph.doc_string = ""
+    graph.ClearField("doc_string")
     graph.name = "g"
     del graph.value_info[:]
     del graph.quantization_annotation[:]
     del graph.metadata_props[:]
     for value in (*graph.input, *graph.output):
-        value.doc_string = ""
+        value.ClearField("doc_string")
     for tensor in graph.initializer:
-        tensor.doc_string = ""
+        tensor.ClearField("doc_string")
     for node in graph.node:
-        node.doc_string = ""
+        node.ClearField("doc_string")  # an empty one would still take two bytes
+        if node.domain in _DEFAULT_DOMAINS:
+            node.ClearField("domain")
         del node.metadata_props[:]
         for inner in subgraphs(node):
             _drop_notes(inner)

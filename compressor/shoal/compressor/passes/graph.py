@@ -47,12 +47,20 @@ class Clean:
         skipped = []
         for step in self.steps:
             try:
-                cleaned = _TOOLS[step](cleaned)
+                cleaned = _with_inputs_of(cleaned, _TOOLS[step](cleaned))
             except Exception as error:  # noqa: BLE001 - a foreign tool's failure skips its step
                 why = (str(error).splitlines() or [type(error).__name__])[0]
                 skipped.append({"step": step.value, "why": why[:200]})
         notes |= {"nodes": len(cleaned.graph.node), "skipped": skipped}
         return PassResult(model=cleaned, notes=notes)
+
+
+def _with_inputs_of(before: onnx.ModelProto, after: onnx.ModelProto) -> onnx.ModelProto:
+    """Whoever calls a graph feeds every input, also one that no node reads and a tool left out."""
+    inputs = list(before.graph.input)
+    del after.graph.input[:]
+    after.graph.input.extend(inputs)
+    return after
 
 
 def _convert(model: onnx.ModelProto) -> onnx.ModelProto:

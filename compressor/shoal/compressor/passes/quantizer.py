@@ -58,9 +58,8 @@ def calibration_rows(model: onnx.ModelProto) -> int:
 
 
 def with_node_names(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose nodes all have names, none twice."""
-    named = onnx.ModelProto()
-    named.CopyFrom(model)
+    """A copy whose nodes all have names, none twice, and share weights as quantizers can bear."""
+    named = with_straight_weights(model)
     for index, node in enumerate(named.graph.node):
         node.name = f"n{index}"
     return named
@@ -102,6 +101,37 @@ def with_flat_biases(named: onnx.ModelProto) -> onnx.ModelProto:
         if tensor.name in biases - other and len(tensor.dims) == 2 and tensor.dims[0] == 1:
             del tensor.dims[0]
     return named
+
+
+def with_straight_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy whose Gemms that share a transposed weight read it untransposed.
+
+    The quantizers transpose the weight once for each of them, as steps of an unrolled recurrent
+    cell are: every other time it would end as it was.
+    """
+    straight = onnx.ModelProto()
+    straight.CopyFrom(model)
+    readers: dict[str, list[tuple[onnx.NodeProto, int]]] = {}
+    for node in straight.graph.node:
+        for place, name in enumerate(node.input):
+            readers.setdefault(name, []).append((node, place))
+    for tensor in straight.graph.initializer:
+        nodes = [node for node, place in readers.get(tensor.name, []) if _is_turned(node, place)]
+        if len(nodes) < 2 or len(nodes) < len(readers[tensor.name]):
+            continue
+        turned = np.ascontiguousarray(onnx.numpy_helper.to_array(tensor).T)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(turned, tensor.name))
+        for node in nodes:
+            kept = [one for one in node.attribute if one.name != "transB"]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+    return straight
+
+
+def _is_turned(node: onnx.NodeProto, place: int) -> bool:
+    """Whether `node` is a Gemm that transposes what it reads at `place`, its weight."""
+    turned = any(one.name == "transB" and one.i for one in node.attribute)
+    return node.op_type == "Gemm" and place == 1 and turned
 
 
 def through_files(model: onnx.ModelProto, run: Callable[[Path, Path], None]) -> onnx.ModelProto:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from shoal.contract import jsonform
 from shoal.contract.digest import Digest
 from shoal.contract.problem import InvalidError
 from shoal.contract.reason import Reason
+
+_REPEATED: Final = 4  # rows, an even number: pairs stay together
+_UNSTEADY: Final = 1e-4  # of the largest answer; threads that sum in turns stay far below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,15 +177,24 @@ class Judge:
                 **self._terms.causes,
             }
             kept = self._cache.arrays(
-                causes,
-                lambda: {
-                    "answers": session.answers(
-                        self._source_session(), self._rows[name], self._terms.output
-                    )
-                },
+                causes, lambda: {"answers": self._asked_twice(self._rows[name])}
             )
             self._source_answers[name] = kept["answers"]
         return self._source_answers[name]
+
+    def _asked_twice(self, rows: Rows) -> Array:
+        """The source's answers, of which the first are asked for again.
+
+        Raises:
+            AnswerError: they differ, so that no score of anything says what the next run gives.
+        """
+        opened, output = self._source_session(), self._terms.output
+        answers = session.answers(opened, rows, output)
+        few = rows.take(np.arange(min(_REPEATED, rows.count)))
+        apart = readings.max_abs(session.answers(opened, few, output), answers[: few.count])
+        if apart > _UNSTEADY * max(float(np.abs(answers.astype(np.float64)).max()), 1e-6):
+            raise session.AnswerError(f"the same row is answered {apart:.2g} apart in two runs")
+        return answers
 
     def _time(self, path: Path, rounds: latency.Rounds) -> latency.Ratio:
         candidate = runner.open_file(path, self._terms.threads)
