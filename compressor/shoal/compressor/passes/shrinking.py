@@ -57,9 +57,10 @@ def shrink(model: onnx.ModelProto, context: PassContext, plan: Plan) -> PassResu
 def _shrink(model: onnx.ModelProto, context: PassContext, plan: Plan) -> PassResult:
     train = context.train
     rows = context.calibration if train is None else train.inputs
+    fed = {**rows, **context.constants}
     with finetune.reproducible(context.threads):
-        student = parity.import_checked(model, rows)
-        teacher = parity.import_checked(context.source, rows)
+        student = parity.import_checked(model, fed)
+        teacher = parity.import_checked(context.source, fed)
         labels = _labels(train) if train is not None and plan.labels else None
         lesson = finetune.teach(teacher.network, context.output, parity.tensors(rows), labels)
         held, fit = _set_aside(lesson, context.seed)
@@ -75,7 +76,7 @@ def _shrink(model: onnx.ModelProto, context: PassContext, plan: Plan) -> PassRes
             fit = finetune.teach(teacher.network, context.output, mixed, None)
         finetune.fine_tune(network, context.output, fit, plan.schedule, context.seed)
         after = finetune.score(network, context.output, held)
-        exported = parity.export_checked(network, rows)
+        exported = parity.export_checked(network, fed)
     notes: dict[str, Any] = {
         **asdict(cut),
         "weights_removed": cut.weights_before - cut.weights_after,
