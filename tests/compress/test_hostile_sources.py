@@ -97,14 +97,6 @@ def test_an_honest_archive_passes(honest: Members, tmp_path: Path) -> None:
     indexed(write(honest, tmp_path / "model.pt2"))
 
 
-def test_sample_inputs_are_never_unpickled(honest: Members, tmp_path: Path) -> None:
-    touched = tmp_path / "touched"
-    members = honest | {"data/sample_inputs/model.pt": torch_pickle(touched)}
-    source = read(write(members, tmp_path / "model.pt2"))
-    assert source.notes["rows"] == 4
-    assert not touched.exists()
-
-
 def test_a_weight_that_is_a_pickle_is_refused_unread(honest: Members, tmp_path: Path) -> None:
     touched = tmp_path / "touched"
 
@@ -224,7 +216,9 @@ def test_a_program_that_names_anything_else_is_refused(
     assert refusal(edited(honest, PROGRAM, edit), tmp_path).reason == "UnsafeFormat"
 
 
-def test_guards_and_notes_of_a_program_are_left_out(honest: Members, tmp_path: Path) -> None:
+def test_samples_guards_and_notes_of_a_program_are_left_out(
+    honest: Members, tmp_path: Path
+) -> None:
     touched = tmp_path / "touched"
     code = f"__import__('pathlib').Path({str(touched)!r}).touch()"
 
@@ -234,10 +228,12 @@ def test_guards_and_notes_of_a_program_are_left_out(honest: Members, tmp_path: P
         program["graph_module"]["graph"]["nodes"][0]["metadata"]["custom"] = code
 
     members = edited(honest, PROGRAM, guard)
+    members |= {"data/sample_inputs/model.pt": torch_pickle(touched)}
     assert read(write(members, tmp_path / "model.pt2")).notes["batch"] == 4
     assert not touched.exists()
 
 
+@pytest.mark.slow
 def test_a_program_from_another_device_is_read_on_this_one(honest: Members, tmp_path: Path) -> None:
     elsewhere = {
         name: data.replace(b'"type": "cpu", "index": null', b'"type": "cuda", "index": 0')

@@ -89,6 +89,7 @@ def test_a_recurrent_network_has_its_outputs_numbered(folder: Path) -> None:
     assert [node.op_type for node in onnx.load(source.path).graph.node].count("LSTM") == 1
 
 
+@pytest.mark.slow
 def test_one_row_alone_stays_one_row(folder: Path) -> None:
     net, example = torch_zoo.one_row()
     assert isinstance(example, torch.Tensor)
@@ -156,7 +157,8 @@ def test_the_command_takes_a_loader_from_the_working_directory(folder: Path) -> 
     random = np.random.default_rng(1)
     np.savez(folder / "evaluation.npz", x=random.random((30, 1, 8, 8), dtype=np.float32))
     workshop = Workshop(folder=folder, cache=folder / "cache")
-    command = workshop.command("--calibration", str(folder / "images.npz"), "--max-drop", "1")
+    rows = str(folder / "images.npz")
+    command = workshop.command("--calibration", rows, "--max-drop", "1", "--methods", "split")
     command[command.index(str(folder / "source.onnx"))] = "zoo:images"
     done = subprocess.run(
         command, env=workshop.environment, capture_output=True, text=True, check=False

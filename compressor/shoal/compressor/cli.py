@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from shoal.compressor import errors
+from shoal.contract import units
 from shoal.contract.problem import ExitCode, Problem, ProblemError
 
 # typer carries its own click; this is its base of everything a wrong command line raises.
@@ -160,20 +161,27 @@ def _work(given: dict[str, Any], memory_limit: str | None, *, as_json: bool) -> 
 
 def _sentence(report: dict[str, Any], out: str) -> str:
     chosen, source = report["chosen"], report["source"]
+    slower = " (the source misses the budget)" if chosen.get("slower_than_source") else ""
     return (
         f"{chosen['recipe']['title']}: {chosen['bytes']} B (source {source['bytes']} B), "
         f"{report['metric']} {chosen['score']:.4f} (source {source['score']:.4f}), "
-        f"latency x{chosen['latency_ratio']:.2f}\n{out}/{chosen['file']}\n{out}/report.html\n"
+        f"latency x{chosen['latency_ratio']:.2f}{slower}\n"
+        f"{out}/{chosen['file']}\n{out}/report.html\n"
     )
 
 
 def _nearest(error: dict[str, Any]) -> str:
-    missed = "; ".join(
-        f"{miss['constraint']} {miss['limit']:g}: nearest {miss['nearest']:g}, "
-        f"missed by {miss['missed_by']:g}"
-        for miss in error["nearest"]
-    )
+    missed = "; ".join(_missed(one) for one in error["nearest"])
     return f"{missed}. {error['hint']}" if missed else error["hint"]
+
+
+def _missed(one: dict[str, Any]) -> str:
+    """`memory_bytes 10.5 MiB: nearest 10.9 MiB, missed by 346 KiB`."""
+    limit, nearest, by = (
+        units.format_size(round(one[name])) if "bytes" in one["constraint"] else f"{one[name]:g}"
+        for name in ("limit", "nearest", "missed_by")
+    )
+    return f"{one['constraint']} {limit}: nearest {nearest}, missed by {by}"
 
 
 def _wants_json(arguments: list[str]) -> bool:

@@ -8,6 +8,7 @@ ProblemError
 """
 
 import errno
+import os
 import traceback
 from pathlib import Path
 from typing import ClassVar, Final
@@ -53,17 +54,31 @@ def not_built_yet(what: str, hint: str, *, field: str | None = None) -> InvalidE
     return invalid(Reason.NOT_BUILT_YET, f"{what} is not built yet", field=field, hint=hint)
 
 
-def no_file(path: str, field: str) -> ProblemError:
-    """The error for a path that names no regular file: nothing, a folder, a pipe, a device."""
+def require_file(path: str, field: str) -> None:
+    """Nothing where `path` is a file that can be read.
+
+    Raises:
+        InvalidError: it is a folder, a pipe or a device, or may not be read.
+        NotFoundError: there is nothing.
+    """
+    if Path(path).is_file():
+        if not os.access(path, os.R_OK):
+            raise invalid(
+                Reason.INVALID,
+                f"{path} may not be read by this user",
+                field=field,
+                hint="give yourself the right to it: chmod u+r",
+            )
+        return
     if path and Path(path).exists():
         what = "a folder" if Path(path).is_dir() else "a pipe or a device"
-        return invalid(
+        raise invalid(
             Reason.INVALID,
             f"{path} is {what}, not a file",
             field=field,
             hint="give the path of the file itself",
         )
-    return NotFoundError(
+    raise NotFoundError(
         Problem(
             reason=Reason.NOT_FOUND,
             message=f"there is no file {path!r}",

@@ -47,8 +47,7 @@ def device_profile(path: Path) -> Device:
         InvalidError: not a DeviceProfile, or a field that is wrong or unknown.
         NotFoundError: no such file.
     """
-    if not path.is_file():
-        raise errors.no_file(str(path), "--profile")
+    errors.require_file(str(path), "--profile")
     document = _document(path)
     if not isinstance(document, Mapping) or document.get("kind") != "DeviceProfile":
         raise _wrong("kind", f"{path.name} is not one DeviceProfile")

@@ -60,7 +60,7 @@ def _convert(origin: Origin, scratch: Path, rows: Path | None) -> tuple[Path, di
     folder.mkdir(exist_ok=True)
     target = folder / "converted.onnx"
     location = origin.location if users_own else str(Path(origin.location).absolute())
-    runs_code = origin.format in {OriginFormat.LOADER, OriginFormat.PICKLE}
+    runs_code = users_own or origin.trust_pickle or bool(origin.trusted)
     spec = {
         "origin": asdict(origin) | {"location": location},
         "rows": None if rows is None else str(rows.absolute()),

@@ -65,8 +65,7 @@ def admit(text: str, trust: Trust = NO_TRUST) -> Origin:
     suffix = path.suffix.lower()
     if suffix in _PICKLES and not trust.pickle:
         raise _pickle(path, suffix)
-    if not path.is_file():
-        raise errors.no_file(text, "MODEL")
+    errors.require_file(text, "MODEL")
     if suffix in _PICKLES:
         found = OriginFormat.PICKLE
     elif suffix in _SUFFIXES:

@@ -35,8 +35,7 @@ def names(path: Path, option: str) -> tuple[str, ...]:
         InvalidError: no archive of arrays, or one that unpacks to more than the limit.
         NotFoundError: no such file.
     """
-    if not path.is_file():
-        raise errors.no_file(str(path), option)
+    errors.require_file(str(path), option)
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
