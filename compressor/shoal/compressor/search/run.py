@@ -4,7 +4,7 @@ Neither objective nor budget changes what is tried: the archive answers for any 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from shoal.compressor.analyse.sensitivity import Layer
@@ -128,8 +128,6 @@ class Search:
                 self._in_integers(recipe, attempt)
 
     def _trimming_facts(self) -> dict[str, object]:
-        from dataclasses import asdict  # noqa: PLC0415
-
         return asdict(trimming.read(self._bench.builder.context().source, self._origin))
 
     @property
