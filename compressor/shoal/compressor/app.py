@@ -69,12 +69,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
             job=job,
             floor=floor,
             metric=measures.evaluation.name,
-            validation={
-                "rows": data.validation.count,
-                "metric": measures.validation.name,
-                "against": measures.validation.against.value,
-                "from": "calibration" if data.train is None else "train",
-            },
+            validation=_validation(data, measures),
             output=output.name,
             machine=machine,
             profile=environment.class_profile(
@@ -84,12 +79,23 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
             seconds=time.monotonic() - started,
             origin=source.provenance,
         )
-        chosen_set = None
-        if job.golden is not None:
-            chosen_set = golden.choose(
-                data.evaluation, job.golden, job.seed, job.out / "golden.npz"
-            )
-        return _export(archive, setting, bench, chosen_set)
+        return _export(archive, setting, bench, _golden(job, data))
+
+
+def _golden(job: Job, data: Data) -> golden.Golden | None:
+    if job.golden is None:
+        return None
+    return golden.choose(data.evaluation, job.golden, job.seed, job.out / "golden.npz")
+
+
+def _validation(data: Data, measures: Measures) -> dict[str, Any]:
+    """What candidates are scored on where a choice is made."""
+    return {
+        "rows": data.validation.count,
+        "metric": measures.validation.name,
+        "against": measures.validation.against.value,
+        "from": "calibration" if data.train is None else "train",
+    }
 
 
 def _bench(
