@@ -1,5 +1,6 @@
 """The cache of a search: what it keeps, and what it refuses after a process died."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -71,3 +72,18 @@ def test_one_death_condemns_one_entry(tmp_path: Path) -> None:
 
     cache.entry("cause", dies)
     assert Cache(tmp_path).get("cause") == 3  # it lived after all: what it made counts
+
+
+def test_a_full_disk_keeps_no_half_of_a_file_and_names_the_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(tmp_path)
+
+    def full(_name: str, path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        cache.put("cause", 1)
+    assert Path(str(caught.value.filename)).parent == tmp_path / "entries"
+    assert not list(tmp_path.rglob(".part-*"))

@@ -18,6 +18,13 @@ from shoal.contract.profile import ClassProfile
 from shoal.contract.reason import Reason
 
 _DIGITS: Final = 6  # digits kept of scores and milliseconds: more would be noise
+# What nobody looked for long enough did not miss a constraint.
+_INTERRUPTED: Final = {
+    "reason": "Interrupted",
+    "message": "interrupted before anything that fits was found",
+    "hint": "run it again: it goes on from what is cached",
+    "nearest": (),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +91,9 @@ def compose(
     }
     _add_beaten(report, archive, front, setting)
     if chosen is None:
-        report["error"] = no_feasible_variant(archive, setting)
+        report["error"] = (
+            dict(_INTERRUPTED) if archive.interrupted else no_feasible_variant(archive, setting)
+        )
     return report
 
 

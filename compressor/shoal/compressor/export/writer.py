@@ -1,5 +1,6 @@
 """Writes a finished report and everything it names into the output folder."""
 
+import errno
 import json
 import shutil
 import tempfile
@@ -28,6 +29,9 @@ def prepare(out: Path) -> None:
         (out / "variants").mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
             pass
+        for name in ("report.json", "report.html"):
+            if (out / name).is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"{name} is a folder there")
     except OSError as error:
         raise errors.invalid(
             Reason.INVALID,

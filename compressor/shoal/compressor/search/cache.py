@@ -149,6 +149,11 @@ def _was_another_run(known: Any) -> bool:
 
 def _write(path: Path, data: bytes) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    os.replace(name, path)  # noqa: PTH105 - the name is a string from mkstemp
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        os.replace(name, path)  # noqa: PTH105 - the name is a string from mkstemp
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)  # half a file would fill a full disk for ever
+        error.filename = error.filename or str(path)
+        raise
