@@ -79,7 +79,7 @@ def test_a_full_disk_keeps_no_half_of_a_file_and_names_the_whole_one(
 ) -> None:
     cache = Cache(tmp_path)
 
-    def full(_name: str, path: Path) -> None:
+    def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)

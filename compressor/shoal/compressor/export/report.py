@@ -18,7 +18,6 @@ from shoal.contract.profile import ClassProfile
 from shoal.contract.reason import Reason
 
 _DIGITS: Final = 6  # digits kept of scores and milliseconds: more would be noise
-# What nobody looked for long enough did not miss a constraint.
 _INTERRUPTED: Final = {
     "reason": "Interrupted",
     "message": "interrupted before anything that fits was found",
@@ -91,14 +90,17 @@ def compose(
     }
     _add_beaten(report, archive, front, setting)
     if chosen is None:
-        report["error"] = (
-            dict(_INTERRUPTED) if archive.interrupted else no_feasible_variant(archive, setting)
-        )
+        report["error"] = no_feasible_variant(archive, setting)
     return report
 
 
 def no_feasible_variant(archive: Archive, setting: Setting) -> dict[str, Any]:
-    """The error of a run that found nothing to choose: what came nearest to each constraint."""
+    """The error of a run that found nothing to choose: what came nearest to each constraint.
+
+    One that was interrupted missed none: it did not look for long enough.
+    """
+    if archive.interrupted:
+        return dict(_INTERRUPTED)
     floor = setting.floor
     points = [point(candidate, floor) for candidate in archive.candidates]
     points += [untimed_point(one.scored, floor) for one in archive.rejected if one.scored]
