@@ -35,8 +35,6 @@ def test_an_old_graph_with_batch_one_becomes_half_its_size(mnist: Workshop) -> N
     report = ran.json
     assert report["chosen"]["bytes"] <= 13_000
     assert report["chosen"]["score"] >= report["source"]["score"] - 0.005
-    # onnxruntime's per-channel quantizer raises on this graph: told, and not the end of the run
-    assert any(row["reason"] == "BuildFailed" for row in report["rejected"])
 
 
 def test_a_depthwise_network_is_never_chosen_slower_for_latency(
