@@ -140,6 +140,8 @@ def test_a_scalar_input_gets_one_number_a_row(tmp_path: Path) -> None:
     gain = Tensor(name="gain", dtype="float32", shape=())
     rows = read(tmp_path, {"image": images(3), "gain": np.ones(3, np.float32)}, IMAGE, gain)
     assert rows.feed(1)["gain"].shape == ()
+    same = read(tmp_path, {"image": images(3), "gain": np.float32(1)}, IMAGE, gain)
+    assert (same.constants["gain"].shape, same.feed(1)["gain"].shape) == ((), ())
 
 
 def test_both_rows_of_a_pair_follow_one_another(tmp_path: Path) -> None:

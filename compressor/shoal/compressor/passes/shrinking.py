@@ -57,7 +57,8 @@ def shrink(model: onnx.ModelProto, context: PassContext, plan: Plan) -> PassResu
 def _shrink(model: onnx.ModelProto, context: PassContext, plan: Plan) -> PassResult:
     train = context.train
     rows = context.calibration if train is None else train.inputs
-    fed = {**rows, **context.constants}
+    single = {name: value for name, value in context.constants.items() if value.ndim == 0}
+    fed = {**rows, **single}
     with finetune.reproducible(context.threads):
         student = parity.import_checked(model, fed)
         teacher = parity.import_checked(context.source, fed)

@@ -137,7 +137,7 @@ def _rows(named: Mapping[str, Array], file: _File) -> Rows:
         _check_dtype(array, tensor, file)
         if array.ndim == 0:
             shape = [size or 1 for size in tensor.shape]
-            constants[tensor.name] = np.ascontiguousarray(np.broadcast_to(array, shape))
+            constants[tensor.name] = np.array(np.broadcast_to(array, shape))
             continue
         _check_shape(array, tensor, file)
         inputs[tensor.name] = array

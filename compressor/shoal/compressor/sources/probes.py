@@ -149,7 +149,7 @@ def _table(tensors: list[Tensor], arrays: dict[str, Array]) -> _Table:
         if array is None or array.ndim == 0:  # a recurrent state starts at zero
             filled = np.zeros((), tensor.dtype or None) if array is None else array
             shape = [d or 1 for d in tensor.shape]
-            constants[tensor.name] = np.ascontiguousarray(np.broadcast_to(filled, shape))
+            constants[tensor.name] = np.array(np.broadcast_to(filled, shape))
             open_batch = False
             continue
         if array.dtype.name != tensor.dtype:
