@@ -5,12 +5,13 @@ objective. For `accuracy`, points whose validation intervals overlap the best on
 ties go by agreement with the source, then latency, then bytes; for the other objectives ties go by
 latency, then bytes; the digest settles what is left. With objective latency or accuracy a point
 slower than the source is not taken while the source itself meets artifact and memory budget.
-Latencies within noise of one another count as equal: they are compared in steps of 5 %.
+Latencies within noise of one another count as equal: those within 5 % of the lowest are one step,
+those within 5 % of the lowest that is left the next, and so on.
 """
 
 import enum
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shoal.contract.budget import Budget
@@ -18,7 +19,7 @@ from shoal.contract.digest import Digest
 
 SLOWER = 1.03  # measured ratio above which a point counts as slower than the source
 ROUNDING = 1e-9  # a floor computed as 0.8 - 0.1 is a hair above 0.7, and a score of 0.7 meets it
-_LATENCY_STEP = math.log(1.05)
+_WITHIN_NOISE = 1.05
 
 
 class Objective(enum.StrEnum):
@@ -69,13 +70,14 @@ def ranked(
     fitting = [p for p in points if not _misses(p, budget, min_score)]
     if objective in {Objective.LATENCY, Objective.ACCURACY} and _source_fits(points, budget):
         fitting = [p for p in fitting if p.is_source or p.latency_ratio <= SLOWER]
+    steps = latency_steps([p.latency_p95_ms for p in fitting])
     if objective is not Objective.ACCURACY:
-        return tuple(sorted(fitting, key=lambda p: _key(p, objective)))
+        return tuple(sorted(fitting, key=lambda p: _key(p, objective, steps)))
     order: list[Point] = []
     while fitting:
         best = max(fitting, key=lambda p: (p.validation_score, p.agreement))
         tied = [p for p in fitting if p.validation_interval[1] >= best.validation_interval[0]]
-        order.extend(sorted(tied, key=lambda p: _key(p, objective)))
+        order.extend(sorted(tied, key=lambda p: _key(p, objective, steps)))
         fitting = [p for p in fitting if p not in tied]
     return tuple(order)
 
@@ -121,13 +123,21 @@ def _source_fits(points: Sequence[Point], budget: Budget) -> bool:
     return any(p.is_source and not _misses(p, unlimited, p.score) for p in points)
 
 
-def latency_step(latency_ms: float) -> int:
-    """The 5 % step a latency falls into: 1.00 ms and 1.02 ms share step 0, 1.05 ms is step 1."""
-    return round(math.log(max(latency_ms, 1e-9)) / _LATENCY_STEP)
+def latency_steps(latencies_ms: Iterable[float]) -> dict[float, int]:
+    """Which latencies count as equal: 1.00, 1.04 and 1.06 ms are steps 0, 0 and 1."""
+    steps: dict[float, int] = {}
+    step, lowest = -1, -math.inf
+    for latency_ms in sorted(latencies_ms):
+        if step < 0 or latency_ms > lowest * _WITHIN_NOISE:
+            step, lowest = step + 1, latency_ms
+        steps[latency_ms] = step
+    return steps
 
 
-def _key(point: Point, objective: Objective) -> tuple[float, float, float, str]:
-    latency = float(latency_step(point.latency_p95_ms))
+def _key(
+    point: Point, objective: Objective, steps: Mapping[float, int]
+) -> tuple[float, float, float, str]:
+    latency = float(steps[point.latency_p95_ms])
     first = {
         Objective.ACCURACY: -point.agreement,
         Objective.LATENCY: latency,

@@ -135,9 +135,19 @@ def test_latencies_within_noise_are_ordered_by_bytes_and_then_digest() -> None:
 
 
 def test_the_steps_of_the_worked_example() -> None:
-    assert choice.latency_step(1.00) == choice.latency_step(1.02) == 0
-    assert choice.latency_step(1.05) == 1
-    assert choice.latency_step(0.0) < 0
+    assert choice.latency_steps([1.06, 1.00, 1.04]) == {1.00: 0, 1.04: 0, 1.06: 1}
+    assert choice.latency_steps([0.0, 1.0]) == {0.0: 0, 1.0: 1}
+    assert choice.latency_steps([]) == {}
+
+
+@given(st.lists(st.floats(0.01, 10)), st.integers(-3, 3))
+def test_steps_depend_on_ratios_alone(latencies: list[float], power: int) -> None:
+    steps = choice.latency_steps(latencies)
+    lowest = min(latencies, default=0.0)
+    assert all((steps[one] == 0) == (one <= lowest * 1.05) for one in latencies)
+    unit = 2.0**power  # exact in binary, so that no latency crosses a border by rounding
+    scaled = choice.latency_steps(one * unit for one in latencies)
+    assert scaled == {one * unit: step for one, step in steps.items()}
 
 
 @pytest.mark.parametrize("objective", [Objective.LATENCY, Objective.ACCURACY])

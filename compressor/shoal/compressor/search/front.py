@@ -2,14 +2,17 @@
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from shoal.compressor.search.floor import Floor
 from shoal.compressor.search.values import Candidate, Scored
-from shoal.contract.choice import Point, latency_step
+from shoal.contract.choice import Point, latency_steps
+from shoal.contract.digest import Digest
 
 _MEMORY_STEP: Final = 1 << 20  # a mebibyte of a process's peak is noise
+Merits = tuple[float, float, int, int, int, Digest]
+
 _DIGITS: Final = 6  # what the report keeps, so that its readers see the same order
 
 
@@ -52,27 +55,31 @@ def front(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
     budget may ask for. Latency and memory count in steps as wide as their noise.
     """
     distinct = {c.digest: c for c in sorted(candidates, key=lambda c: c.is_source)}
+    steps = latency_steps(one.costs.p95_ms for one in distinct.values())
+    merits = {digest: _merits(one, steps) for digest, one in distinct.items()}
     kept = [
         one
-        for one in distinct.values()
-        if one.is_source or not any(_beats(other, one) for other in distinct.values())
+        for digest, one in distinct.items()
+        if one.is_source
+        or not any(_beats(merits[other], merits[digest]) for other in distinct if other != digest)
     ]
     return tuple(sorted(kept, key=lambda c: (-c.bytes, c.digest)))
 
 
-def _beats(one: Candidate, other: Candidate) -> bool:
-    ours, theirs = _merits(one), _merits(other)
-    if ours == theirs:
-        return (one.bytes, one.digest) < (other.bytes, other.digest)
-    return all(a <= b for a, b in zip(ours, theirs, strict=True))
+def _beats(ours: Merits, theirs: Merits) -> bool:
+    """Whether `ours` is no worse in any; the digest at the end settles equals."""
+    if ours[:-1] == theirs[:-1]:
+        return ours < theirs
+    return all(a <= b for a, b in zip(ours[:-1], theirs[:-1], strict=True))
 
 
-def _merits(candidate: Candidate) -> tuple[float, ...]:
+def _merits(candidate: Candidate, steps: Mapping[float, int]) -> Merits:
     """Smaller is better in each."""
     return (
         -candidate.scores.validation_score,
         -round(candidate.scores.validation_agreement, _DIGITS),
         candidate.bytes,
-        latency_step(candidate.costs.p95_ms),
+        steps[candidate.costs.p95_ms],
         candidate.costs.peak_memory_bytes // _MEMORY_STEP,
+        candidate.digest,
     )
