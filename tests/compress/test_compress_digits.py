@@ -119,6 +119,7 @@ def test_budgets_pick_different_variants_of_one_archive(
     assert len(set(chosen.values())) == 3
 
 
+@pytest.mark.slow
 def test_swapping_the_budgets_of_two_profiles_swaps_their_variants(
     workshop: Workshop, train: tuple[str, str], report: Any
 ) -> None:
@@ -144,6 +145,7 @@ def test_swapping_the_budgets_of_two_profiles_swaps_their_variants(
     assert after == {"camera": before["gateway"], "gateway": before["camera"]}
 
 
+@pytest.mark.slow
 def test_damaged_models_of_a_cache_are_built_again(
     workshop: Workshop, train: tuple[str, str], report: Any, tmp_path: Path
 ) -> None:
@@ -158,6 +160,7 @@ def test_damaged_models_of_a_cache_are_built_again(
         assert digest.of_file(tmp_path / "out" / row["file"]) == row["digest"]
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_share_a_cache(
     workshop: Workshop, train: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -178,6 +181,7 @@ def test_two_runs_at_once_share_a_cache(
             assert digest.of_file(out / row["file"]) == row["digest"]
 
 
+@pytest.mark.slow
 def test_a_looser_floor_lets_the_objective_bytes_choose_a_smaller_variant(
     workshop: Workshop, train: tuple[str, str]
 ) -> None:

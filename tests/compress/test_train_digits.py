@@ -106,6 +106,7 @@ def test_permuted_labels_are_wrong_for_every_digit(trained: Path) -> None:
     assert not (true == permuted).any()
 
 
+@pytest.mark.slow
 def test_the_same_source_comes_out_the_same_alone(
     repository: Path, trained: Path, tmp_path: Path
 ) -> None:
