@@ -138,8 +138,8 @@ def _search(prepared: Prepared, folder: Path, asked: tuple[str, str, str]) -> Ru
 
 
 def _epochs(passes: list[dict[str, Any]]) -> int:
-    """How many times a recipe's training saw all rows; worked example: 1,600 steps of 32 are 48."""
-    trained = [one for one in passes if "steps" in one]
+    """How many times a recipe's training saw all rows; worked example: 400 steps of 64 are 24."""
+    trained = [one for one in passes if "batch_rows" in one]
     return sum(round(one["steps"] * one["batch_rows"] / models.TRAIN_ROWS) for one in trained)
 
 
