@@ -26,6 +26,7 @@ from shoal.contract.reason import Reason
 
 _NICE = 5
 _STDERR_KEPT = 4_000
+_ENDING_S = 10.0
 _JOBS_KEPT = 200  # folders of finished jobs: a cache for specs that come back
 _FORM = 2  # raised when what a job writes changes, so that old folders are not reused
 _PR_SET_PDEATHSIG = 1
@@ -172,7 +173,7 @@ def _manifest(profile: ClassProfile) -> dict[str, Any]:
                 "providers": list(profile.providers),
                 "threads": profile.threads,
                 "precisions": list(profile.precisions),
-            }
+            },
         },
     }
 
@@ -190,10 +191,19 @@ async def _run_child(command: list[str]) -> None:
         stdout, stderr = await child.communicate()
     finally:
         if child.returncode is None:
-            child.kill()
-            await child.wait()
+            await _end(child)
     if child.returncode != 0 and not _is_infeasible(stdout):
         raise FailedError(_problem(child.returncode or 0, stdout, stderr))
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    """Ends the compressor, which takes its own children with it when it is asked to end."""
+    child.terminate()
+    try:
+        await asyncio.wait_for(child.wait(), _ENDING_S)
+    except TimeoutError:
+        child.kill()
+        await child.wait()
 
 
 def _is_infeasible(stdout: bytes) -> bool:
