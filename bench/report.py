@@ -65,7 +65,7 @@ def show(name: str, packages: Iterable[str], rows: Iterable[Row], output: str) -
         }
         print(json.dumps(document, indent=2))
         return
-    width = max(len(row.what) for row in shown)
+    width = max((len(row.what) for row in shown), default=0)
     for row in shown:
         print(f"{row.what:<{width}}  {row.ours:>8} {row.unit}  peer {row.peer:>8}  x{row.ratio}")
 

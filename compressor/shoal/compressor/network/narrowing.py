@@ -95,11 +95,6 @@ def narrow(
     )
 
 
-def groups_of(network: Network, row: tuple[Tensor, ...]) -> tuple[tuple[str, int], ...]:
-    """What `Cut.ratios` can name: each group's first layer and number of channels."""
-    return tuple((g.label, len(g.channels)) for g in coupling_groups(network, row))
-
-
 def shares(importance: Sequence[Tensor], cut: Cut) -> list[float]:
     """The share that each group loses.
 

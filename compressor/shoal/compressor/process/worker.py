@@ -33,16 +33,11 @@ def main() -> None:
         teller.fail(error.problem, error.exit_code)
     except KeyboardInterrupt:
         teller.fail(errors.stopped().problem, ExitCode.INTERRUPTED)
-    except MemoryError:
-        os._exit(OUT_OF_MEMORY)
-    except OSError as error:
-        if errors.is_out_of_memory(error):
-            os._exit(OUT_OF_MEMORY)
-        teller.fail(errors.about_files(error), ExitCode.FAILED)
     except Exception as error:  # noqa: BLE001 - a fault of ours must not look like the user's
         if errors.is_out_of_memory(error):
             os._exit(OUT_OF_MEMORY)
-        teller.fail(errors.fault(error), ExitCode.FAILED)
+        told = errors.about_files(error) if isinstance(error, OSError) else errors.fault(error)
+        teller.fail(told, ExitCode.FAILED)
     else:
         teller.done()
     os._exit(0)  # threads of libraries have nothing left to say

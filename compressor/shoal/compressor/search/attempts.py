@@ -92,9 +92,7 @@ class Attempts:
         except PassError as error:
             self.reject(Rejected(recipe=recipe, reason=error.reason, detail=error.message))
             return Attempt(accepted=False, built=None, scores=None)
-        refusal = self._unwanted(built) or self._refusal(
-            recipe, scores, float_allowed=float_allowed
-        )
+        refusal = self.unwanted(recipe, built, float_allowed=float_allowed) or self._below(scores)
         if refusal is not None:
             self.turn_down(recipe, built, scores, refusal)
             return Attempt(accepted=False, built=built, scores=scores)
@@ -153,18 +151,17 @@ class Attempts:
         self.progress.tell(f"  {rejected.reason.value}: {rejected.detail}")
         self.rejected.append(rejected)
 
-    def _unwanted(self, built: Built) -> tuple[Rejection, str] | None:
-        engine = built.format.runtime
-        if engine in self.engines:
-            return None
-        return Rejection.UNSUPPORTED_OPERATOR, f"the engines leave out {engine}"
-
-    def _refusal(
-        self, recipe: Recipe, scores: Scores, *, float_allowed: bool
+    def unwanted(
+        self, recipe: Recipe, built: Built, *, float_allowed: bool
     ) -> tuple[Rejection, str] | None:
+        """Why the run's engines or precisions leave a candidate out; None where they do not."""
+        engine = built.format.runtime
+        if engine not in self.engines:
+            return Rejection.UNSUPPORTED_OPERATOR, f"the engines leave out {engine}"
         in_float = all(one.method != "quantize" for one in recipe.passes)
-        if in_float and not float_allowed:
-            return _FLOAT
+        return _FLOAT if in_float and not float_allowed else None
+
+    def _below(self, scores: Scores) -> tuple[Rejection, str] | None:
         below = self.floor.refusal(scores)
         return None if below is None else (Rejection.SCORE_BELOW_FLOOR, below)
 

@@ -19,8 +19,6 @@ from shoal.compressor.search.values import Rejected
 from shoal.compressor.sources.origin import OriginFormat
 
 _PARITY: Final = 1e-3  # of the source's largest answer: how far cleaning may move any number
-_FLOAT: Final = (Rejection.UNSUPPORTED_OPERATOR, "the profile's precisions leave out fp32")
-_ENGINE: Final = (Rejection.UNSUPPORTED_OPERATOR, "the engines leave out onnxruntime")
 _TRIES: Final = 3  # configurations of integers for a narrower net, where the first do not build
 
 
@@ -77,12 +75,11 @@ class Search:
                 attempts.reject(Rejected(recipe=recipe, reason=error.reason, detail=error.message))
                 continue
             if scores.max_abs <= _PARITY * max(scores.largest, 1e-6):
-                if not self._allowed.offer.onnxruntime:
-                    attempts.turn_down(recipe, built, scores, _ENGINE)
-                elif self._allowed.float32:
+                why = attempts.unwanted(recipe, built, float_allowed=self._allowed.float32)
+                if why is None:
                     attempts.admit(recipe, built, scores, is_source=True)
                 else:
-                    attempts.turn_down(recipe, built, scores, _FLOAT)
+                    attempts.turn_down(recipe, built, scores, why)
                 return recipe
             moved = f"cleaning moves an answer by {scores.max_abs:.2g}"
             attempts.reject(Rejected(recipe=recipe, reason=Rejection.BUILD_FAILED, detail=moved))

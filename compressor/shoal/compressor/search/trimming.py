@@ -18,7 +18,6 @@ from shoal.compressor.sources.origin import OriginFormat
 
 _ENSEMBLES: Final = ("TreeEnsembleClassifier", "TreeEnsembleRegressor")
 _ML: Final = "ai.onnx.ml"
-_ESTIMATORS: Final = (OriginFormat.SKOPS, OriginFormat.PICKLE)
 
 _KEPT_IMPORTANCE: Final = {
     Effort.QUICK: (0.95, 0.8),
@@ -71,7 +70,7 @@ def read(model: onnx.ModelProto, origin: OriginFormat) -> Facts:
     lists = [{one.name: one for one in node.attribute} for node in ensembles]
     numbered = [one["nodes_treeids"].ints for one in lists if "nodes_treeids" in one]
     return Facts(
-        estimator=origin in _ESTIMATORS,
+        estimator=origin is OriginFormat.SKOPS,
         features=_features(model),
         trees=sum(len(set(one)) for one in numbered),
         nodes=sum(len(one) for one in numbered),

@@ -94,9 +94,14 @@ class Select:
 
 
 def _estimator(origin: Origin | None) -> Any:
-    """The source itself, read as it was when it was converted."""
-    if origin is None or origin.format not in {OriginFormat.SKOPS, OriginFormat.PICKLE}:
-        raise PassError(Rejection.UNSUPPORTED_OPERATOR, "the source is no scikit-learn estimator")
+    """The source itself, read as it was when it was converted.
+
+    A pickle is not read again: it may run its code in the sandboxed child alone, not here.
+    """
+    if origin is None or origin.format is not OriginFormat.SKOPS:
+        raise PassError(
+            Rejection.UNSUPPORTED_OPERATOR, "the source is no scikit-learn estimator in a .skops"
+        )
     from shoal.compressor.sources.estimators import positions, reading  # noqa: PLC0415
 
     return positions.by_position(reading.read(origin))
