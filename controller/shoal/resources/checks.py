@@ -10,7 +10,8 @@ from shoal.contract.problem import Problem
 from shoal.contract.reason import Reason
 from shoal.resources import golden
 from shoal.resources.base import Resource, Selector
-from shoal.resources.deployment import Deployment, Gate, Strategy, Wave
+from shoal.resources.deployment import Deployment, Strategy, Wave
+from shoal.resources.gate import Gate
 from shoal.resources.model import Model
 from shoal.resources.profile import DeviceProfile
 

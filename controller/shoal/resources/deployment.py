@@ -7,18 +7,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from shoal.contract.reason import Reason
 from shoal.resources.base import Document, Resource, Selector
+from shoal.resources.gate import Gate, default_gates
 from shoal.resources.quantities import Duration, Name, Percent, ShareOrCount
 from shoal.resources.words import Words, none_yet, refusal
 
 _MODEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(@[1-9]\d{0,8})?")
-_METRICS = Words(
-    what="gate metric",
-    built=("accuracy", "agreement", "latency.p95", "errorRate", "restarts"),
-    later=("quality", "crashes", "latency.p50", "latency.p99"),
-    unknown=Reason.UNKNOWN_METRIC,
-)
 _APPROVALS = Words(what="approval", built=("auto", "manual"))
-_INCONCLUSIVE = Words(what="policy", built=("hold", "rollback"))
 _ACTIONS = Words(what="action", built=("rollback", "hold"))
 _SCOPES = Words(what="scope", built=("deployment", "cohort"))
 _DEADLINES = Words(what="policy", built=("hold", "rollback", "report"))
@@ -51,30 +45,6 @@ class Wave(Document):
     )
 
 
-class Gate(Document):
-    """One condition on the evidence; fail, pass or inconclusive."""
-
-    metric: Annotated[str, AfterValidator(_METRICS.check)] = Field(
-        description="accuracy and agreement (golden set), latency.p95, errorRate, restarts."
-    )
-    max_drop: float | None = Field(
-        default=None, ge=0, le=1, description="For accuracy and agreement: the loss allowed."
-    )
-    max_ratio: float | None = Field(
-        default=None, gt=0, description="For latency.p95: candidate over active."
-    )
-    max: float | None = Field(
-        default=None, ge=0, description="For errorRate: a share; for restarts: a count, hard stop."
-    )
-    min_samples: int = Field(default=30, ge=1, description="Samples per device before a verdict.")
-    alpha: float = Field(
-        default=0.05, gt=0, lt=1, description="Chance of a false failure over the whole rollout."
-    )
-    on_inconclusive: Annotated[str, AfterValidator(_INCONCLUSIVE.check)] = Field(
-        default="hold", description="What to do when maxSoak ends without a verdict."
-    )
-
-
 class OnFailure(Document):
     """What a failed gate or too many failures lead to."""
 
@@ -91,18 +61,6 @@ def default_waves() -> list[Wave]:
     return [
         Wave.model_validate({"name": name, "size": size})
         for name, size in (("canary", "10%"), ("half", "50%"), ("all", "100%"))
-    ]
-
-
-def default_gates() -> list[Gate]:
-    """The gates where `gates` is left out (contracts: section 4)."""
-    return [
-        Gate.model_validate(gate)
-        for gate in (
-            {"metric": "errorRate", "max": 0.01, "minSamples": 60},
-            {"metric": "latency.p95", "maxRatio": 1.5, "minSamples": 60},
-            {"metric": "restarts", "max": 0},
-        )
     ]
 
 

@@ -9,7 +9,7 @@ n = 298, d = 0.01 needs 600.
 import math
 from collections.abc import Iterator, Sequence
 
-from shoal.resources.deployment import Gate
+from shoal.resources.gate import Gate
 
 _BETS = 24
 _LARGEST_BET = 0.95

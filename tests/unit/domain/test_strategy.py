@@ -3,11 +3,10 @@ from typing import Any
 import pytest
 
 from shoal.contract.problem import InvalidError
+from shoal.controller.domain.gating import Metric, OnInconclusive
 from shoal.controller.domain.strategy import (
     Amount,
     Approval,
-    Metric,
-    OnInconclusive,
     Ppm,
     Scope,
     amount_from_json,

@@ -10,7 +10,8 @@ from shoal.contract.digest import Digest
 from shoal.contract.profile import ProfileClass
 from shoal.controller.domain.archive import ArchiveState, ClassArchive, GoldenSet, ModelView
 from shoal.controller.domain.fleet import CohortKey, DeviceView
-from shoal.controller.domain.strategy import Amount, GateSpec, Metric, Ppm, Strategy, WaveSpec
+from shoal.controller.domain.gating import GateSpec, Metric
+from shoal.controller.domain.strategy import Amount, Ppm, Strategy, WaveSpec
 
 NAME = "default/digits"
 CLASS = ProfileClass("0a" * 8)

@@ -1,14 +1,10 @@
 import pytest
 
 from shoal.contract.report import Phase
+from shoal.controller.domain.gating import GateSpec, Metric
 from shoal.controller.domain.revisions import Origin, WaveState
 from shoal.controller.domain.rollout import Verb
-from shoal.controller.domain.strategy import (
-    Action,
-    GateSpec,
-    Metric,
-    Scope,
-)
+from shoal.controller.domain.strategy import Action, Scope
 from tests.unit.planning.builders import (
     ACCURACY,
     RIGHT,

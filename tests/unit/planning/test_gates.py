@@ -4,7 +4,7 @@ from shoal.contract.digest import Digest
 from shoal.contract.report import GoldenAnswers, Phase
 from shoal.controller.domain.archive import GoldenSet
 from shoal.controller.domain.evidence import GateVerdict
-from shoal.controller.domain.strategy import GateSpec, Metric
+from shoal.controller.domain.gating import GateSpec, Metric
 from shoal.controller.planning import gates, golden
 from tests.unit.planning.builders import (
     ACCURACY,

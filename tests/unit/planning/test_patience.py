@@ -1,11 +1,7 @@
 from shoal.contract.report import Phase
+from shoal.controller.domain.gating import GateSpec, Metric, OnInconclusive
 from shoal.controller.domain.rollout import Verb
-from shoal.controller.domain.strategy import (
-    GateSpec,
-    Metric,
-    OnDeadline,
-    OnInconclusive,
-)
+from shoal.controller.domain.strategy import OnDeadline
 from tests.unit.planning.builders import ACCURACY, LABELS, a_strategy
 from tests.unit.planning.worlds import Make, a_complete_world, a_second_rollout
 

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from shoal.resources import golden
-from shoal.resources.deployment import Gate
+from shoal.resources.gate import Gate
 
 
 @pytest.mark.parametrize(("max_drop", "needed"), [(0.02, 298), (0.01, 600), (0.05, 118)])

@@ -7,7 +7,7 @@ from typing import NewType
 
 from shoal.contract.digest import Digest
 from shoal.controller.domain.fleet import CohortId
-from shoal.controller.domain.strategy import Metric
+from shoal.controller.domain.gating import Metric
 
 # Answers in row order, kept as one text: a record with hundreds of thousands of JSON numbers would
 # be read and written in every pass.

@@ -13,23 +13,7 @@ from typing import Any, NewType
 from shoal.contract import units
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason
-
-
-class Metric(enum.StrEnum):
-    """What a gate looks at."""
-
-    ACCURACY = "accuracy"
-    AGREEMENT = "agreement"
-    LATENCY_P95 = "latency.p95"
-    ERROR_RATE = "errorRate"
-    RESTARTS = "restarts"
-
-
-class OnInconclusive(enum.StrEnum):
-    """What to do when the longest soak ends without a verdict; never advance."""
-
-    HOLD = "hold"
-    ROLLBACK = "rollback"
+from shoal.controller.domain.gating import GateSpec, gate_from_json
 
 
 class Action(enum.StrEnum):
@@ -101,30 +85,6 @@ class WaveSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GateSpec:
-    """One gate. `limit` is maxDrop, maxRatio or max, as the metric has it."""
-
-    metric: Metric
-    limit: float
-    min_samples: int = 30
-    alpha: float = 0.05
-    on_inconclusive: OnInconclusive = OnInconclusive.HOLD
-
-    @property
-    def decides(self) -> bool:
-        """Whether its verdict can block a wave; the others are advisory until the device engine."""
-        return self.metric in _DECIDING
-
-    @property
-    def tests(self) -> bool:
-        """Whether it is a statistical test, which spends alpha; a count is not."""
-        return self.metric in {Metric.ACCURACY, Metric.AGREEMENT}
-
-
-_DECIDING = frozenset({Metric.ACCURACY, Metric.AGREEMENT, Metric.RESTARTS})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
     """Everything the planner obeys; seconds and shares."""
 
@@ -156,7 +116,7 @@ def strategy_from_json(spec: Mapping[str, Any]) -> Strategy:
         failure = strategy["onFailure"]
         return Strategy(
             waves=tuple(_wave(one, i) for i, one in enumerate(strategy["waves"])),
-            gates=tuple(_gate(one) for one in strategy["gates"]),
+            gates=tuple(gate_from_json(one) for one in strategy["gates"]),
             success_threshold_ppm=ppm_from_text(strategy["successThreshold"]),
             max_failures=amount_from_json(strategy["maxFailures"]),
             quorum_ppm=ppm_from_text(strategy["quorum"]),
@@ -213,19 +173,6 @@ def _wave(wave: Mapping[str, Any], index: int) -> WaveSpec:
         soak_s=soak_s,
         max_soak_s=max(soak_s, units.parse_duration_s(wave["maxSoak"])),
         approval=Approval(wave["approval"]),
-    )
-
-
-def _gate(gate: Mapping[str, Any]) -> GateSpec:
-    limits = [gate[name] for name in ("maxDrop", "maxRatio", "max") if gate.get(name) is not None]
-    if len(limits) != 1:
-        raise ValueError(f"gate {gate['metric']} has {len(limits)} limits instead of one")
-    return GateSpec(
-        metric=Metric(gate["metric"]),
-        limit=float(limits[0]),
-        min_samples=int(gate.get("minSamples") or 0),
-        alpha=float(gate.get("alpha") or 0.05),
-        on_inconclusive=OnInconclusive(gate.get("onInconclusive") or "hold"),
     )
 
 

@@ -17,9 +17,9 @@ from shoal.controller.domain.evidence import (
     answers_of,
     sheet_of,
 )
+from shoal.controller.domain.gating import GateSpec, Metric
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.rollout import CohortProgress
-from shoal.controller.domain.strategy import GateSpec, Metric
 from shoal.controller.planning import golden
 from shoal.controller.planning.golden import Tally
 from shoal.controller.planning.view import CohortView, Member, View

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from shoal.contract.digest import Digest
 from shoal.contract.report import DeploymentReport
 from shoal.controller.domain.fleet import CohortId
+from shoal.controller.domain.gating import Metric
 from shoal.controller.domain.revisions import CohortContent, Proven, Revision
 from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, RolloutRecord, Target
-from shoal.controller.domain.strategy import Metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

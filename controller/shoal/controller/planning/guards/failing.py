@@ -13,9 +13,10 @@ from shoal.contract.reason import Reason
 from shoal.contract.report import Phase
 from shoal.controller.domain.evidence import Verdict
 from shoal.controller.domain.fleet import CohortId
+from shoal.controller.domain.gating import Metric
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.revisions import Proven, Result, Revision, WaveState
-from shoal.controller.domain.strategy import Action, Metric, Scope
+from shoal.controller.domain.strategy import Action, Scope
 from shoal.controller.planning import naming, transitions, waves
 from shoal.controller.planning.decisions import Decision, Held, Moved, warning
 from shoal.controller.planning.view import CohortView, Member, View

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from shoal.contract.reason import Reason
 from shoal.controller.domain.evidence import GateVerdict, Verdict
+from shoal.controller.domain.gating import OnInconclusive
 from shoal.controller.domain.revisions import Result, WaveState
-from shoal.controller.domain.strategy import OnInconclusive
 from shoal.controller.planning import allocating, transitions, waves
 from shoal.controller.planning.decisions import Decision, Held, Settled
 from shoal.controller.planning.view import CohortView, View
