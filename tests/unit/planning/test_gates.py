@@ -5,7 +5,8 @@ from shoal.contract.report import GoldenAnswers, Phase
 from shoal.controller.domain.archive import GoldenSet
 from shoal.controller.domain.evidence import GateVerdict
 from shoal.controller.domain.gating import GateSpec, Metric
-from shoal.controller.planning import gates, golden
+from shoal.controller.gates import golden
+from shoal.controller.planning import gates
 from tests.unit.planning.builders import (
     ACCURACY,
     GOLDEN,

@@ -20,8 +20,8 @@ from shoal.controller.domain.evidence import (
 from shoal.controller.domain.gating import GateSpec, Metric
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.rollout import CohortProgress
-from shoal.controller.planning import golden
-from shoal.controller.planning.golden import Tally
+from shoal.controller.gates import golden
+from shoal.controller.gates.golden import Tally
 from shoal.controller.planning.view import CohortView, Member, View
 
 VOTERS = 9  # devices of a cohort whose answers are kept: a majority of nine outvotes four liars

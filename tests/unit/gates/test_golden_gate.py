@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from shoal.controller.planning import golden
-from shoal.controller.planning.golden import Tally
+from shoal.controller.gates import golden
+from shoal.controller.gates.golden import Tally
 
 
 def a_tally(worse: int = 0, better: int = 0, same: int = 0) -> Tally:
