@@ -34,6 +34,7 @@ from shoal.controller.link.plane import PlanePorts
 from shoal.controller.link.service import Links, LinkSettings, start_links
 from shoal.controller.reconcile.jobs import ProcessJobs
 from shoal.controller.reconcile.loop import Reconciler
+from shoal.controller.reconcile.rollcalls import RollCalls
 from shoal.controller.reconcile.rollouts import StoredRollouts
 from shoal.controller.reconcile.world import Cadence, World
 from shoal.controller.settings import Settings, settle
@@ -185,6 +186,7 @@ async def _running(settings: Settings, ending: _Ending) -> AsyncIterator[_Parts]
             telemetry=telemetry,
             blobs=blobs,
             rollouts=StoredRollouts(store, time.time),
+            roll_calls=RollCalls(world),
             now=time.time,
             loopback_only=address.is_loopback,
             stopping=ending.stopping,

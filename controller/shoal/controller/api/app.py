@@ -12,6 +12,7 @@ from shoal.controller.api import (
     rollouts,
     telemetry,
     tokens,
+    waves,
 )
 from shoal.controller.api.guard import Guard
 from shoal.controller.api.kinds import KindRoutes
@@ -37,6 +38,7 @@ def create_app(ports: ApiPorts, *pages: APIRouter) -> FastAPI:
         blobs.router(ports),
         telemetry.router(ports),
         rollouts.router(ports),
+        waves.router(ports),
         *(KindRoutes(kind, ports).router() for kind in documents.PLURALS),
     ):
         app.include_router(router, prefix=BASE)

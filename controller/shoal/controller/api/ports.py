@@ -9,7 +9,7 @@ from shoal.controller.reconcile.rollouts import RolloutRequest
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.port import Store, TelemetryStore
 
-__all__ = ["ApiPorts", "RolloutRequest", "Rollouts"]
+__all__ = ["ApiPorts", "RollCalls", "RolloutRequest", "Rollouts"]
 
 
 class Rollouts(Protocol):
@@ -27,6 +27,17 @@ class Rollouts(Protocol):
         """The deployment's revisions, oldest first, in the API's form."""
 
 
+class RollCalls(Protocol):
+    """The devices of a rollout by wave; reconcile implements it."""
+
+    async def waves(self, namespace: str, name: str, most: int) -> list[dict[str, Any]]:
+        """The waves with devices, at most `most` devices each, in the API's form.
+
+        Raises:
+            NotFoundError: no such deployment.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiPorts:
     """Ports of one controller; `now` is seconds since the epoch.
@@ -39,6 +50,7 @@ class ApiPorts:
     telemetry: TelemetryStore
     blobs: Blobs
     rollouts: Rollouts
+    roll_calls: RollCalls
     now: Callable[[], float]
     loopback_only: bool = True
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

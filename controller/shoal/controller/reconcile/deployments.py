@@ -22,14 +22,15 @@ async def reconcile(world: World, key: Key) -> float | None:
         return None
     everyone = fleet.members(world.cache, key.namespace)
     now = world.now()
-    snapshot = _snapshot(world, deployment, everyone, now)
+    snapshot = take_snapshot(world, deployment, everyone, now)
     plan = planner.plan(snapshot)
     await world.commit([*_writes(world, deployment, everyone, (snapshot, plan))])
     moments = [one.reach_changes_at(world.cadence, now) for one in everyone]
     return min((m for m in (plan.wake_at, *moments) if m is not None), default=None)
 
 
-def _snapshot(world: World, deployment: Record, everyone: list[Member], now: float) -> Snapshot:
+def take_snapshot(world: World, deployment: Record, everyone: list[Member], now: float) -> Snapshot:
+    """What the planner sees of a deployment now."""
     key = f"{deployment.namespace}/{deployment.name}"
     spec, metadata = deployment.data["spec"], deployment.data["metadata"]
     ref = revisions.parse_ref(spec["model"])
