@@ -4,7 +4,9 @@ Except for `changes` with nothing to yield, nothing here ever suspends, so that 
 simulation may drive it without an event loop.
 """
 
+import bisect
 import collections
+import itertools
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,6 +16,7 @@ from typing import Literal
 from shoal.contract.limits import HISTORY_OF_CHANGES
 from shoal.contract.telemetry import TelemetryBatch
 from shoal.controller.errors import GoneError
+from shoal.controller.store.acts import Act, ActQuery, Entry, chained
 from shoal.controller.store.bell import Bell
 from shoal.controller.store.checks import check, missing
 from shoal.controller.store.port import (
@@ -21,6 +24,7 @@ from shoal.controller.store.port import (
     WINDOWS_KEPT_MS,
     Change,
     Listing,
+    Part,
     Put,
     Record,
     StoredWindow,
@@ -67,6 +71,7 @@ class MemoryStore:
         self._rows: dict[Key, _Row] = {}
         self._history: collections.deque[_Row] = collections.deque(maxlen=history)
         self._version = 0
+        self._acts: list[Entry] = []
         self._bell = Bell()
         self._new_uid = new_uid
 
@@ -77,18 +82,19 @@ class MemoryStore:
             raise missing(kind, namespace, name)
         return row.record()
 
-    async def list(self, kind: str, namespace: str | None = None) -> Listing:
+    async def list(
+        self, kind: str, namespace: str | None = None, part: Part | None = None
+    ) -> Listing:
         """See `Store.list`."""
-        found = sorted(
-            (row.key, row)
-            for row in self._rows.values()
-            if row.key[0] == kind and namespace in {None, row.key[1]}
-        )
+        keys = sorted(k for k in self._rows if k[0] == kind and namespace in {None, k[1]})
+        if part is not None:
+            keys = keys[bisect.bisect_right(keys, (kind, *part.after)) :][: part.limit]
         return Listing(
-            records=tuple(row.record() for _, row in found), resource_version=self._version
+            records=tuple(self._rows[key].record() for key in keys),
+            resource_version=self._version,
         )
 
-    async def commit(self, writes: Sequence[Write]) -> tuple[Record, ...]:
+    async def commit(self, writes: Sequence[Write], act: Act | None = None) -> tuple[Record, ...]:
         """See `Store.commit`."""
         staged: dict[Key, _Row] = {}
         done: list[_Row] = []
@@ -104,6 +110,9 @@ class MemoryStore:
                 self._rows[key] = row
             else:
                 self._rows.pop(key, None)
+        if act is not None:
+            last = self._acts[-1] if self._acts else None
+            self._acts.append(chained(act, self._version, last))
         if done:
             self._bell.ring()
         return tuple(row.record() for row in done)
@@ -135,6 +144,11 @@ class MemoryStore:
     async def kept(self) -> range:
         """See `Store.kept`."""
         return self._kept()
+
+    async def acts(self, query: ActQuery) -> Sequence[Entry]:
+        """See `Store.acts`."""
+        found = (entry for entry in reversed(self._acts) if query.fits(entry))
+        return list(itertools.islice(found, query.limit))
 
     def _kept(self) -> range:
         return range(self._version - len(self._history), self._version + 1)

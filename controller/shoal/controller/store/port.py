@@ -7,6 +7,7 @@ S2  A commit is all or nothing, and readers see all of it or nothing.
 S3  Every write is compare-and-swap: it names the version it replaces, or that nothing exists yet.
 S4  `changes` yields every write after `since`, once, in version order, then waits for more.
 S5  `data` is JSON and belongs to the caller: changing it changes nothing inside.
+S6  An act given with a commit is kept with it or not at all; acts are never changed or dropped.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -16,6 +17,7 @@ from typing import Any, Literal, Protocol
 
 from shoal.contract.digest import Digest
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
+from shoal.controller.store.acts import Act, ActQuery, Entry
 
 WINDOWS_KEPT_MS = 6 * 3_600_000  # telemetry windows, by arrival
 BATCH_KEYS_KEPT_MS = 7 * 86_400_000  # how long a repeated batch is still recognised
@@ -74,6 +76,14 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """At most `limit` records, after the place (namespace, name)."""
+
+    after: tuple[str, str]
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """Records ordered by namespace and name, as of one store-wide version."""
 
@@ -91,11 +101,15 @@ class Store(Protocol):
             NotFoundError: there is none.
         """
 
-    async def list(self, kind: str, namespace: str | None = None) -> Listing:
-        """All records of a kind, in one namespace or (None) in all."""
+    async def list(
+        self, kind: str, namespace: str | None = None, part: Part | None = None
+    ) -> Listing:
+        """All records of a kind, in one namespace or (None) in all; with `part`, only some."""
 
-    async def commit(self, writes: Sequence[Write]) -> tuple[Record, ...]:
+    async def commit(self, writes: Sequence[Write], act: Act | None = None) -> tuple[Record, ...]:
         """Apply all writes in order, or none; the records as written, one for each write.
+
+        With `act`, the audit log says who did it.
 
         Raises:
             ConflictError: a record is not at the version expected (reason Conflict) or exists
@@ -112,6 +126,9 @@ class Store(Protocol):
 
     async def kept(self) -> range:
         """Every version that `changes` can follow from; the last is that of the newest write."""
+
+    async def acts(self, query: ActQuery) -> Sequence[Entry]:
+        """Entries of the audit log, the newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 
 from shoal.contract.limits import HISTORY_OF_CHANGES
 from shoal.controller.errors import GoneError
-from shoal.controller.store import tables
+from shoal.controller.store import sqlite_acts, tables
+from shoal.controller.store.acts import Act, ActQuery, Entry
 from shoal.controller.store.checks import check, missing
 from shoal.controller.store.database import Database
 from shoal.controller.store.memory import random_uid
-from shoal.controller.store.port import Change, Delete, Listing, Put, Record, Write
+from shoal.controller.store.port import Change, Delete, Listing, Part, Put, Record, Write
 
 _RECORDS = tables.metadata.tables["records"]
 _CHANGES = tables.metadata.tables["changes"]
@@ -67,18 +68,20 @@ class SqliteStore:
             raise missing(kind, namespace, name)
         return _record(row)
 
-    async def list(self, kind: str, namespace: str | None = None) -> Listing:
+    async def list(
+        self, kind: str, namespace: str | None = None, part: Part | None = None
+    ) -> Listing:
         """See `Store.list`."""
-        rows, version = await self._database.read(lambda c: _list(c, kind, namespace))
+        rows, version = await self._database.read(lambda c: _list(c, kind, namespace, part))
         return Listing(records=tuple(_record(row) for row in rows), resource_version=version)
 
-    async def commit(self, writes: Sequence[Write]) -> tuple[Record, ...]:
+    async def commit(self, writes: Sequence[Write], act: Act | None = None) -> tuple[Record, ...]:
         """See `Store.commit`."""
         # Turned into text here, so that the writer's thread never sees the caller's own objects.
         texts = [_text(write) for write in writes]
-        if not texts:
+        if not texts and act is None:
             return ()
-        return await self._database.write(lambda c: self._apply(c, writes, texts))
+        return await self._database.write(lambda c: self._apply(c, writes, texts, act))
 
     async def changes(self, since: int) -> AsyncIterator[Change]:
         """See `Store.changes`."""
@@ -96,6 +99,10 @@ class SqliteStore:
         """See `Store.kept`."""
         return await self._database.read(self._kept)
 
+    async def acts(self, query: ActQuery) -> Sequence[Entry]:
+        """See `Store.acts`."""
+        return await self._database.read(lambda c: sqlite_acts.newest_first(c, query))
+
     def _after(self, since: int, connection: Connection) -> Sequence[sa.Row[tuple[object, ...]]]:
         if since not in self._kept(connection):
             raise GoneError(since)
@@ -107,7 +114,11 @@ class SqliteStore:
         return range(oldest - 1, newest + 1)
 
     def _apply(
-        self, connection: Connection, writes: Sequence[Write], texts: Sequence[str | None]
+        self,
+        connection: Connection,
+        writes: Sequence[Write],
+        texts: Sequence[str | None],
+        act: Act | None,
     ) -> tuple[Record, ...]:
         before = version = _version(connection)
         done = []
@@ -116,6 +127,8 @@ class SqliteStore:
             done.append(self._write(connection, write, text, version))
         if version // _PRUNE_EVERY > before // _PRUNE_EVERY:
             connection.execute(_PRUNE, {"up_to": version - self._history})
+        if act is not None:
+            sqlite_acts.append(connection, act, version)
         return tuple(done)
 
     def _write(
@@ -154,11 +167,14 @@ def _key(kind: str, namespace: str, name: str) -> dict[str, str]:
 
 
 def _list(
-    connection: Connection, kind: str, namespace: str | None
+    connection: Connection, kind: str, namespace: str | None, part: Part | None
 ) -> tuple[Sequence[sa.Row[tuple[object, ...]]], int]:
     query = sa.select(_RECORDS).where(_RECORDS.c.kind == kind)
     if namespace is not None:
         query = query.where(_RECORDS.c.namespace == namespace)
+    if part is not None:
+        place = sa.tuple_(_RECORDS.c.namespace, _RECORDS.c.name)
+        query = query.where(place > part.after).limit(part.limit)
     rows = connection.execute(query.order_by(_RECORDS.c.namespace, _RECORDS.c.name)).all()
     return rows, _version(connection)
 

@@ -48,6 +48,23 @@ class ChangeRow(SQLModel, table=True):
     data: str = Field(sa_column=_text())
 
 
+class ActRow(SQLModel, table=True):
+    """One entry of the audit log; rows are only ever added."""
+
+    __tablename__ = "acts"
+
+    sequence: int = Field(sa_column=_big(primary_key=True))
+    version: int = Field(sa_column=_big())
+    time_ms: int = Field(sa_column=_big())
+    user: str
+    verb: str
+    kind: str
+    namespace: str
+    name: str
+    detail: str = Field(sa_column=_text())
+    digest: str
+
+
 class BatchRow(SQLModel, table=True):
     """The key of a telemetry batch that was kept."""
 
