@@ -23,7 +23,8 @@ MB = 1_000_000
 
 
 def an_operation(kind: str, operator: str = "QGemm", **counts: int) -> Operation:
-    every = ("sums", "weight_bytes", "read_bytes", "activation_bytes", "places", "gathered")
+    every = ("sums", "weight_bytes", "read_bytes", "activation_bytes", "places")
+    every += ("taps", "gathered")
     return Operation(operator=operator, kind=kind, **(dict.fromkeys(every, 0) | counts))
 
 
@@ -39,7 +40,7 @@ def a_work(*found: Operation) -> Work:
 
 
 def a_rate(kind: str, call_ms: float, spread: float) -> Rate:
-    return Rate(kind=kind, costs=(call_ms, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0), spread=spread)
+    return Rate(kind=kind, costs=(call_ms, 1.0, *[0.0] * 6), spread=spread)
 
 
 def test_tensors_live_from_their_making_to_their_last_use() -> None:

@@ -21,7 +21,7 @@ from shoal.compressor.analyse.operations import Operation, Work
 
 Floats = npt.NDArray[np.float64]
 
-_TERMS: Final = ("call", "sums", "read", "cold", "moved", "places", "gathered")
+TERMS: Final = ("call", "sums", "read", "cold", "moved", "places", "taps", "gathered")
 _SWEEPS: Final = 4_000
 _ENOUGH: Final = 1e-12
 _OWN: Final = 0.5  # share of a probe's time from which its error counts as its kind's own
@@ -113,7 +113,7 @@ def fitted(timed: Sequence[Timed], cache_bytes: int) -> Model:
     times = np.array([probe.ms for probe in timed])
     relative = rows / times[:, None]
     costs = _least_squares(relative, np.ones(len(times)))
-    width = len(_TERMS)
+    width = len(TERMS)
     per_kind = {kind: costs[1 + width * at : 1 + width * (at + 1)] for at, kind in enumerate(kinds)}
     errors = relative @ costs - 1
     rates = []
@@ -133,20 +133,20 @@ def fitted(timed: Sequence[Timed], cache_bytes: int) -> Model:
 
 def _row(work: Work, kinds: Sequence[str], cache_bytes: int) -> Floats:
     cold = sum(one.weight_bytes for one in work.operations) > cache_bytes
-    row = np.zeros((len(kinds), len(_TERMS)))
+    row = np.zeros((len(kinds), len(TERMS)))
     for operation in work.operations:
         row[kinds.index(operation.kind)] += _terms(operation, cold)
     return np.concatenate([[1.0], row.ravel()])
 
 
 def _terms(operation: Operation, cold: bool) -> Floats:  # noqa: FBT001 - a measured fact
-    """One call, and millions of the rest, in the order of `_TERMS`."""
+    """One call, and millions of the rest, in the order of `TERMS`."""
     if operation.kind.startswith("free/"):
-        return np.zeros(len(_TERMS))
+        return np.zeros(len(TERMS))
     read = operation.read_bytes
     counts = (
         *(operation.sums, read, read if cold else 0, operation.activation_bytes),
-        *(operation.places, operation.gathered),
+        *(operation.places, operation.taps, operation.gathered),
     )
     return np.array([1.0, *(count * 1e-6 for count in counts)])
 

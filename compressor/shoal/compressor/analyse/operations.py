@@ -45,7 +45,6 @@ _HEAVY: Final = {
 }
 _CONVOLUTIONS: Final = {"conv", "depthwise", "thin"}
 _THIN: Final = 8  # channels
-_POOLS: Final = ("Pool",)
 _TREES: Final = {"TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble"}
 
 
@@ -54,8 +53,8 @@ class Operation:
     """One node. `kind` is family/precision, such as conv/fp32; `sums` are multiply-accumulates.
 
     `read_bytes` are the weights of sums as often as they are read: a recurrent node reads them at
-    every step. `places` are the positions of a convolution's output; `gathered` counts the numbers
-    that it collects from under its kernel at them.
+    every step. `places` are the positions of a convolution's output; `taps` counts how often it
+    looks under its kernel at them, and `gathered` the numbers that it collects there.
     """
 
     operator: str
@@ -65,6 +64,7 @@ class Operation:
     read_bytes: int
     activation_bytes: int
     places: int
+    taps: int
     gathered: int
 
 
@@ -108,7 +108,7 @@ def _operation(node: onnx.NodeProto, weights: set[str], tensors: Mapping[str, Se
     family, sums = _sums(node, first, tensors)
     moved = sum(seen.bytes for seen in (*made, *read))
     held = sum(tensors[name].bytes for name in weights)
-    places, gathered = _places(node, family, first, tensors)
+    places, taps, gathered = _places(node, family, first, tensors)
     often = math.prod(tensors[node.input[0]].shape[:1]) if family == "recurrent" else 1
     if node.op_type not in _FACTORS:  # a constant beside an activation, or the rows of a table
         moved, often = moved + min(held, first.bytes), 0
@@ -122,6 +122,7 @@ def _operation(node: onnx.NodeProto, weights: set[str], tensors: Mapping[str, Se
         read_bytes=held * often,
         activation_bytes=0 if family == "free" else moved,
         places=places,
+        taps=taps,
         gathered=gathered,
     )
 
@@ -155,18 +156,19 @@ def _group(node: onnx.NodeProto) -> int:
 
 def _places(
     node: onnx.NodeProto, family: str, made: Seen, tensors: Mapping[str, Seen]
-) -> tuple[int, int]:
-    """Positions of a convolution's output, and times numbers under the kernel.
+) -> tuple[int, int, int]:
+    """Positions of a convolution's output, times places under the kernel, times their channels.
 
     Channels lie first or last, as the runtime likes; a 1x1 kernel gathers nothing.
     """
     if family not in _CONVOLUTIONS:
-        return 0, 0
+        return 0, 0, 0
     kernel = tensors[node.input[_FACTORS[node.op_type][2]]].shape
     places = made.numbers // max(kernel[0], 1)
-    if math.prod(kernel[2:]) == 1:
-        return places, 0
-    return places, places * _group(node) * math.prod(kernel[1:])
+    looks = places * math.prod(kernel[2:])
+    if looks == places:
+        return places, 0, 0
+    return places, looks, looks * _group(node) * kernel[1]
 
 
 def _family(operator: str) -> str:
@@ -176,7 +178,9 @@ def _family(operator: str) -> str:
         return "curve"
     if operator in _TREES:
         return "trees"
-    return "pool" if operator.endswith(_POOLS) else "simple"
+    if operator.endswith("AveragePool"):
+        return "average"  # in int8 a far slower kernel than that of the maximum
+    return "pool" if operator.endswith("Pool") else "simple"
 
 
 def _precision(node: onnx.NodeProto, tensors: Mapping[str, Seen]) -> str:

@@ -16,7 +16,15 @@ from onnx import TensorProto, helper, numpy_helper
 from shoal.compressor.sources.rows import Array
 
 _LINKS: Final = 4
-_IMAGES: Final = ((16, 8), (64, 8), (16, 56), (32, 28), (128, 14))  # channels, side
+_IMAGES: Final = (
+    (8, 14),
+    (8, 28),
+    (16, 8),
+    (64, 8),
+    (16, 56),
+    (32, 28),
+    (128, 14),
+)  # channels, side
 # What a net is given: channels, side, side of the first kernel.
 _FIRST: Final = ((1, 8, 3), (1, 28, 5), (1, 48, 3), (3, 32, 3), (3, 64, 5), (3, 96, 3), (4, 64, 3))
 _MATRICES: Final = ((1, 128), (1, 512), (1, 1024), (32, 256), (32, 768))  # rows, width
@@ -89,9 +97,12 @@ def all_probes() -> Iterator[Probe]:
         for link in (_quantized_gemm, _quantized_add):
             yield _chain(np.ones((rows, width), np.uint8), link)
     for channels, side in _IMAGES:
-        for link in (_conv3, _conv1, _depthwise, _pool, _add):
+        for link in (_conv3, _conv5, _conv1, _depthwise, _pool, _average, _add):
             yield _chain(np.ones((1, channels, side, side), np.float32), link)
-        for link in (_quantized_conv3, _quantized_conv1, _quantized_depthwise, _quantized_add):
+        for link in (
+            *(_quantized_conv3, _quantized_conv5, _quantized_conv1, _quantized_depthwise),
+            *(_quantized_add, _quantized_pool, _quantized_average),
+        ):
             yield _chain(np.ones((1, channels, side, side), np.uint8), link)
     for channels, side, kernel in _FIRST:
         for dtype, first in ((np.float32, _first_conv), (np.uint8, _quantized_first_conv)):
@@ -175,6 +186,11 @@ def _conv3(chain: _Chain) -> None:
     chain.add("Conv", chain.weight(channels, channels, 3, 3), pads=[1, 1, 1, 1])
 
 
+def _conv5(chain: _Chain) -> None:
+    channels = chain.start.shape[1]
+    chain.add("Conv", chain.weight(channels, channels, 5, 5), pads=[2, 2, 2, 2])
+
+
 def _conv1(chain: _Chain) -> None:
     channels = chain.start.shape[1]
     chain.add("Conv", chain.weight(channels, channels, 1, 1))
@@ -189,9 +205,30 @@ def _pool(chain: _Chain) -> None:
     chain.add("MaxPool", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
 
 
+def _average(chain: _Chain) -> None:
+    chain.add("AveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+
+
+def _quantized_pool(chain: _Chain) -> None:
+    _quantized_conv1(chain)  # after a convolution the runtime pools with channels last
+    chain.add("MaxPool", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+
+
+def _quantized_average(chain: _Chain) -> None:
+    _quantized_conv1(chain)
+    scale, zero = _scale(chain), chain.stored(np.array(0, np.uint8))
+    inputs, around = (scale, zero, scale, zero), {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+    chain.add("QLinearAveragePool", *inputs, domain=_MICROSOFT, **around)
+
+
 def _quantized_conv3(chain: _Chain) -> None:
     channels = chain.start.shape[1]
     _quantized_conv(chain, (channels, channels, 3, 3), pads=[1, 1, 1, 1])
+
+
+def _quantized_conv5(chain: _Chain) -> None:
+    channels = chain.start.shape[1]
+    _quantized_conv(chain, (channels, channels, 5, 5), pads=[2, 2, 2, 2])
 
 
 def _quantized_conv1(chain: _Chain) -> None:

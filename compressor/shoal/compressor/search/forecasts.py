@@ -55,15 +55,16 @@ class Forecasts:
 
     def _forecast(self, digest: Digest, kind: Format) -> Forecast:
         entry = self._bench.cache.entry(
-            {"forecast": digest, **self._causes},
+            {"forecast": digest, "terms": list(latency_model.TERMS), **self._causes},
             lambda: jsonform.to_json(_forecast(self._model().predict(self._work(digest, kind)))),
         )
         return jsonform.from_json(Forecast, entry)
 
     def _model(self) -> Model:
         bench = self._bench
+        causes = {"machine": self._causes, "terms": list(latency_model.TERMS)}
         entry = bench.cache.entry(
-            {"machine": self._causes}, lambda: jsonform.to_json(timing.this_machine(bench.threads))
+            causes, lambda: jsonform.to_json(timing.this_machine(bench.threads))
         )
         fitted = latency_model.to_model(entry)
         source = self._work(bench.source.digest, Format.ONNX)
