@@ -41,6 +41,9 @@ MANIFEST_BYTES = 1 * MIB
 PAGE_ITEMS = 500
 EVENTS_KEPT = 10_000
 REVISIONS_KEPT = 50
+DECISIONS_KEPT = 200  # of each deployment: why a rollout went as it did
+SNAPSHOTS_KEPT = 20  # of the newest of them the whole inputs, for replay
+SNAPSHOT_BYTES_KEPT = 16 * MIB  # compressed, of each deployment
 HISTORY_OF_CHANGES = 10_000  # store changes kept for watches before 410 Gone
 
 # Model parsing (a model file is hostile until proven otherwise)

@@ -149,6 +149,35 @@ class TelemetryStore(Protocol):
         """Windows that end after `since_ms`, of one deployment or (None) of all, oldest first."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptDecision:
+    """One decision of a rollout: the facts for people, and the inputs while they are kept.
+
+    Decisions of a deployment are numbered from 1; `body` is None once newer ones took its room.
+    """
+
+    number: int
+    facts: dict[str, Any]
+    body: bytes | None
+
+
+class DecisionStore(Protocol):
+    """The newest decisions of each deployment, `DECISIONS_KEPT` of them.
+
+    Of the newest `SNAPSHOTS_KEPT`, within `SNAPSHOT_BYTES_KEPT` together, the inputs are kept too;
+    those of the very newest whatever their size.
+    """
+
+    async def keep(self, deployment: str, facts: dict[str, Any], body: bytes) -> None:
+        """Keep a decision under the next number; the oldest beyond the limits go."""
+
+    async def decisions(self, deployment: str) -> list[KeptDecision]:
+        """What is kept of a deployment (`namespace/name`), oldest first."""
+
+    async def forget(self, deployment: str) -> None:
+        """Drop what is kept of a deployment that is gone."""
+
+
 class BlobStore(Protocol):
     """Content-addressed immutable files."""
 

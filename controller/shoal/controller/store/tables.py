@@ -4,7 +4,7 @@ Times and versions are BigInteger: a plain integer column overflows with millise
 JSON is kept as text, exactly as it was checked on the way in.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Text
 from sqlmodel import Field, SQLModel
 
 metadata: MetaData = SQLModel.metadata
@@ -105,3 +105,14 @@ class WindowRow(SQLModel, table=True):
     latency_ms: str = Field(sa_column=_text())
     classes: str = Field(sa_column=_text())
     received_ms: int = Field(sa_column=_big())
+
+
+class DecisionRow(SQLModel, table=True):
+    """One decision of a rollout; `facts` is JSON, `body` compressed inputs while they are kept."""
+
+    __tablename__ = "decisions"
+
+    deployment: str = Field(primary_key=True)
+    number: int = Field(sa_column=_big(primary_key=True))
+    facts: str = Field(sa_column=_text())
+    body: bytes | None = Field(sa_column=Column(LargeBinary, nullable=True))
