@@ -1,7 +1,7 @@
 """Runs that once broke a law: a seed and what happened. None is ever taken out."""
 
 from shoal.controller.domain.rollout import Verb
-from tests.simulation.harness.actions import (
+from shoal.lab.simulation.actions import (
     Action,
     Ask,
     CrashController,
@@ -12,7 +12,7 @@ from tests.simulation.harness.actions import (
     Publish,
     Wait,
 )
-from tests.simulation.harness.models import Nature
+from shoal.lab.simulation.models import Nature
 
 RUNS: tuple[tuple[int, tuple[Action, ...]], ...] = (
     # Devices that never got up used up maxUnavailable, and no fix could reach anybody.

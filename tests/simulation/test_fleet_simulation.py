@@ -5,8 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shoal.controller.domain.rollout import Verb
-from tests.simulation import regressions
-from tests.simulation.harness.actions import (
+from shoal.lab.simulation.actions import (
     Action,
     Ask,
     CrashController,
@@ -17,10 +16,11 @@ from tests.simulation.harness.actions import (
     Publish,
     Wait,
 )
-from tests.simulation.harness.controller import DEPLOYMENT
-from tests.simulation.harness.laws import BrokenLawError
-from tests.simulation.harness.models import Nature
-from tests.simulation.harness.simulation import NAMES, Simulation
+from shoal.lab.simulation.controller import DEPLOYMENT
+from shoal.lab.simulation.laws import BrokenLawError
+from shoal.lab.simulation.models import Nature
+from shoal.lab.simulation.simulation import NAMES, Simulation
+from tests.simulation import regressions
 
 DEVICES = st.integers(min_value=0, max_value=len(NAMES) - 1)
 OUTAGES = st.sampled_from([0.5, 5.0, 60.0])

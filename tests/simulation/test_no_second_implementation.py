@@ -12,8 +12,8 @@ from shoal.agent.core import machine, table
 from shoal.controller.planning import planner
 from shoal.controller.reconcile import deployments
 from shoal.controller.store.memory import MemoryStore
-from tests.simulation.harness import controller, device
-from tests.simulation.harness.simulation import Simulation
+from shoal.lab.simulation import controller, device
+from shoal.lab.simulation.simulation import Simulation
 
 HARNESS = Path(controller.__file__).parent
 MODULES = sorted(HARNESS.glob("*.py"))

@@ -7,7 +7,7 @@ from shoal.agent.core import events as ev
 from shoal.contract.digest import Digest
 from shoal.contract.reason import Reason
 from shoal.contract.report import PreflightResult
-from tests.simulation.harness.models import Library, Nature
+from shoal.lab.simulation.models import Library, Nature
 
 PREFLIGHT = PreflightResult(
     agreement=1.0,

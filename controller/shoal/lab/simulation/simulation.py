@@ -11,7 +11,7 @@ from shoal.contract.reason import Reason
 from shoal.contract.report import DeviceReport, Phase
 from shoal.controller.domain.revisions import Result
 from shoal.controller.domain.rollout import Verb
-from tests.simulation.harness.actions import (
+from shoal.lab.simulation.actions import (
     Action,
     Ask,
     CrashController,
@@ -22,12 +22,12 @@ from tests.simulation.harness.actions import (
     Publish,
     Wait,
 )
-from tests.simulation.harness.controller import DEPLOYMENT, Controller
-from tests.simulation.harness.device import SimulatedDevice
-from tests.simulation.harness.laws import BrokenLawError, Laws
-from tests.simulation.harness.models import Library, Nature
-from tests.simulation.harness.network import Network
-from tests.simulation.harness.timeline import Timeline
+from shoal.lab.simulation.controller import DEPLOYMENT, Controller
+from shoal.lab.simulation.device import SimulatedDevice
+from shoal.lab.simulation.laws import BrokenLawError, Laws
+from shoal.lab.simulation.models import Library, Nature
+from shoal.lab.simulation.network import Network
+from shoal.lab.simulation.timeline import Timeline
 
 NAMES = ("small-0", "small-1", "small-2", "large-0", "large-1")
 # With every device there and every answer in, only what devices did may still hold a rollout.

@@ -16,10 +16,10 @@ from shoal.agent.core.lives import Context, referenced
 from shoal.contract import jsonform
 from shoal.contract.assignment import DesiredState
 from shoal.contract.report import DeviceReport
-from tests.simulation.harness import bench
-from tests.simulation.harness.bench import Bench, FakeDisk, FakeEngine
-from tests.simulation.harness.models import HARDWARE, Library
-from tests.simulation.harness.timeline import Handle, Timeline
+from shoal.lab.simulation import bench
+from shoal.lab.simulation.bench import Bench, FakeDisk, FakeEngine
+from shoal.lab.simulation.models import HARDWARE, Library
+from shoal.lab.simulation.timeline import Handle, Timeline
 
 HEARTBEAT_S = 5.0
 

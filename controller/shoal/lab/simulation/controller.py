@@ -27,7 +27,7 @@ from shoal.controller.reconcile.queue import Key, WorkQueue
 from shoal.controller.reconcile.world import Cadence, World
 from shoal.controller.store.memory import MemoryStore
 from shoal.controller.store.port import Put, Record
-from tests.simulation.harness.timeline import Timeline
+from shoal.lab.simulation.timeline import Timeline
 
 NAMESPACE = "default"
 DEPLOYMENT = "default/digits"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from shoal.controller.domain.rollout import Verb
-from tests.simulation.harness.models import Nature
+from shoal.lab.simulation.models import Nature
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.simulation.harness.timeline import Timeline
+from shoal.lab.simulation.timeline import Timeline
 
 
 @dataclass(slots=True)
