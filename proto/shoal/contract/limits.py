@@ -24,6 +24,7 @@ HISTOGRAM_BUCKETS = 160  # OpenTelemetry's default maximum for exponential histo
 HISTOGRAM_SCALE = 5  # 2**(2**-5): buckets 2.2 % wide
 SPOOL_WINDOWS = 10_000
 CLASSES_COUNTED = 1_024
+CONFIDENCE_STEPS = 100  # whole percents
 
 # Inference on the device
 INFER_BODY_BYTES = 64 * MIB  # one request's body

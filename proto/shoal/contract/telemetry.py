@@ -11,7 +11,13 @@ class TelemetryWindow:
     """One window of one slot; counts are of this window alone.
 
     `start_ms` is UTC milliseconds since the epoch. `labelled` requests had their label fed back in
-    this window, `correct` of them were right. `classes` counts predicted classes as (class, count).
+    this window, `correct` of them were right. `classes` counts predicted classes as (class, count),
+    `confidences` how sure the answers were as (whole percent, count).
+
+    `shadowed` requests were answered by the previous variant too, `shadow_differed` of them
+    differently. Of `paired` labelled ones among them the previous variant alone was right on
+    `paired_worse`, the serving one alone on `paired_better`. `scored` labels were numbers; the two
+    errors are sums over them.
     """
 
     deployment: str
@@ -26,6 +32,15 @@ class TelemetryWindow:
     correct: int = 0
     classes: tuple[tuple[int, int], ...] = ()
     rss_bytes: int = 0
+    confidences: tuple[tuple[int, int], ...] = ()
+    shadowed: int = 0
+    shadow_differed: int = 0
+    paired: int = 0
+    paired_worse: int = 0
+    paired_better: int = 0
+    scored: int = 0
+    absolute_error: float = 0.0
+    squared_error: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

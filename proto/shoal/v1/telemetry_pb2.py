@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18shoal/v1/telemetry.proto\x12\x08shoal.v1\"V\n\tHistogram\x12\r\n\x05scale\x18\x01 \x01(\x11\x12\r\n\x05index\x18\x02 \x03(\x11\x12\r\n\x05\x63ount\x18\x03 \x03(\x04\x12\r\n\x05zeros\x18\x04 \x01(\x04\x12\r\n\x05total\x18\x05 \x01(\x01\"\xdb\x02\n\x0fTelemetryWindow\x12\x12\n\ndeployment\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x12\n\ngeneration\x18\x03 \x01(\x04\x12\x10\n\x08start_ms\x18\x04 \x01(\x04\x12\x13\n\x0b\x64uration_ms\x18\x05 \x01(\x04\x12\x10\n\x08requests\x18\x06 \x01(\x04\x12\x0e\n\x06\x65rrors\x18\x07 \x01(\x04\x12\'\n\nlatency_ms\x18\x08 \x01(\x0b\x32\x13.shoal.v1.Histogram\x12\x10\n\x08labelled\x18\t \x01(\x04\x12\x0f\n\x07\x63orrect\x18\n \x01(\x04\x12\x37\n\x07\x63lasses\x18\x0b \x03(\x0b\x32&.shoal.v1.TelemetryWindow.ClassesEntry\x12\x11\n\trss_bytes\x18\x0c \x01(\x04\x1a.\n\x0c\x43lassesEntry\x12\x0b\n\x03key\x18\x01 \x01(\x11\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"o\n\x0eTelemetryBatch\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x02 \x01(\t\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12*\n\x07windows\x18\x04 \x03(\x0b\x32\x19.shoal.v1.TelemetryWindow\"1\n\x0cTelemetryAck\x12\x0f\n\x07\x62oot_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18shoal/v1/telemetry.proto\x12\x08shoal.v1\"V\n\tHistogram\x12\r\n\x05scale\x18\x01 \x01(\x11\x12\r\n\x05index\x18\x02 \x03(\x11\x12\r\n\x05\x63ount\x18\x03 \x03(\x04\x12\r\n\x05zeros\x18\x04 \x01(\x04\x12\r\n\x05total\x18\x05 \x01(\x01\"\xf7\x04\n\x0fTelemetryWindow\x12\x12\n\ndeployment\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x12\n\ngeneration\x18\x03 \x01(\x04\x12\x10\n\x08start_ms\x18\x04 \x01(\x04\x12\x13\n\x0b\x64uration_ms\x18\x05 \x01(\x04\x12\x10\n\x08requests\x18\x06 \x01(\x04\x12\x0e\n\x06\x65rrors\x18\x07 \x01(\x04\x12\'\n\nlatency_ms\x18\x08 \x01(\x0b\x32\x13.shoal.v1.Histogram\x12\x10\n\x08labelled\x18\t \x01(\x04\x12\x0f\n\x07\x63orrect\x18\n \x01(\x04\x12\x37\n\x07\x63lasses\x18\x0b \x03(\x0b\x32&.shoal.v1.TelemetryWindow.ClassesEntry\x12\x11\n\trss_bytes\x18\x0c \x01(\x04\x12?\n\x0b\x63onfidences\x18\r \x03(\x0b\x32*.shoal.v1.TelemetryWindow.ConfidencesEntry\x12\x10\n\x08shadowed\x18\x0e \x01(\x04\x12\x17\n\x0fshadow_differed\x18\x0f \x01(\x04\x12\x0e\n\x06paired\x18\x10 \x01(\x04\x12\x14\n\x0cpaired_worse\x18\x11 \x01(\x04\x12\x15\n\rpaired_better\x18\x12 \x01(\x04\x12\x0e\n\x06scored\x18\x13 \x01(\x04\x12\x16\n\x0e\x61\x62solute_error\x18\x14 \x01(\x01\x12\x15\n\rsquared_error\x18\x15 \x01(\x01\x1a.\n\x0c\x43lassesEntry\x12\x0b\n\x03key\x18\x01 \x01(\x11\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x32\n\x10\x43onfidencesEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"o\n\x0eTelemetryBatch\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x02 \x01(\t\x12\x10\n\x08sequence\x18\x03 \x01(\x04\x12*\n\x07windows\x18\x04 \x03(\x0b\x32\x19.shoal.v1.TelemetryWindow\"1\n\x0cTelemetryAck\x12\x0f\n\x07\x62oot_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,14 +33,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TELEMETRYWINDOW_CLASSESENTRY']._loaded_options = None
   _globals['_TELEMETRYWINDOW_CLASSESENTRY']._serialized_options = b'8\001'
+  _globals['_TELEMETRYWINDOW_CONFIDENCESENTRY']._loaded_options = None
+  _globals['_TELEMETRYWINDOW_CONFIDENCESENTRY']._serialized_options = b'8\001'
   _globals['_HISTOGRAM']._serialized_start=38
   _globals['_HISTOGRAM']._serialized_end=124
   _globals['_TELEMETRYWINDOW']._serialized_start=127
-  _globals['_TELEMETRYWINDOW']._serialized_end=474
-  _globals['_TELEMETRYWINDOW_CLASSESENTRY']._serialized_start=428
-  _globals['_TELEMETRYWINDOW_CLASSESENTRY']._serialized_end=474
-  _globals['_TELEMETRYBATCH']._serialized_start=476
-  _globals['_TELEMETRYBATCH']._serialized_end=587
-  _globals['_TELEMETRYACK']._serialized_start=589
-  _globals['_TELEMETRYACK']._serialized_end=638
+  _globals['_TELEMETRYWINDOW']._serialized_end=758
+  _globals['_TELEMETRYWINDOW_CLASSESENTRY']._serialized_start=660
+  _globals['_TELEMETRYWINDOW_CLASSESENTRY']._serialized_end=706
+  _globals['_TELEMETRYWINDOW_CONFIDENCESENTRY']._serialized_start=708
+  _globals['_TELEMETRYWINDOW_CONFIDENCESENTRY']._serialized_end=758
+  _globals['_TELEMETRYBATCH']._serialized_start=760
+  _globals['_TELEMETRYBATCH']._serialized_end=871
+  _globals['_TELEMETRYACK']._serialized_start=873
+  _globals['_TELEMETRYACK']._serialized_end=922
 # @@protoc_insertion_point(module_scope)

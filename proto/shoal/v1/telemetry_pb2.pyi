@@ -83,6 +83,26 @@ class TelemetryWindow(message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @typing.final
+    class ConfidencesEntry(message.Message):
+        DESCRIPTOR: descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.int
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.int = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     DEPLOYMENT_FIELD_NUMBER: builtins.int
     VARIANT_FIELD_NUMBER: builtins.int
     GENERATION_FIELD_NUMBER: builtins.int
@@ -95,6 +115,15 @@ class TelemetryWindow(message.Message):
     CORRECT_FIELD_NUMBER: builtins.int
     CLASSES_FIELD_NUMBER: builtins.int
     RSS_BYTES_FIELD_NUMBER: builtins.int
+    CONFIDENCES_FIELD_NUMBER: builtins.int
+    SHADOWED_FIELD_NUMBER: builtins.int
+    SHADOW_DIFFERED_FIELD_NUMBER: builtins.int
+    PAIRED_FIELD_NUMBER: builtins.int
+    PAIRED_WORSE_FIELD_NUMBER: builtins.int
+    PAIRED_BETTER_FIELD_NUMBER: builtins.int
+    SCORED_FIELD_NUMBER: builtins.int
+    ABSOLUTE_ERROR_FIELD_NUMBER: builtins.int
+    SQUARED_ERROR_FIELD_NUMBER: builtins.int
     deployment: builtins.str
     """`namespace/name`."""
     variant: builtins.str
@@ -111,6 +140,21 @@ class TelemetryWindow(message.Message):
     """Of those, the right ones."""
     rss_bytes: builtins.int
     """Resident memory of the engine process."""
+    shadowed: builtins.int
+    """Requests that the previous variant answered too, beside the one that serves."""
+    shadow_differed: builtins.int
+    """Of those, the ones that the two answered differently."""
+    paired: builtins.int
+    """Labelled requests that both variants had answered."""
+    paired_worse: builtins.int
+    """Of those: only the previous variant was right."""
+    paired_better: builtins.int
+    """Of those: only the serving variant was right."""
+    scored: builtins.int
+    """Labels that are numbers instead of classes."""
+    absolute_error: builtins.float
+    """Sums over those of the distance to the label, and of its square."""
+    squared_error: builtins.float
     @builtins.property
     def latency_ms(self) -> Histogram:
         """Milliseconds."""
@@ -118,6 +162,10 @@ class TelemetryWindow(message.Message):
     @builtins.property
     def classes(self) -> containers.ScalarMap[builtins.int, builtins.int]:
         """Predicted class to count."""
+
+    @builtins.property
+    def confidences(self) -> containers.ScalarMap[builtins.int, builtins.int]:
+        """How sure the answers were, in whole percent (0 to 99), to count."""
 
     def __init__(
         self,
@@ -134,10 +182,19 @@ class TelemetryWindow(message.Message):
         correct: builtins.int = ...,
         classes: abc.Mapping[builtins.int, builtins.int] | None = ...,
         rss_bytes: builtins.int = ...,
+        confidences: abc.Mapping[builtins.int, builtins.int] | None = ...,
+        shadowed: builtins.int = ...,
+        shadow_differed: builtins.int = ...,
+        paired: builtins.int = ...,
+        paired_worse: builtins.int = ...,
+        paired_better: builtins.int = ...,
+        scored: builtins.int = ...,
+        absolute_error: builtins.float = ...,
+        squared_error: builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["latency_ms", b"latency_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["classes", b"classes", "correct", b"correct", "deployment", b"deployment", "duration_ms", b"duration_ms", "errors", b"errors", "generation", b"generation", "labelled", b"labelled", "latency_ms", b"latency_ms", "requests", b"requests", "rss_bytes", b"rss_bytes", "start_ms", b"start_ms", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["absolute_error", b"absolute_error", "classes", b"classes", "confidences", b"confidences", "correct", b"correct", "deployment", b"deployment", "duration_ms", b"duration_ms", "errors", b"errors", "generation", b"generation", "labelled", b"labelled", "latency_ms", b"latency_ms", "paired", b"paired", "paired_better", b"paired_better", "paired_worse", b"paired_worse", "requests", b"requests", "rss_bytes", b"rss_bytes", "scored", b"scored", "shadow_differed", b"shadow_differed", "shadowed", b"shadowed", "squared_error", b"squared_error", "start_ms", b"start_ms", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -157,6 +157,17 @@ windows = st.builds(
     correct=U64,
     classes=st.dictionaries(S32, U64, max_size=5).map(lambda found: tuple(sorted(found.items()))),
     rss_bytes=U64,
+    confidences=st.dictionaries(U32, U64, max_size=5).map(
+        lambda found: tuple(sorted(found.items()))
+    ),
+    shadowed=U64,
+    shadow_differed=U64,
+    paired=U64,
+    paired_worse=U64,
+    paired_better=U64,
+    scored=U64,
+    absolute_error=FINITE,
+    squared_error=FINITE,
 )
 batches = st.builds(
     TelemetryBatch,

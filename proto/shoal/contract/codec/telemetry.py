@@ -4,7 +4,12 @@ import itertools
 
 from shoal.contract.codec.checks import at_most, digest_in, finite
 from shoal.contract.histogram import Histogram
-from shoal.contract.limits import CLASSES_COUNTED, HISTOGRAM_BUCKETS, SPOOL_WINDOWS
+from shoal.contract.limits import (
+    CLASSES_COUNTED,
+    CONFIDENCE_STEPS,
+    HISTOGRAM_BUCKETS,
+    SPOOL_WINDOWS,
+)
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
 from shoal.v1 import telemetry_pb2
 
@@ -56,11 +61,21 @@ def _encode_window(value: TelemetryWindow) -> telemetry_pb2.TelemetryWindow:
         correct=value.correct,
         classes=dict(value.classes),
         rss_bytes=value.rss_bytes,
+        confidences=dict(value.confidences),
+        shadowed=value.shadowed,
+        shadow_differed=value.shadow_differed,
+        paired=value.paired,
+        paired_worse=value.paired_worse,
+        paired_better=value.paired_better,
+        scored=value.scored,
+        absolute_error=value.absolute_error,
+        squared_error=value.squared_error,
     )
 
 
 def _decode_window(message: telemetry_pb2.TelemetryWindow, place: str) -> TelemetryWindow:
     at_most(message.classes, CLASSES_COUNTED, f"{place}.classes")
+    at_most(message.confidences, CONFIDENCE_STEPS, f"{place}.confidences")
     return TelemetryWindow(
         deployment=message.deployment,
         variant=digest_in(message.variant, f"{place}.variant"),
@@ -74,6 +89,15 @@ def _decode_window(message: telemetry_pb2.TelemetryWindow, place: str) -> Teleme
         correct=message.correct,
         classes=tuple(sorted(message.classes.items())),
         rss_bytes=message.rss_bytes,
+        confidences=tuple(sorted(message.confidences.items())),
+        shadowed=message.shadowed,
+        shadow_differed=message.shadow_differed,
+        paired=message.paired,
+        paired_worse=message.paired_worse,
+        paired_better=message.paired_better,
+        scored=message.scored,
+        absolute_error=finite(message.absolute_error, f"{place}.absolute_error"),
+        squared_error=finite(message.squared_error, f"{place}.squared_error"),
     )
 
 
