@@ -14,6 +14,7 @@ from typing import NewType
 ProfileClass = NewType("ProfileClass", str)
 
 DEFAULT_PRECISIONS = ("int8", "fp32")
+ONNXRUNTIME = "onnxruntime"
 
 # The processor features that change int8 results or speed, by their names in /proc/cpuinfo. Agent
 # and compressor must read the same ones: more would split classes for nothing, others tear them.
@@ -46,9 +47,12 @@ class HardwareProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeChoice:
-    """How the engine is to run a variant: the part of a device profile that shapes the class."""
+    """How variants are to be run: the part of a device profile that shapes the class.
 
-    engine: str = "onnxruntime"
+    `engines` are those that a variant may be for, in any order.
+    """
+
+    engines: tuple[str, ...] = (ONNXRUNTIME,)
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     threads: int = 1
     precisions: tuple[str, ...] = DEFAULT_PRECISIONS
@@ -56,7 +60,10 @@ class RuntimeChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassProfile:
-    """Everything that is hashed into a profile class."""
+    """Everything that is hashed into a profile class.
+
+    `more_engines` are the engines beside the first, by name and version.
+    """
 
     arch: str
     isa: tuple[str, ...]
@@ -66,23 +73,41 @@ class ClassProfile:
     precisions: tuple[str, ...]
     threads: int
     speed_tier: int
+    more_engines: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> ProfileClass:
         """The class name: 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        form = asdict(self)
+        if not self.more_engines:  # classes of one engine keep the name that fleets know
+            del form["more_engines"]
+        text = json.dumps(form, sort_keys=True, separators=(",", ":"))
         return ProfileClass(hashlib.sha256(text.encode()).hexdigest()[:16])
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The names of all engines."""
+        return (self.engine, *(name for name, _ in self.more_engines))
 
 
 def class_profile(hardware: HardwareProfile, runtime: RuntimeChoice) -> ClassProfile:
-    """The class of a device with this hardware under this runtime choice."""
+    """The class of a device with this hardware under this runtime choice.
+
+    Engines that the device does not have are left out: under [onnxruntime, litert] a device without
+    LiteRT is of the same class as under [onnxruntime]. Where it has none of them the first stays,
+    with no version.
+    """
+    installed = dict(hardware.engines)
+    wanted = sorted(set(runtime.engines), key=lambda one: (one != ONNXRUNTIME, one))
+    first, *more = [one for one in wanted if one in installed] or wanted[:1]
     return ClassProfile(
         arch=hardware.arch,
         isa=tuple(sorted(hardware.isa)),
-        engine=runtime.engine,
-        engine_version=dict(hardware.engines).get(runtime.engine, ""),
+        engine=first,
+        engine_version=installed.get(first, ""),
         providers=runtime.providers,
         precisions=tuple(sorted(runtime.precisions)),
         threads=runtime.threads,
         speed_tier=hardware.speed_tier,
+        more_engines=tuple((one, installed[one]) for one in more),
     )

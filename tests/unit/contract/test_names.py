@@ -113,7 +113,7 @@ def test_the_class_follows_what_changes_variants(changes: dict[str, object]) -> 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"threads": 2}, {"providers": ("X",)}, {"precisions": ("fp32",)}, {"engine": "litert"}],
+    [{"threads": 2}, {"providers": ("X",)}, {"precisions": ("fp32",)}, {"engines": ("litert",)}],
 )
 def test_the_class_follows_the_runtime_choice(changes: dict[str, object]) -> None:
     ours = profile.class_profile(HARDWARE, RUNTIME)

@@ -7,7 +7,7 @@ from shoal.contract.problem import FailedError, Problem
 from shoal.contract.profile import ClassProfile
 from shoal.controller.reconcile.jobs import JobRequest, JobResult
 from shoal.controller.reconcile.models import Searches
-from shoal.controller.reconcile.revisions import new_revision
+from shoal.controller.reconcile.revisions import Need, new_revision
 from shoal.controller.reconcile.world import Cadence, World
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.memory import MemoryStore
@@ -62,10 +62,12 @@ def test_a_search_of_a_deleted_model_is_not_taken_for_its_namesake(tmp_path: Pat
         )
         searches = Searches(world, lambda _key: None)
         old, new = a_revision("a"), a_revision("d")
-        searches.start(old, PROFILE)
+        searches.start(old, Need(profile=PROFILE))
         await searches.idle()
         assert searches.take(new) == {}
-        searches.start(new, PROFILE)  # the same name and class, and yet another search
+        searches.start(
+            new, Need(profile=PROFILE)
+        )  # the same name and class, and yet another search
         await searches.idle()
         assert searches.take(new)[PROFILE.name]["message"] == new.data["source"]
         searches.taken(new, PROFILE.name)

@@ -55,7 +55,7 @@ def choose(
     points = [one for one in archive.points if one.digest not in bad]
     order = choice.ranked(points, key.budget, archive.min_score, model.objective)
     variants = tuple(one.digest for one in order)[: FALLS + 1]
-    misses = choice.nearest(archive.points, key.budget, archive.min_score)
+    misses = archive.nearest(key.budget)
     return CohortContent(
         cohort=key.id,
         profile=key.profile,

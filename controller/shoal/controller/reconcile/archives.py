@@ -13,8 +13,10 @@ from shoal.controller.store.port import BlobStore
 async def take_in(result: JobResult, blobs: BlobStore) -> dict[str, Any]:
     """Store every file of the report as a blob and return the archive of its profile class.
 
-    The archive is JSON: `points` as `shoal.contract.choice.Point` with `recipe` and `reference`,
-    `golden`, `output`, `source_score`, `min_score`, and `nearest` where nothing was feasible.
+    The archive is JSON: `points` with the fields of `shoal.contract.choice.Point`, `recipe`,
+    `runtime`, `format` and `reference`; `golden`, `output`, `source_score`, `min_score`, and
+    `nearest` where nothing was feasible. Scores are the metric's own; where `smaller_is_better`,
+    `revisions.model_view` turns them for the choice.
 
     Raises:
         ValueError: a file's digest is not the one that the report names.
@@ -34,6 +36,8 @@ async def take_in(result: JobResult, blobs: BlobStore) -> dict[str, Any]:
         "points": points,
         "golden": golden and {key: value for key, value in golden.items() if key != "file"},
         "output": report.get("output", ""),
+        "metric": report.get("metric", ""),
+        "smaller_is_better": report.get("smaller_is_better", False),
         "source_score": report["source"]["score"],
         "source_bytes": report["source"]["bytes"],
         "min_score": report["constraints"]["min_score"],
@@ -58,6 +62,10 @@ def variant_document(
         "latency_ms",
         "latency_ratio",
         "peak_memory_bytes",
+        "floor_proven",
+        "runtime",
+        "format",
+        "stages",
     )
     return {
         "apiVersion": "shoal/v1",
@@ -69,7 +77,7 @@ def variant_document(
             "recipe": point["recipe"],
         },
         "status": {
-            **{name: point[name] for name in figures},
+            **{name: point[name] for name in figures if point.get(name) is not None},
             "agreement": point["parity"]["agreement"],
         },
     }
@@ -92,6 +100,9 @@ def _point(row: Mapping[str, Any]) -> dict[str, Any]:
         "is_source": row["is_source"],
         "recipe": row["recipe"],
         "runtime": row["runtime"],
+        "format": Path(row["file"]).suffix.removeprefix("."),
+        "floor_proven": row["floor_proven"],
+        "stages": row.get("stages"),
         "reference": row.get("reference")
         and {key: value for key, value in row["reference"].items() if key != "file"},
     }

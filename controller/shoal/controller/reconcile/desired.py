@@ -7,6 +7,7 @@ from typing import Any
 from shoal.contract import jsonform
 from shoal.contract.assignment import Artifact, ArtifactRole, Assignment, Preflight
 from shoal.contract.digest import Digest, parse
+from shoal.contract.profile import ONNXRUNTIME
 from shoal.controller.domain.plan import Tell
 from shoal.controller.reconcile.fleet import Member
 from shoal.controller.reconcile.world import World, put_over
@@ -61,14 +62,15 @@ def _assignment(world: World, member: Member, deployment: str, tell: Tell) -> di
         log.error("%s: the archive of %s for %s is gone", deployment, name, target.profile_class)
         return None
     runtime = member.profile.runtime
+    point = next(one for one in found["points"] if one["digest"] == target.variant)
     value = Assignment(
         deployment=deployment,
         model=target.model,
         revision=target.revision,
         generation=tell.generation,
         variant=target.variant,
-        artifacts=_artifacts(world, revision, found, target.variant),
-        engine=runtime.engine,
+        artifacts=_artifacts(world, revision, found, point),
+        engine=point.get("runtime", ONNXRUNTIME),
         providers=runtime.providers,
         threads=runtime.threads,
         output=found["output"],
@@ -80,10 +82,10 @@ def _assignment(world: World, member: Member, deployment: str, tell: Tell) -> di
 
 
 def _artifacts(
-    world: World, revision: Record, archive: Mapping[str, Any], variant: Digest
+    world: World, revision: Record, archive: Mapping[str, Any], point: Mapping[str, Any]
 ) -> tuple[Artifact, ...]:
-    point = next(one for one in archive["points"] if one["digest"] == variant)
-    files = [_file(ArtifactRole.MODEL, "model.onnx", variant, point["bytes"])]
+    name = f"model.{point.get('format', 'onnx')}"  # what was stored before there were others
+    files = [_file(ArtifactRole.MODEL, name, Digest(point["digest"]), point["bytes"])]
     for role, name, one in (
         (ArtifactRole.GOLDEN, "golden.npz", archive["golden"]),
         (ArtifactRole.REFERENCE, "reference.npz", point["reference"]),

@@ -37,8 +37,9 @@ _LIBC = ctypes.CDLL(None)  # loaded here, because little is safe between fork an
 class JobRequest:
     """Everything that decides the outcome of one search; equal requests are one job.
 
-    `files` maps option names (`model`, `calibration`, `evaluation`, `train`) to blobs. `floor` is
-    the Model's quality spec, `compression` its compression spec.
+    `files` maps option names (`model`, `calibration`, `evaluation`, `train`) to blobs. `quality` is
+    the Model's quality spec, `compression` its compression spec. `memory_bytes` is what a variant
+    may take where nothing whole is to be cut into stages otherwise; None cuts nothing.
     """
 
     files: tuple[tuple[str, Digest], ...]
@@ -46,6 +47,7 @@ class JobRequest:
     compression: tuple[tuple[str, str | int | tuple[str, ...]], ...]
     golden: int
     profile: ClassProfile
+    memory_bytes: int | None = None
 
     @property
     def key(self) -> str:
@@ -108,10 +110,11 @@ class ProcessJobs:
         inputs.mkdir(parents=True, exist_ok=True)
         paths = {}
         for name, digest in request.files:
-            paths[name] = inputs / (f"{name}.onnx" if name == "model" else f"{name}.npz")
+            # A model without a suffix is told by its first bytes, whatever it was called once.
+            paths[name] = inputs / (name if name == "model" else f"{name}.npz")
             _place(self._blob_path(digest), paths[name])
         profile = inputs / "profile.json"
-        profile.write_text(json.dumps(_manifest(request.profile)), "utf-8")
+        profile.write_text(json.dumps(_manifest(request)), "utf-8")
         return [_program(), *_arguments(request, paths, profile, folder / "out")]
 
 
@@ -140,6 +143,8 @@ def _arguments(
     elif quality["minScore"] is not None:
         arguments += ["--min-score", str(quality["minScore"])]
     arguments += ["--profile", str(profile), "--methods", ",".join(methods)]
+    # Named here too, because then an engine that is not installed is refused with what to install.
+    arguments += ["--engines", ",".join(request.profile.engines)]
     for name in ("objective", "effort", "seed"):
         arguments += [f"--{name}", str(compression[name])]
     return [*arguments, "--golden", str(request.golden), "--out", str(out), "-o", "json"]
@@ -161,15 +166,17 @@ def _is_whole(folder: Path) -> bool:
     return all((folder / "out" / one).is_file() for one in files)
 
 
-def _manifest(profile: ClassProfile) -> dict[str, Any]:
+def _manifest(request: JobRequest) -> dict[str, Any]:
+    profile, memory = request.profile, request.memory_bytes
     return {
         "apiVersion": "shoal/v1",
         "kind": "DeviceProfile",
         "metadata": {"name": profile.name},
         "spec": {
+            "budget": {} if memory is None else {"memory": f"{memory}B"},
             "hardware": {"arch": profile.arch, "isa": list(profile.isa)},
             "runtime": {
-                "engines": [profile.engine],
+                "engines": list(profile.engines),
                 "providers": list(profile.providers),
                 "threads": profile.threads,
                 "precisions": list(profile.precisions),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shoal.contract import choice, jsonform
-from shoal.contract.choice import Objective, Point
+from shoal.contract.choice import Objective
 from shoal.controller.domain.archive import ArchiveState, ClassArchive, ModelView
 from shoal.controller.reconcile import fleet, revisions
 from shoal.controller.reconcile.conditions import condition
@@ -65,20 +65,25 @@ def _revision(
         "reason": "Ready" if view.ready else reason,
         "message": failed.message if failed else "",
         "classes": {
-            one.profile_class: _class(view, one, profiles.get(one.profile_class, {}))
+            one.profile_class: _class(
+                stored[one.profile_class], view, one, profiles.get(one.profile_class, {})
+            )
             for one in view.archives
         },
     }
 
 
 def _class(
-    view: ModelView, archive: ClassArchive, profiles: Mapping[str, MatchedProfile]
+    stored: Mapping[str, Any],
+    view: ModelView,
+    archive: ClassArchive,
+    profiles: Mapping[str, MatchedProfile],
 ) -> dict[str, Any]:
     return {
         "state": archive.state.value,
         "variants": len(archive.points),
         "chosen": {
-            name: _chosen(archive, profile, view.objective)
+            name: _chosen(stored, archive, profile, view.objective)
             for name, profile in sorted(profiles.items())
         }
         if archive.state is ArchiveState.READY
@@ -86,18 +91,26 @@ def _class(
     }
 
 
-def _chosen(archive: ClassArchive, profile: MatchedProfile, objective: Objective) -> dict[str, Any]:
+def _chosen(
+    stored: Mapping[str, Any],
+    archive: ClassArchive,
+    profile: MatchedProfile,
+    objective: Objective,
+) -> dict[str, Any]:
     ranked = choice.ranked(archive.points, profile.budget, archive.min_score, objective)
     if ranked:
-        return _figures(ranked[0])
-    misses = choice.nearest(archive.points, profile.budget, archive.min_score)
+        points = stored["archive"]["points"]
+        return _figures(next(one for one in points if one["digest"] == ranked[0].digest))
+    misses = archive.nearest(profile.budget)
     return {"noFeasibleVariant": {"nearest": [jsonform.to_json(one) for one in misses]}}
 
 
-def _figures(point: Point) -> dict[str, Any]:
+def _figures(point: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the stored point: its score is the metric's own."""
     return {
-        "digest": point.digest,
-        "bytes": point.bytes,
-        "score": point.score,
-        "latency_ms_p95": point.latency_p95_ms,
+        "digest": point["digest"],
+        "bytes": point["bytes"],
+        "score": point["score"],
+        "latency_ms_p95": point["latency_p95_ms"],
+        "runtime": point.get("runtime", ""),
     }

@@ -2,18 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from shoal.contract import digest as digests
 from shoal.contract.digest import Digest
 from shoal.contract.problem import ProblemError
-from shoal.contract.profile import ClassProfile
 from shoal.contract.reason import Reason
 from shoal.controller.domain.archive import ArchiveState
 from shoal.controller.reconcile import archives, fleet, model_status, retention, revisions
+from shoal.controller.reconcile.fleet import Member
 from shoal.controller.reconcile.journal import Happening, event_writes, iso
 from shoal.controller.reconcile.queue import Key
+from shoal.controller.reconcile.revisions import Need
 from shoal.controller.reconcile.world import World, put_over
 from shoal.controller.store.port import Put, Record, Write
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 # Not the input's fault: memory ran out, a program was missing. Tried again, with events counted.
 _MAY_PASS = frozenset({Reason.CRASHED, Reason.INTERNAL, Reason.MISSING_EXTRA})
 _AGAIN_S = 60.0
+_KEPT = ("archive", "memory_bytes")  # of an archive that is looked through again
 _DOUBLINGS = 6  # a search that always crashes must not keep the others waiting for ever
 
 # Namespace, name and content key of the ModelRevision record, profile class. With the content,
@@ -39,11 +41,11 @@ class Searches:
         self._running: dict[_Search, asyncio.Task[None]] = {}
         self._found: dict[_Search, dict[str, Any]] = {}
 
-    def start(self, record: Record, profile: ClassProfile) -> None:
+    def start(self, record: Record, need: Need) -> None:
         """Begin a search unless it runs or waits to be taken."""
-        search = _search_of(record, profile.name)
+        search = _search_of(record, need.profile.name)
         if search not in self._running and search not in self._found:
-            self._running[search] = asyncio.create_task(self._run(search, record, profile))
+            self._running[search] = asyncio.create_task(self._run(search, record, need))
 
     def take(self, record: Record) -> dict[str, dict[str, Any]]:
         """What finished searches of one revision found, by profile class."""
@@ -72,22 +74,23 @@ class Searches:
             task.cancel()
         await self.idle()
 
-    async def _run(self, search: _Search, record: Record, profile: ClassProfile) -> None:
+    async def _run(self, search: _Search, record: Record, need: Need) -> None:
         try:
-            self._found[search] = await self._search(record, profile)
+            found = await self._search(record, need)
+            self._found[search] = {**found, "memory_bytes": need.memory_bytes}
         finally:
             del self._running[search]
         self._wake(Key("Model", record.namespace, str(record.data["model"])))
 
-    async def _search(self, record: Record, profile: ClassProfile) -> dict[str, Any]:
+    async def _search(self, record: Record, need: Need) -> dict[str, Any]:
         try:
-            result = await self._world.jobs.run(revisions.job_request(record.data, profile))
+            result = await self._world.jobs.run(revisions.job_request(record.data, need))
             archive = await archives.take_in(result, self._world.blobs)
         except ProblemError as error:
             return {"state": ArchiveState.FAILED, **error.problem.to_json()}
         except Exception as error:
             # Whatever a report does to its reader, the Model must learn that its search ended.
-            log.exception("the search of %s for %s failed", record.name, profile.name)
+            log.exception("the search of %s for %s failed", record.name, need.profile.name)
             return {
                 "state": ArchiveState.FAILED,
                 "reason": Reason.INTERNAL,
@@ -111,9 +114,10 @@ async def reconcile(world: World, searches: Searches, key: Key) -> float | None:
     if not kept or kept[-1].data["key"] != revisions.content_key(model.data["spec"]):
         number = int(kept[-1].data["number"]) + 1 if kept else 1
         kept += await world.commit([_first_write(model, number)])
-    used, needed = _in_use(world, model, kept), _needed(world, model)
+    used, everyone = _in_use(world, model, kept), _devices(world, model)
     for record in kept:
-        await _search(world, searches, record, needed if record.data["number"] in used else {})
+        needed = _needs(record, everyone) if record.data["number"] in used else {}
+        await _search(world, searches, record, needed)
     kept = revisions.of_model(world.cache, key.namespace, key.name)
     dropped = retention.surplus(world.cache, key.namespace, kept)
     if dropped:
@@ -121,7 +125,12 @@ async def reconcile(world: World, searches: Searches, key: Key) -> float | None:
         kept = revisions.of_model(world.cache, key.namespace, key.name)
     await world.commit(_status_writes(world, model, kept))
     # Only of what is searched again when the time comes: the others would wake the pass for ever.
-    waiting = [r.data["classes"][name] for r in kept if r.data["number"] in used for name in needed]
+    waiting = [
+        one.data["classes"][name]
+        for one in kept
+        if one.data["number"] in used
+        for name in _needs(one, everyone)
+    ]
     return min((one["again_at"] for one in waiting if _passing(one)), default=None)
 
 
@@ -147,19 +156,22 @@ def _in_use(world: World, model: Record, kept: list[Record]) -> set[int]:
 
 
 async def _search(
-    world: World, searches: Searches, record: Record, needed: Mapping[str, ClassProfile]
+    world: World, searches: Searches, record: Record, needed: Mapping[str, Need]
 ) -> None:
     """Store what was found for one revision, and start what is missing of `needed`."""
     found = searches.take(record)
     classes = dict(record.data["classes"])
     for name, one in found.items():
         classes[name] = _settled(world, one, classes.get(name, {}))
-    for name, profile in needed.items():
+    for name, need in needed.items():
         known = classes.get(name, {})
-        due = _passing(known) and world.now() >= known["again_at"]
-        if due or known.get("state") not in {ArchiveState.READY, ArchiveState.FAILED}:
-            classes[name] = {"state": ArchiveState.SEARCHING, "tries": known.get("tries", 0)}
-            searches.start(record, profile)
+        if _is_due(known, need, world.now()):
+            classes[name] = {
+                **{key: known[key] for key in _KEPT if key in known},
+                "state": ArchiveState.SEARCHING,
+                "tries": known.get("tries", 0),
+            }
+            searches.start(record, need)
     if classes == record.data["classes"]:
         return
     changed = {**record.data, "classes": classes}
@@ -178,8 +190,12 @@ async def _search(
 def _settled(world: World, found: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     """What a search found, with the time of the next try where it failed of something passing.
 
-    It comes after a minute, later ones after twice as long each time: 1, 2, 4 … 64 minutes.
+    It comes after a minute, later ones after twice as long each time: 1, 2, 4 … 64 minutes. Where
+    an archive was looked through again for a smaller memory, a failure leaves the old one.
     """
+    if found["state"] == ArchiveState.FAILED and "archive" in known:
+        kept = {"archive": known["archive"], "memory_bytes": found["memory_bytes"]}
+        return {"state": ArchiveState.READY, **kept}
     if found.get("reason") not in _MAY_PASS:
         return found
     tries = known.get("tries", 0)
@@ -187,20 +203,42 @@ def _settled(world: World, found: dict[str, Any], known: Mapping[str, Any]) -> d
     return {**found, "tries": tries + 1, "again_at": world.now() + wait_s}
 
 
+def _is_due(known: Mapping[str, Any], need: Need, now: float) -> bool:
+    """Whether a search is to be begun, or one that runs to be known as running."""
+    match known.get("state"):
+        case ArchiveState.READY:
+            return not need.met_by(known)
+        case ArchiveState.FAILED:
+            return _passing(known) and now >= known["again_at"]
+        case _:
+            return True
+
+
 def _passing(known: Mapping[str, Any]) -> bool:
     return known.get("state") == ArchiveState.FAILED and "again_at" in known
 
 
-def _needed(world: World, model: Record) -> dict[str, ClassProfile]:
-    """The classes of every device that a Deployment of this model selects."""
+def _devices(world: World, model: Record) -> list[Member]:
+    """Every device that a Deployment of this model selects; one may be there more than once."""
     everyone = fleet.members(world.cache, model.namespace)
-    classes: dict[str, ClassProfile] = {}
-    for deployment in world.cache.all("Deployment", model.namespace):
-        if revisions.parse_ref(deployment.data["spec"]["model"]).name == model.name:
-            for member in fleet.selected(everyone, deployment):
-                if member.profile_class is not None:
-                    classes[member.profile_class.name] = member.profile_class
-    return classes
+    return [
+        member
+        for deployment in world.cache.all("Deployment", model.namespace)
+        if revisions.parse_ref(deployment.data["spec"]["model"]).name == model.name
+        for member in fleet.selected(everyone, deployment)
+    ]
+
+
+def _needs(record: Record, devices: Iterable[Member]) -> dict[str, Need]:
+    """What devices need of a revision, by profile class."""
+    needs: dict[str, Need] = {}
+    for one in devices:
+        if one.profile_class is not None:
+            memory_bytes = one.profile.budget.memory_bytes
+            need = revisions.need(record.data["spec"], one.profile_class, memory_bytes)
+            name = one.profile_class.name
+            needs[name] = needs[name].joined(need) if name in needs else need
+    return needs
 
 
 def _variant_writes(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shoal.contract import jsonform
@@ -56,7 +56,41 @@ def new_revision(model: str, number: int, spec: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def job_request(revision: Mapping[str, Any], profile: ClassProfile) -> JobRequest:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """A class that devices are in, and the least memory that one of their profiles allows."""
+
+    profile: ClassProfile
+    memory_bytes: int | None = None
+
+    def joined(self, other: "Need") -> "Need":
+        """What serves both."""
+        limits = [one for one in (self.memory_bytes, other.memory_bytes) if one is not None]
+        return Need(profile=self.profile, memory_bytes=min(limits, default=None))
+
+    def met_by(self, known: Mapping[str, Any]) -> bool:
+        """Whether a finished search answers it.
+
+        Other budgets only pick from an archive. Stages are cut for a memory, so an archive that
+        holds nothing so small does not.
+        """
+        searched = known.get("memory_bytes")
+        if self.memory_bytes is None or (searched is not None and searched <= self.memory_bytes):
+            return True
+        points = (known.get("archive") or {}).get("points", ())
+        return any(one["peak_memory_bytes"] <= self.memory_bytes for one in points)
+
+
+def need(spec: Mapping[str, Any], profile: ClassProfile, memory_bytes: int | None) -> Need:
+    """What a device of this class and memory budget needs of a Model.
+
+    Memory bears on a search only where stages may be cut.
+    """
+    cuts = "split" in spec["compression"]["methods"]
+    return Need(profile=profile, memory_bytes=memory_bytes if cuts else None)
+
+
+def job_request(revision: Mapping[str, Any], need: Need) -> JobRequest:
     """The search that one class needs of a revision."""
     spec = revision["spec"]
     files = [("model", Digest(revision["source"]))]
@@ -72,7 +106,8 @@ def job_request(revision: Mapping[str, Any], profile: ClassProfile) -> JobReques
             ("seed", compression["seed"]),
         ),
         golden=int(spec["data"].get("golden") or 0),
-        profile=profile,
+        profile=need.profile,
+        memory_bytes=need.memory_bytes,
     )
 
 
@@ -80,7 +115,10 @@ _QUALITY = ("metric", "maxDrop", "minScore", "floor")
 
 
 def model_view(record: Record) -> ModelView:
-    """A stored revision as the planner sees it; ready once a search has accepted its source."""
+    """A stored revision as the planner sees it; ready once a search has accepted its source.
+
+    One whose archive is looked through again, for a smaller memory, stays ready.
+    """
     archives = tuple(
         _archive(ProfileClass(name), one, record.data["spec"])
         for name, one in sorted(record.data["classes"].items())
@@ -88,7 +126,7 @@ def model_view(record: Record) -> ModelView:
     return ModelView(
         number=int(record.data["number"]),
         digest=Digest(record.data["source"]),
-        ready=any(one.state is ArchiveState.READY for one in archives),
+        ready=any(one.state is ArchiveState.READY or one.points for one in archives),
         objective=Objective(record.data["spec"]["compression"]["objective"]),
         archives=archives,
     )
@@ -101,14 +139,17 @@ def _archive(
     found = stored.get("archive")
     if found is None:
         return ClassArchive(profile_class=name, state=state, message=stored.get("message", ""))
-    golden = found["golden"]
+    golden, quality = found["golden"], spec["quality"]
+    negative = bool(found.get("smaller_is_better"))
     # A Model may ask for both floors; the search applied one, so the stricter is taken here.
-    floors = [found["min_score"], spec["quality"].get("minScore")]
+    floors = [found["min_score"], quality.get("minScore")]
+    proven = quality.get("floor") == "proven"
     return ClassArchive(
         profile_class=name,
         state=state,
-        min_score=max(float(one) for one in floors if one is not None),
-        points=tuple(jsonform.from_json(Point, one) for one in found["points"]),
+        min_score=max(_merit(one, negative=negative) for one in floors if one is not None),
+        points=tuple(_point(one, negative=negative, proven=proven) for one in found["points"]),
+        smaller_is_better=negative,
         golden=golden
         and GoldenSet(
             digest=Digest(golden["digest"]),
@@ -117,3 +158,19 @@ def _archive(
         ),
         message=stored.get("message", ""),
     )
+
+
+def _point(stored: Mapping[str, Any], *, negative: bool, proven: bool) -> Point:
+    """A point of the report with merits for scores; see `ClassArchive`."""
+    low, high = sorted(_merit(one, negative=negative) for one in stored["validation_interval"])
+    ends = stored["score_interval"] if proven else [stored["score"]]
+    return replace(
+        jsonform.from_json(Point, stored),
+        score=min(_merit(one, negative=negative) for one in ends),
+        validation_score=_merit(stored["validation_score"], negative=negative),
+        validation_interval=(low, high),
+    )
+
+
+def _merit(score: float, *, negative: bool) -> float:
+    return 0.0 - score if negative else float(score)

@@ -67,10 +67,10 @@ def budget_from_json(spec: Mapping[str, Any]) -> Budget:
 
 
 def runtime_from_json(spec: Mapping[str, Any]) -> RuntimeChoice:
-    """The runtime choice of a DeviceProfile's spec; the first engine is the one that is used."""
+    """The runtime choice of a DeviceProfile's spec."""
     default = RuntimeChoice()
     return RuntimeChoice(
-        engine=(spec.get("engines") or [default.engine])[0],
+        engines=tuple(spec.get("engines") or default.engines),
         providers=tuple(spec.get("providers") or default.providers),
         threads=int(spec.get("threads") or default.threads),
         precisions=tuple(spec.get("precisions") or default.precisions),
