@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from shoal.controller.domain.evidence import Verdict
 from shoal.controller.gates import boundary
+from shoal.controller.gates.effects import Counts
 
 MIN_DEVICES = 8  # a side; 2^-D bounds any sign test, so fewer devices prove nothing
 EPS = 0.05  # the share of devices on each side that may lie
@@ -167,9 +168,23 @@ def paired_floor(counts: Sequence[tuple[int, int, int]], eps: float = EPS) -> fl
     return (sum(b + c for b, c, _ in kept) + 1) / samples**2 if samples else 0.0
 
 
+def rate_floor(changes: Sequence[tuple[Counts, Counts]], eps: float = EPS) -> float:
+    """The variance that sampling alone gives the mean change of rates, from (before, after).
+
+    For one arm; two arms add theirs. The devices with the most events are dropped as for pairs.
+    """
+    kept = sorted(changes, key=lambda one: (one[1].rate, one[1].n, one[0].events, one[0].n))
+    kept = kept[: len(kept) - extremes(len(kept), eps)]
+    return _pooled([before for before, _ in kept]).noise + _pooled([n for _, n in kept]).noise
+
+
 def extremes(devices: int, eps: float) -> int:
     """How many of so many devices may lie: 1 of 20, 2 of 21."""
     return math.ceil(eps * devices - 1e-9)
+
+
+def _pooled(counts: Sequence[Counts]) -> Counts:
+    return Counts(events=sum(one.events for one in counts), n=sum(one.n for one in counts))
 
 
 def _arm(values: Sequence[float], eps: float) -> _Arm:
