@@ -1,0 +1,1 @@
+"""What bench.gates plays to the gates: simulated devices, the production verdicts, naive rivals."""
