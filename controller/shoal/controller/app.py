@@ -36,10 +36,12 @@ from shoal.controller.reconcile.jobs import ProcessJobs
 from shoal.controller.reconcile.loop import Reconciler
 from shoal.controller.reconcile.rollcalls import RollCalls
 from shoal.controller.reconcile.rollouts import StoredRollouts
+from shoal.controller.reconcile.witnesses import Recorder
 from shoal.controller.reconcile.world import Cadence, World
 from shoal.controller.settings import Settings, settle
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.database import open_sqlite
+from shoal.controller.store.decisions import SqliteDecisions
 from shoal.controller.store.sqlite import SqliteStore
 from shoal.controller.store.sqlite_telemetry import SqliteTelemetry
 from shoal.controller.web import pages
@@ -155,6 +157,7 @@ async def _running(settings: Settings, ending: _Ending) -> AsyncIterator[_Parts]
         database = await open_sqlite(settings.database)
         stack.push_async_callback(database.close)
         store, telemetry = SqliteStore(database), SqliteTelemetry(database)
+        decisions = SqliteDecisions(database)
         world = World(
             store=store,
             blobs=blobs,
@@ -163,6 +166,7 @@ async def _running(settings: Settings, ending: _Ending) -> AsyncIterator[_Parts]
             cadence=Cadence(
                 heartbeat_s=settings.heartbeat_s, telemetry_window_s=settings.telemetry_window_s
             ),
+            witness=Recorder(decisions, VERSION),
         )
         reconciling = await stack.enter_async_context(_reconciling(world))
         links = await start_links(

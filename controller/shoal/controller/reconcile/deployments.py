@@ -25,6 +25,7 @@ async def reconcile(world: World, key: Key) -> float | None:
     snapshot = take_snapshot(world, deployment, everyone, now)
     plan = planner.plan(snapshot)
     await world.commit([*_writes(world, deployment, everyone, (snapshot, plan))])
+    await world.witness.saw(snapshot, plan)
     moments = [one.reach_changes_at(world.cadence, now) for one in everyone]
     return min((m for m in (plan.wake_at, *moments) if m is not None), default=None)
 
