@@ -30,7 +30,7 @@ _DAEMON_FOLDERS = ("/usr/sbin", "/usr/local/sbin")
 _MODELS_VARIABLE = "SHOAL_TEST_MODELS"
 
 _must_run = pytest.StashKey[set[str]]()
-_collected = pytest.StashKey[collections.Counter[str]]()
+_ran = pytest.StashKey[collections.Counter[str]]()
 _skipped = pytest.StashKey[dict[str, list[str]]]()
 
 
@@ -58,9 +58,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if unknown := wanted.difference(SUITES):
         raise pytest.UsageError(f"--must-run: no suite {', '.join(sorted(unknown))}")
     config.stash[_must_run] = wanted
-    config.stash[_collected] = collections.Counter[str]()
+    config.stash[_ran] = collections.Counter[str]()
     skipped: dict[str, list[str]] = collections.defaultdict(list)
     config.stash[_skipped] = skipped
+    config.pluginmanager.register(_Heard(config), "shoal-suites")
 
 
 def suite_of(path: Path) -> str | None:
@@ -92,47 +93,40 @@ def _without_slow(items: list[pytest.Item], mode: str) -> list[pytest.Item]:
     return chosen
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    counts = session.config.stash[_collected]
-    counts.update(suite for item in session.items if (suite := suite_of(item.path)))
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs_program"):
         find_program(*marker.args, **marker.kwargs)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> collections.abc.Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    if report.skipped and not hasattr(report, "wasxfail"):
-        _note_skip(item, report.longrepr)
-    return report
+class _Heard:
+    """Hears what every test came to, whichever process ran it (`pytest -n 2` has several)."""
 
+    def __init__(self, config: pytest.Config) -> None:
+        self._ran = config.stash[_ran]
+        self._skipped = config.stash[_skipped]
 
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(
-    collector: pytest.Collector,
-) -> collections.abc.Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    report = yield
-    if report.skipped:  # a whole file, with pytest.importorskip for example
-        _note_skip(collector, report.longrepr)
-    return report
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self._note_skip(report)
+        elif report.when == "call" and (suite := suite_of(REPOSITORY / report.nodeid)):
+            self._ran[suite] += 1
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.skipped:  # a whole file, with pytest.importorskip for example
+            self._note_skip(report)
 
-def _note_skip(node: pytest.Item | pytest.Collector, reason: object) -> None:
-    if suite := suite_of(node.path):
-        text = str(reason[2] if isinstance(reason, tuple) else reason)
-        node.config.stash[_skipped][suite].append(f"{node.nodeid}: {text}")
+    def _note_skip(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        if suite := suite_of(REPOSITORY / report.nodeid):
+            why = report.longrepr
+            text = str(why[2] if isinstance(why, tuple) else why)
+            self._skipped[suite].append(f"{report.nodeid}: {text}")
 
 
 def _broken_promises(config: pytest.Config) -> list[str]:
     lines = []
     must_run = config.stash[_must_run]
     for suite in sorted(must_run):
-        if not config.stash[_collected][suite]:
+        if not config.stash[_ran][suite]:
             lines.append(f"{suite}: no test ran")
         lines += [f"{suite}: {skip}" for skip in config.stash[_skipped].get(suite, [])]
     return lines
