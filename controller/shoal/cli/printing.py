@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,13 +13,17 @@ from shoal.contract.problem import Problem
 
 _COLUMNS: Final = 80
 _GAP: Final = "  "
+_PAINT: Final = re.compile("\x1b\\[[0-9;]*m")
 _NARROWEST: Final = 6
+_NARROWEST_PICTURE: Final = 40
 
-_GREEN, _YELLOW, _RED, _BOLD = "32", "33", "31", "1"
+# Colours that are told apart on light and on dark; a word beside them always says the same.
+GREEN, YELLOW, RED = "32", "33", "31"
+_BOLD = "1"
 _COLOURS: Final = {
-    _GREEN: {"True", "complete", "Ready", "Confirmed", "pass", "created", "configured"},
-    _YELLOW: {"Unknown", "active", "held", "inconclusive", "Warning", "paused", "pending"},
-    _RED: {"False", "failed", "rolled-back", "aborted", "fail", "Failed"},
+    GREEN: {"True", "complete", "Ready", "Confirmed", "pass", "created", "configured"},
+    YELLOW: {"Unknown", "active", "held", "inconclusive", "Warning", "paused", "pending"},
+    RED: {"False", "failed", "rolled-back", "aborted", "fail", "Failed", "Refused", "TimedOut"},
 }
 _COLOUR_OF: Final = {word: colour for colour, words in _COLOURS.items() for word in words}
 
@@ -131,9 +136,22 @@ def heading(text: str) -> str:
     return paint(text, _BOLD)
 
 
+def plain(text: str) -> str:
+    """`text` without colours."""
+    return _PAINT.sub("", text)
+
+
 def is_live() -> bool:
     """Whether stdout is a terminal."""
     return sys.stdout.isatty()
+
+
+def room() -> tuple[int, int | None]:
+    """Columns and rows for a text that is drawn; a pipe has 80 columns and no last row."""
+    if not is_live():
+        return _COLUMNS, None
+    size = shutil.get_terminal_size((_COLUMNS, 24))
+    return max(_NARROWEST_PICTURE, size.columns), size.lines
 
 
 def _terminal_columns() -> int:

@@ -19,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+_TICK_S = 1.0
 _Name = Annotated[str, typer.Argument(metavar="DEPLOYMENT")]
 
 
@@ -32,13 +33,17 @@ def status(
 
     Example: shoal rollout status digits -w --timeout 10m
     """
-    from shoal.client import following, kinds
+    from shoal.client import following, kinds, ticking
 
     session: Session = context.obj
     key = (session.invocation.one_namespace, _plain_name(name))
     deadline = following.Deadline.after(session.invocation.timeout_s)
-    drawing = rollouts.Drawing(session.output, watch=watch)
-    for deployment in following.versions(session.client.resources, kinds.DEPLOYMENT, key, deadline):
+    drawing = rollouts.Drawing(session.output, rollouts.Rolls(session), watch=watch)
+    stream = following.versions(session.client.resources, kinds.DEPLOYMENT, key, deadline)
+    for deployment in ticking.ticking(stream, _TICK_S) if drawing.moves else stream:
+        if isinstance(deployment, ticking.Tick):
+            drawing.tick()
+            continue
         result = rollouts.decision(deployment)
         if result is None:
             drawing.update(deployment)

@@ -1,14 +1,21 @@
 """When a rollout is decided, and how it is drawn while it is not."""
 
+import contextlib
+import json
 import sys
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
-from shoal.cli import evidence, facts, printing
+from shoal.cli import facts, printing, tree
 from shoal.cli.facts import Resource
 from shoal.cli.invocation import Output
+from shoal.cli.session import Session
+from shoal.contract.problem import NotFoundError, UnreachableError
 
 COMPLETE: Final = "complete"
+SEATS: Final = 20
+# How many devices of each wave a moving picture tries to show, until it fits the terminal.
+_MOST: Final = (SEATS, 10, 5, 3, 1, 0)
 _DECIDED: Final = {COMPLETE, "held", "failed", "rolled-back", "aborted", "superseded"}
 
 
@@ -39,47 +46,96 @@ def summary(deployment: Resource) -> str:
     return f"{deployment['metadata']['name']}: {', '.join(part for part in parts if part)}"
 
 
-def picture(deployment: Resource) -> Iterator[str]:
-    """Several lines: the summary, every wave with its gates, devices in trouble."""
-    yield summary(deployment)
-    for wave in facts.at(deployment, "status.waves") or []:
-        yield from evidence.wave(wave)
-    yield from evidence.blocked(facts.at(deployment, "status.blocked") or [])
+class Rolls:
+    """The devices of a rollout as they were told last."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.known: list[dict[str, Any]] = []
+
+    def read(self, deployment: Resource) -> None:
+        """Asks anew; a controller that is away for a moment leaves what was known."""
+        metadata = deployment["metadata"]
+        with contextlib.suppress(UnreachableError, NotFoundError):
+            self.known = self._session.client.rollouts.waves(
+                metadata.get("namespace", "default"), metadata["name"], devices=SEATS
+            )
+
+
+class Frame:
+    """A picture that is drawn over the one before it, in one write, so that it does not flicker."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+
+    def draw(self, lines: Sequence[str]) -> None:
+        """Draws `lines` where the last picture stood."""
+        back = f"\x1b[{self._rows}F" if self._rows else ""
+        body = "".join(f"{line}\x1b[K\n" for line in lines)
+        sys.stdout.write(f"{back}{body}\x1b[J")
+        sys.stdout.flush()
+        self._rows = len(lines)
+
+    def erase(self) -> None:
+        """Removes the picture."""
+        if self._rows:
+            sys.stdout.write(f"\x1b[{self._rows}F\x1b[J")
+            self._rows = 0
 
 
 class Drawing:
-    """Shows a rollout as it goes: a moving picture, lines where that is no terminal, or NDJSON."""
+    """Shows a rollout as it goes: a moving tree, lines where that is no terminal, or NDJSON."""
 
-    def __init__(self, output: Output, *, watch: bool) -> None:
+    def __init__(self, output: Output, rolls: Rolls, *, watch: bool) -> None:
         self._output = output
+        self._rolls = rolls
         self._watch = watch
-        self._drawn = 0
+        self._frame = Frame()
         self._said = ""
+        self._seen: Resource | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Whether the picture is redrawn as time passes."""
+        return self._watch and self._is_text and printing.is_live()
+
+    @property
+    def _is_text(self) -> bool:
+        return self._output in {Output.TABLE, Output.WIDE}
 
     def update(self, deployment: Resource) -> None:
         """Shows that the rollout goes on."""
+        self._seen = deployment
         if self._output in {Output.JSON, Output.YAML}:
             if self._watch:
                 self._document(deployment)
-        elif self._output is not Output.NAME:
+        elif self._is_text:
+            self._rolls.read(deployment)
             self._text(deployment)
+
+    def tick(self) -> None:
+        """Lets ages grow in a moving picture."""
+        if self._seen is not None and self.moves:
+            self._frame.draw(self._fitting(self._seen))
 
     def waiting(self, deployment: Resource, what: str) -> None:
         """Shows what is waited for beyond the rollout that the deployment tells of."""
-        if self._output in {Output.TABLE, Output.WIDE} and what != self._said:
-            self._erase()
+        if self._is_text and what != self._said:
+            self._frame.erase()
+            self._seen = None
             printing.line(f"{deployment['metadata']['name']}: {what}")
             self._said = what
 
     def end(self, deployment: Resource) -> None:
-        """Shows how the rollout was decided."""
+        """Shows how the rollout was decided, with every device that is in trouble."""
         if self._output in {Output.JSON, Output.YAML}:
             self._document(deployment)
         elif self._output is Output.NAME:
             printing.line(f"deployment/{deployment['metadata']['name']}")
         else:
-            self._erase()
-            for text in picture(deployment):
+            self._rolls.read(deployment)
+            self._frame.erase()
+            for text in self._picture(deployment, SEATS):
                 printing.line(text)
 
     def _document(self, deployment: Resource) -> None:
@@ -89,17 +145,33 @@ class Drawing:
             printing.document(deployment, self._output)
 
     def _text(self, deployment: Resource) -> None:
-        if self._watch and printing.is_live():
-            self._erase()
-            lines = list(picture(deployment))
-            for text in lines:
+        if self.moves:
+            self._frame.draw(self._fitting(deployment))
+        elif not self._watch:
+            if (said := summary(deployment)) != self._said:
+                printing.line(said)
+                self._said = said
+        elif (said := self._without_ages(deployment)) != self._said:
+            for text in self._picture(deployment, SEATS):
                 printing.line(text)
-            self._drawn = len(lines)
-        elif (said := summary(deployment)) != self._said:
-            printing.line(said)
             self._said = said
 
-    def _erase(self) -> None:
-        if self._drawn:
-            sys.stdout.write(f"\x1b[{self._drawn}F\x1b[J")
-            self._drawn = 0
+    def _without_ages(self, deployment: Resource) -> str:
+        """What is told of the rollout but for the time, which alone is no news in a pipe."""
+        status = {**(deployment.get("status") or {}), "conditions": None}
+        return json.dumps([status, self._rolls.known], sort_keys=True, default=str)
+
+    def _fitting(self, deployment: Resource) -> list[str]:
+        """The picture with as many devices as the terminal has room for."""
+        _columns, rows = printing.room()
+        lines: list[str] = []
+        for most in _MOST:
+            lines = self._picture(deployment, most)
+            if rows is None or len(lines) < rows:
+                return lines
+        return [*lines[: max(1, (rows or 2) - 2)], "…"]
+
+    def _picture(self, deployment: Resource, most: int) -> list[str]:
+        columns, _rows = printing.room()
+        rolls = [{**one, "shown": one["shown"][:most]} for one in self._rolls.known]
+        return list(tree.lines(deployment, rolls, columns))

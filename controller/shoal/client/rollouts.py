@@ -49,6 +49,13 @@ class Rollouts:
         items = self._transport.json(Request(method="GET", path=path))["items"]
         return sorted(items, key=lambda revision: int(revision["number"]))
 
+    def waves(self, namespace: str, name: str, *, devices: int) -> list[dict[str, Any]]:
+        """The waves that have devices, with at most so many devices each, trouble first."""
+        path = f"{_deployment(namespace, name)}/waves"
+        request = Request(method="GET", path=path, query={"devices": devices})
+        items: list[dict[str, Any]] = self._transport.json(request)["items"]
+        return items
+
 
 def _deployment(namespace: str, name: str) -> str:
     return f"/namespaces/{quote(namespace, safe='')}/deployments/{quote(name, safe='')}"

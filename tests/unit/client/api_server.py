@@ -41,6 +41,7 @@ class ApiServer(ThreadingHTTPServer):
         self.blobs: dict[str, bytes] = {}
         self.partial: dict[str, bytes] = {}
         self.revisions: list[dict[str, Any]] = []
+        self.waves: list[dict[str, Any]] = []
         self.warnings: list[str] = []
         self.requests: list[str] = []
         self.bodies: list[Any] = []
@@ -152,6 +153,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _get_kind(self) -> None:
         if self.parts[4:] == ["revisions"]:
             self._answer(200, {"items": self.server.revisions})
+            return
+        if self.parts[4:] == ["waves"]:
+            self._answer(200, {"items": self.server.waves})
             return
         kind, namespace, name = self._where()
         if name is not None:
