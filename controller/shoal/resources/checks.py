@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from shoal.contract import units
 from shoal.contract.problem import Problem
 from shoal.contract.reason import Reason
-from shoal.resources import golden
+from shoal.resources import golden, quality
 from shoal.resources.base import Resource, Selector
 from shoal.resources.deployment import Deployment, Strategy, Wave
 from shoal.resources.gate import Gate
-from shoal.resources.model import Model
+from shoal.resources.model import Model, asset_name
 from shoal.resources.profile import DeviceProfile
 
 _LIMIT_OF = {
@@ -148,13 +148,13 @@ def _budget(profile: DeviceProfile) -> Iterator[Problem]:
 
 
 def _model(model: Model) -> Iterator[Problem]:
-    quality = model.spec.quality
-    if quality.max_drop is None and quality.min_score is None:
-        yield _invalid(
-            "spec.quality.maxDrop", "a Model needs a floor", "give maxDrop, minScore or both"
-        )
+    yield from quality.problems(model.spec.quality)
     if model.spec.data.calibration == model.spec.data.evaluation:
         yield _invalid(
             "spec.data.evaluation",
             "calibration and evaluation are the same file: nothing would be judged",
         )
+    names = [asset_name(one) for one in model.spec.assets]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            yield _invalid(f"spec.assets[{i}]", f"two assets are called {name}", "rename one")

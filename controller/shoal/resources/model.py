@@ -2,94 +2,92 @@
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from shoal.contract.limits import ARTIFACTS_PER_ASSIGNMENT, GOLDEN_INPUTS
 from shoal.contract.reason import Reason
 from shoal.resources.base import Document, Resource
-from shoal.resources.words import Words, not_built, refusal
+from shoal.resources.quality import Quality
+from shoal.resources.words import Words, refusal
 
-_METRICS = Words(
-    what="metric",
-    built=("top1", "agreement", "cosine"),
-    later=("top5", "f1_macro", "auroc", "mse", "mae", "spearman", "sqnr", "max_abs"),
-    unknown=Reason.UNKNOWN_METRIC,
-)
-_METHODS = Words(what="method", built=("quantize", "prune", "distill"), later=("split",))
+_METHODS = Words(what="method", built=("quantize", "prune", "distill", "split"))
 _OBJECTIVES = Words(what="objective", built=("accuracy", "latency", "bytes", "memory"))
 _EFFORTS = Words(what="effort", built=("quick", "balanced", "thorough"))
-_FLOORS = Words(what="floor", built=("measured",), later=("proven",))
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LOADER = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-_RUNS_CODE = {".pkl", ".pickle", ".joblib", ".pt", ".pth"}
-_SOURCES_LATER = {".pt2", ".tflite", ".skops"}
-
-
-def _metric(name: str) -> str:
-    if _LOADER.fullmatch(name):
-        raise not_built("a metric of your own", "use one of " + ", ".join(_METRICS.built))
-    return _METRICS.check(name)
+_ASSET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,127}")
+_SOURCES = (".onnx", ".pt2", ".skops", ".tflite")
+_SAFE_SKLEARN = "save it with skops.io.dump and name the .skops file"
+_SAFE_TORCH = "save it with torch.export.save and name the .pt2 file"
+_RUNS_CODE = {
+    **dict.fromkeys((".pkl", ".pickle", ".joblib"), _SAFE_SKLEARN),
+    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), _SAFE_TORCH),
+}
 
 
 def _source(text: str) -> str:
-    """A digest, or a path or URL that ends in .onnx."""
+    """A digest, or a path or URL whose suffix names a kind of model."""
     if _DIGEST.fullmatch(text):
         return text
-    suffix = PurePosixPath(text.split("?", maxsplit=1)[0]).suffix.lower()
-    if suffix == ".onnx":
+    suffix = PurePosixPath(_place(text)).suffix.lower()
+    if suffix in _SOURCES:
         return text
     if suffix in _RUNS_CODE:
         raise refusal(
             Reason.UNSAFE_FORMAT,
             f"{suffix} files run code when they are loaded",
-            "export the model to ONNX and name that file",
+            f"{_RUNS_CODE[suffix]}, or export the model to ONNX",
         )
-    if suffix in _SOURCES_LATER or _LOADER.fullmatch(text):
-        raise not_built(f"a {suffix or 'loader'} source", "export the model to ONNX")
+    if _LOADER.fullmatch(text):
+        raise refusal(
+            Reason.UNSAFE_FORMAT,
+            "a loader is code of yours, and the controller runs none of it",
+            f"{_SAFE_TORCH}; shoal-compress takes loaders",
+        )
     raise refusal(
-        Reason.INVALID, f"{text!r} is neither an .onnx file nor a digest", "name an .onnx file"
+        Reason.INVALID,
+        f"{text!r} is neither a digest nor a file of a known kind",
+        f"name a file that ends in {', '.join(_SOURCES)}",
     )
 
 
+def _place(text: str) -> str:
+    """The path of a path or URL, without what follows a `?` or `#`."""
+    return re.split(r"[?#]", text, maxsplit=1)[0]
+
+
+def asset_name(text: str) -> str:
+    """Under which name a file of `assets` travels: `labels.txt` for `data/labels.txt`."""
+    name, equals, _ = text.rpartition("=sha256:")
+    return name if equals else PurePosixPath(_place(text)).name
+
+
+def _asset(text: str) -> str:
+    """A path or URL, or NAME=DIGEST as apply writes it."""
+    if _DIGEST.fullmatch(text):
+        raise refusal(Reason.INVALID, "an asset needs a name", f"write labels.txt={text}")
+    if not _ASSET.fullmatch(asset_name(text)):
+        raise refusal(
+            Reason.INVALID,
+            f"{asset_name(text)!r} is not a plain file name of at most 128 characters",
+            "letters, digits, spaces, dots, hyphens and underscores, beginning with none of the "
+            "signs but an underscore",
+        )
+    if "=sha256:" in text and not _DIGEST.fullmatch(text[text.rindex("sha256:") :]):
+        raise refusal(Reason.INVALID, f"{text!r} does not end in a digest")
+    return text
+
+
 def _data(text: str) -> str:
-    if _DIGEST.fullmatch(text) or text.lower().endswith(".npz"):
+    if _DIGEST.fullmatch(text) or _place(text).lower().endswith(".npz"):
         return text
     raise refusal(Reason.INVALID, f"{text!r} is neither an .npz file nor a digest")
 
 
 DataFile = Annotated[str, AfterValidator(_data)]
-
-
-class Quality(Document):
-    """How much of the source's quality a variant must keep."""
-
-    metric: Annotated[str, AfterValidator(_metric)] = Field(
-        default="top1",
-        description="top1 needs labels; agreement and cosine compare to the source.",
-    )
-    max_drop: float | None = Field(
-        default=0.01,
-        ge=0,
-        le=1,
-        description="How much lower than the source's own score a variant may score "
-        "(default 0.01, or none where minScore is given).",
-    )
-    min_score: float | None = Field(
-        default=None, ge=-1, le=1, description="The score that every variant must reach."
-    )
-    floor: Annotated[str, AfterValidator(_FLOORS.check)] = Field(
-        default="measured", description="What must reach the floor: the measured score."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_floor_replaces_the_default(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("minScore") is not None and "maxDrop" not in data:
-            return {**data, "maxDrop": None}
-        return data
 
 
 class Data(Document):
@@ -104,7 +102,8 @@ class Data(Document):
         default=400,
         ge=0,
         le=GOLDEN_INPUTS,
-        description="Evaluation rows that travel with each variant for the check on the device.",
+        description="Evaluation rows that travel with each variant for the check on the device; "
+        "as many as fit in 16 MiB, outside the artifact budget.",
     )
 
 
@@ -127,12 +126,13 @@ class ModelSpec(Document):
     """A source, the quality to keep, and the data to judge it by."""
 
     source: Annotated[str, AfterValidator(_source)] = Field(
-        description="Path of an .onnx file, relative to the manifest, or its digest."
+        description="Path, URL or digest of an .onnx, .pt2, .skops or .tflite file; apply uploads "
+        "it."
     )
-    assets: list[str] = Field(
+    assets: list[Annotated[str, AfterValidator(_asset)]] = Field(
         default_factory=list,
         max_length=ARTIFACTS_PER_ASSIGNMENT - 3,
-        description="Small files that travel with every variant, unchanged.",
+        description="Small files that travel with every variant, unchanged; no two of one name.",
     )
     quality: Quality = Field(default_factory=Quality, description="The quality to keep.")
     data: Data = Field(description="The data to compress with and to judge by.")

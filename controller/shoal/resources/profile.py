@@ -8,7 +8,7 @@ from shoal.resources.base import Document, Resource, Selector
 from shoal.resources.quantities import Duration, Size
 from shoal.resources.words import Words
 
-_ENGINES = Words(what="engine", built=("onnxruntime",), later=("litert",))
+_ENGINES = Words(what="engine", built=("onnxruntime", "litert"))
 _PROVIDERS = Words(
     what="execution provider",
     built=("CPUExecutionProvider",),
@@ -21,7 +21,7 @@ _PROVIDERS = Words(
         "XnnpackExecutionProvider",
     ),
 )
-_PRECISIONS = Words(what="precision", built=("int8", "fp32"), later=("fp16", "bf16", "int4"))
+_PRECISIONS = Words(what="precision", built=("int8", "fp32", "fp16", "int4"), later=("bf16",))
 
 
 class LatencyBudget(Document):
@@ -46,7 +46,10 @@ class RuntimeSpec(Document):
     """How the engine runs a variant on these devices."""
 
     engines: list[Annotated[str, AfterValidator(_ENGINES.check)]] = Field(
-        default_factory=lambda: ["onnxruntime"], min_length=1, description="Engines to choose from."
+        default_factory=lambda: ["onnxruntime"],
+        min_length=1,
+        description="Engines that variants may be for: "
+        "onnxruntime, litert, or both; a device has those that are installed on it.",
     )
     providers: list[Annotated[str, AfterValidator(_PROVIDERS.check)]] = Field(
         default_factory=lambda: ["CPUExecutionProvider"],

@@ -12,7 +12,7 @@ def test_a_model_spells_out_every_default_of_the_contract() -> None:
         "quality": {"metric": "top1", "maxDrop": 0.01, "minScore": None, "floor": "measured"},
         "data": {"calibration": "c.npz", "evaluation": "e.npz", "train": None, "golden": 400},
         "compression": {
-            "methods": ["quantize", "prune", "distill"],
+            "methods": ["quantize", "prune", "distill", "split"],
             "objective": "accuracy",
             "effort": "balanced",
             "seed": 0,

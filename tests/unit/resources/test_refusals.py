@@ -8,15 +8,8 @@ from tests.unit.resources.documents import DEPLOYMENT, DEVICE, MODEL, PROFILE, r
 @pytest.mark.parametrize(
     "document",
     [
-        with_field(MODEL, "spec.quality.metric", "auroc"),
-        with_field(MODEL, "spec.quality.metric", "mine.metrics:score"),
-        with_field(MODEL, "spec.quality.floor", "proven"),
-        with_field(MODEL, "spec.compression.methods", ["quantize", "split"]),
-        with_field(MODEL, "spec.source", "model.pt2"),
-        with_field(MODEL, "spec.source", "mine.models:load"),
-        with_field(PROFILE, "spec.runtime.engines", ["litert"]),
         with_field(PROFILE, "spec.runtime.providers", ["CUDAExecutionProvider"]),
-        with_field(PROFILE, "spec.runtime.precisions", ["fp16"]),
+        with_field(PROFILE, "spec.runtime.precisions", ["bf16"]),
         with_field(DEPLOYMENT, "spec.strategy.ratePerMinute", 10),
         with_field(DEPLOYMENT, "spec.strategy.window", {"cron": "0 3 * * *"}),
         with_field(DEPLOYMENT, "spec.strategy.gates", [{"metric": "quality", "maxDrop": 0.1}]),
