@@ -36,6 +36,15 @@ def a_window(start_ms: int = NOW_MS, deployment: str = "default/digits") -> Tele
         correct=5,
         classes=((0, 4), (9, 6)),
         rss_bytes=1 << 33,
+        confidences=((7, 2), (99, 8)),
+        shadowed=5,
+        shadow_differed=4,
+        paired=3,
+        paired_worse=2,
+        paired_better=1,
+        scored=6,
+        absolute_error=0.25,
+        squared_error=0.5,
     )
 
 

@@ -15,12 +15,16 @@ from typing import Literal
 
 from shoal.contract.limits import HISTORY_OF_CHANGES
 from shoal.contract.telemetry import TelemetryBatch
+from shoal.controller.domain import tallies
+from shoal.controller.domain.tallies import Tally, TallyKey
 from shoal.controller.errors import GoneError
 from shoal.controller.store.acts import Act, ActQuery, Entry, chained
 from shoal.controller.store.bell import Bell
 from shoal.controller.store.checks import check, missing
 from shoal.controller.store.port import (
     BATCH_KEYS_KEPT_MS,
+    EPOCHS_KEPT,
+    VARIANTS_TALLIED,
     WINDOWS_KEPT_MS,
     Change,
     Listing,
@@ -28,6 +32,7 @@ from shoal.controller.store.port import (
     Put,
     Record,
     StoredWindow,
+    Tallies,
     Write,
 )
 
@@ -172,6 +177,9 @@ class MemoryTelemetry:
     def __init__(self) -> None:
         self._keys: dict[tuple[str, str, int], int] = {}
         self._windows: list[tuple[int, StoredWindow]] = []
+        self._epochs: dict[str, list[int]] = {}
+        self._tallies: dict[TallyKey, tuple[int, Tally]] = {}
+        self._version = 0
 
     async def ingest(self, batch: TelemetryBatch, received_ms: int) -> bool:
         """See `TelemetryStore.ingest`."""
@@ -184,6 +192,8 @@ class MemoryTelemetry:
             (received_ms, StoredWindow(device=batch.device, window=window))
             for window in batch.windows
         )
+        for place, tally in tallies.of_batch(batch, self._epochs).items():
+            self._add(place, tally)
         return True
 
     async def windows(self, deployment: str | None, since_ms: int) -> list[StoredWindow]:
@@ -195,6 +205,51 @@ class MemoryTelemetry:
             and stored.window.start_ms + stored.window.duration_ms > since_ms
         ]
         return sorted(found, key=lambda one: (one.window.start_ms, one.device))
+
+    async def mark(self, deployment: str, epoch_ms: int) -> None:
+        """See `TelemetryStore.mark`."""
+        epochs = sorted({*self._epochs.get(deployment, ()), epoch_ms})
+        self._keep(deployment, epochs[-EPOCHS_KEPT:])
+
+    async def tallies(self, deployment: str, since: int) -> Tallies:
+        """See `TelemetryStore.tallies`."""
+        found = sorted(
+            (
+                (version, key)
+                for key, (version, _) in self._tallies.items()
+                if key.deployment == deployment and version > since
+            ),
+            key=lambda one: one[0],
+        )
+        return Tallies(
+            version=found[-1][0] if found else since,
+            epochs_ms=tuple(self._epochs.get(deployment, ())),
+            changed=tuple((key, self._tallies[key][1]) for _, key in found),
+        )
+
+    async def forget(self, deployment: str) -> None:
+        """See `TelemetryStore.forget`."""
+        self._keep(deployment, [])
+
+    def _add(self, key: TallyKey, tally: Tally) -> None:
+        known = self._tallies.get(key)
+        if known is None:
+            place = (key.deployment, key.epoch_ms, key.device)
+            others = [
+                one for one in self._tallies if (one.deployment, one.epoch_ms, one.device) == place
+            ]
+            if len(others) >= VARIANTS_TALLIED:
+                return
+        self._version += 1
+        self._tallies[key] = (self._version, tally.merge(known[1]) if known else tally)
+
+    def _keep(self, deployment: str, epochs_ms: list[int]) -> None:
+        self._epochs[deployment] = epochs_ms
+        self._tallies = {
+            key: one
+            for key, one in self._tallies.items()
+            if key.deployment != deployment or key.epoch_ms in epochs_ms
+        }
 
     def _forget(self, now_ms: int) -> None:
         self._keys = {k: at for k, at in self._keys.items() if at > now_ms - BATCH_KEYS_KEPT_MS}

@@ -17,10 +17,13 @@ from typing import Any, Literal, Protocol
 
 from shoal.contract.digest import Digest
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
+from shoal.controller.domain.tallies import Tally, TallyKey
 from shoal.controller.store.acts import Act, ActQuery, Entry
 
 WINDOWS_KEPT_MS = 6 * 3_600_000  # telemetry windows, by arrival
 BATCH_KEYS_KEPT_MS = 7 * 86_400_000  # how long a repeated batch is still recognised
+EPOCHS_KEPT = 4  # of each deployment, with their tallies
+VARIANTS_TALLIED = 8  # of one device in one epoch; what a device makes up beyond is not counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,14 +142,41 @@ class StoredWindow:
     window: TelemetryWindow
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tallies:
+    """Tallies that changed, as of `version`; those of other epochs than `epochs_ms` are gone."""
+
+    version: int
+    epochs_ms: tuple[int, ...]
+    changed: tuple[tuple[TallyKey, Tally], ...]
+
+
 class TelemetryStore(Protocol):
-    """Telemetry windows, kept for `WINDOWS_KEPT_MS`."""
+    """Telemetry windows, kept for `WINDOWS_KEPT_MS`, and tallies of them, kept for longer.
+
+    A tally belongs to a deployment, an epoch, a device and a variant; a window goes to the newest
+    epoch that began before it did. The tallies change in one step with the batch that is kept, so
+    that each batch counts once, in whatever order batches come. A deployment without an epoch has
+    no tallies: what devices make up is not counted.
+    """
 
     async def ingest(self, batch: TelemetryBatch, received_ms: int) -> bool:
         """Keep a batch; False when the same (device, boot id, sequence) was kept before."""
 
     async def windows(self, deployment: str | None, since_ms: int) -> list[StoredWindow]:
         """Windows that end after `since_ms`, of one deployment or (None) of all, oldest first."""
+
+    async def mark(self, deployment: str, epoch_ms: int) -> None:
+        """Count windows that begin at `epoch_ms` or later apart; again changes nothing.
+
+        Only the newest `EPOCHS_KEPT` epochs are kept.
+        """
+
+    async def tallies(self, deployment: str, since: int) -> Tallies:
+        """What changed after version `since` of an earlier answer; 0 for all there is."""
+
+    async def forget(self, deployment: str) -> None:
+        """Drop the epochs and tallies of a deployment that is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,12 +11,29 @@ from sqlalchemy.dialects.sqlite import insert
 from shoal.contract.digest import Digest
 from shoal.contract.histogram import Histogram
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
-from shoal.controller.store import tables
+from shoal.controller.store import sqlite_tallies, tables
 from shoal.controller.store.database import Database
-from shoal.controller.store.port import BATCH_KEYS_KEPT_MS, WINDOWS_KEPT_MS, StoredWindow
+from shoal.controller.store.port import (
+    BATCH_KEYS_KEPT_MS,
+    WINDOWS_KEPT_MS,
+    StoredWindow,
+    Tallies,
+)
 
 _BATCHES = tables.metadata.tables["telemetry_batches"]
 _WINDOWS = tables.metadata.tables["telemetry_windows"]
+# Fields that nobody selects by, in one column.
+_MORE = (
+    "confidences",
+    "shadowed",
+    "shadow_differed",
+    "paired",
+    "paired_worse",
+    "paired_better",
+    "scored",
+    "absolute_error",
+    "squared_error",
+)
 
 
 class SqliteTelemetry:
@@ -39,6 +56,18 @@ class SqliteTelemetry:
         rows = await self._database.read(lambda c: c.execute(query).all())
         return [_stored(row) for row in rows]
 
+    async def mark(self, deployment: str, epoch_ms: int) -> None:
+        """See `TelemetryStore.mark`."""
+        await self._database.write(lambda c: sqlite_tallies.mark(c, deployment, epoch_ms))
+
+    async def tallies(self, deployment: str, since: int) -> Tallies:
+        """See `TelemetryStore.tallies`."""
+        return await self._database.read(lambda c: sqlite_tallies.changed(c, deployment, since))
+
+    async def forget(self, deployment: str) -> None:
+        """See `TelemetryStore.forget`."""
+        await self._database.write(lambda c: sqlite_tallies.forget(c, deployment))
+
 
 def _ingest(
     connection: Connection, batch: TelemetryBatch, rows: list[dict[str, Any]], received_ms: int
@@ -53,6 +82,7 @@ def _ingest(
         connection.execute(sa.delete(table).where(table.c.received_ms <= received_ms - kept_ms))
     if rows:
         connection.execute(sa.insert(_WINDOWS), rows)
+        sqlite_tallies.add(connection, batch)
     return True
 
 
@@ -74,11 +104,13 @@ def _row(device: str, window: TelemetryWindow, received_ms: int) -> dict[str, An
         "latency_ms": json.dumps(latency, separators=(",", ":")),
         "classes": json.dumps(window.classes, separators=(",", ":")),
         "received_ms": received_ms,
+        "more": json.dumps({name: getattr(window, name) for name in _MORE}, separators=(",", ":")),
     }
 
 
 def _stored(row: sa.Row[tuple[object, ...]]) -> StoredWindow:
     scale, zeros, total, buckets = json.loads(row.latency_ms)
+    more = json.loads(row.more)
     window = TelemetryWindow(
         deployment=row.deployment,
         variant=Digest(row.variant),
@@ -92,6 +124,7 @@ def _stored(row: sa.Row[tuple[object, ...]]) -> StoredWindow:
         correct=row.correct,
         classes=_pairs(json.loads(row.classes)),
         rss_bytes=row.rss_bytes,
+        **{**more, "confidences": _pairs(more.get("confidences", ()))},
     )
     return StoredWindow(device=row.device, window=window)
 

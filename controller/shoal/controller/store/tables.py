@@ -78,7 +78,7 @@ class BatchRow(SQLModel, table=True):
 
 
 class WindowRow(SQLModel, table=True):
-    """One telemetry window; `latency_ms` and `classes` are JSON."""
+    """One telemetry window; `latency_ms`, `classes` and `more`, the other fields, are JSON."""
 
     __tablename__ = "telemetry_windows"
     __table_args__ = (
@@ -105,6 +105,33 @@ class WindowRow(SQLModel, table=True):
     latency_ms: str = Field(sa_column=_text())
     classes: str = Field(sa_column=_text())
     received_ms: int = Field(sa_column=_big())
+    more: str = Field(sa_column=Column(Text, nullable=False, server_default="{}"))
+
+
+class EpochRow(SQLModel, table=True):
+    """When the windows of a deployment began to be tallied apart."""
+
+    __tablename__ = "tally_epochs"
+
+    deployment: str = Field(primary_key=True)
+    epoch_ms: int = Field(sa_column=_big(primary_key=True))
+
+
+class TallyRow(SQLModel, table=True):
+    """What one variant did on one device in one epoch; `data` is JSON.
+
+    `version` grows over the whole table with every change.
+    """
+
+    __tablename__ = "tallies"
+    __table_args__ = (Index("tallies_version", "deployment", "version"),)
+
+    deployment: str = Field(primary_key=True)
+    epoch_ms: int = Field(sa_column=_big(primary_key=True))
+    device: str = Field(primary_key=True)
+    variant: str = Field(primary_key=True)
+    version: int = Field(sa_column=_big())
+    data: str = Field(sa_column=_text())
 
 
 class DecisionRow(SQLModel, table=True):

@@ -1,0 +1,161 @@
+"""What live traffic said of one variant on one device: counts that only ever grow.
+
+A tally is merged field by field from telemetry windows. Every field is an integer (a sum or a
+maximum), so that no order of arrival, no repetition of a merge and no restart in between can change
+a single bit of what follows from it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from shoal.contract.digest import Digest
+from shoal.contract.histogram import Histogram
+from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
+
+MILLION = 1_000_000
+
+Counted = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Sums over windows; the fields are named after those of `TelemetryWindow`.
+
+    `windows` counts those in which something was answered; `memory_bytes` sums their resident
+    memory and `memory_peak_bytes` is the largest. `last_ms` is the end of the last window. Errors
+    of numeric labels are in millionths.
+    """
+
+    requests: int = 0
+    errors: int = 0
+    latency_ms: Histogram = field(default_factory=Histogram)
+    labelled: int = 0
+    correct: int = 0
+    shadowed: int = 0
+    shadow_differed: int = 0
+    paired: int = 0
+    paired_worse: int = 0
+    paired_better: int = 0
+    scored: int = 0
+    absolute_error: int = 0
+    squared_error: int = 0
+    classes: Counted = ()
+    confidences: Counted = ()
+    windows: int = 0
+    memory_bytes: int = 0
+    memory_peak_bytes: int = 0
+    last_ms: int = 0
+
+    def merge(self, other: "Tally") -> "Tally":
+        """The tally of both; which of the two comes first makes no difference."""
+        added = {name: getattr(self, name) + getattr(other, name) for name in _ADDED}
+        return Tally(
+            **added,
+            latency_ms=self.latency_ms.merge(other.latency_ms),
+            classes=_added(self.classes, other.classes),
+            confidences=_added(self.confidences, other.confidences),
+            memory_peak_bytes=max(self.memory_peak_bytes, other.memory_peak_bytes),
+            last_ms=max(self.last_ms, other.last_ms),
+        )
+
+
+_ADDED = (
+    "requests",
+    "errors",
+    "labelled",
+    "correct",
+    "shadowed",
+    "shadow_differed",
+    "paired",
+    "paired_worse",
+    "paired_better",
+    "scored",
+    "absolute_error",
+    "squared_error",
+    "windows",
+    "memory_bytes",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TallyKey:
+    """Whose tally it is: windows that began at `epoch_ms` or later, before the next epoch."""
+
+    deployment: str
+    epoch_ms: int
+    device: str
+    variant: Digest
+
+
+def of_window(window: TelemetryWindow) -> Tally:
+    """The tally of one window; empty where it contradicts itself."""
+    if not _is_sound(window):
+        return Tally()
+    answered = window.requests > 0
+    return Tally(
+        requests=window.requests,
+        errors=window.errors,
+        # The sum of all latencies is the one float of a histogram: it would depend on the order.
+        latency_ms=replace(window.latency_ms, total=0.0),
+        labelled=window.labelled,
+        correct=window.correct,
+        shadowed=window.shadowed,
+        shadow_differed=window.shadow_differed,
+        paired=window.paired,
+        paired_worse=window.paired_worse,
+        paired_better=window.paired_better,
+        scored=window.scored,
+        absolute_error=round(window.absolute_error * MILLION),
+        squared_error=round(window.squared_error * MILLION),
+        classes=window.classes,
+        confidences=window.confidences,
+        windows=1 if answered else 0,
+        memory_bytes=window.rss_bytes if answered else 0,
+        memory_peak_bytes=window.rss_bytes if answered else 0,
+        last_ms=window.start_ms + window.duration_ms,
+    )
+
+
+def of_batch(
+    batch: TelemetryBatch, epochs_ms: Mapping[str, Iterable[int]]
+) -> dict[TallyKey, Tally]:
+    """What a batch adds to each tally; windows outside every epoch of their deployment to none."""
+    sums: dict[TallyKey, Tally] = {}
+    for window in batch.windows:
+        epoch = epoch_of(epochs_ms.get(window.deployment, ()), window.start_ms)
+        if epoch is None:
+            continue
+        key = TallyKey(
+            deployment=window.deployment,
+            epoch_ms=epoch,
+            device=batch.device,
+            variant=window.variant,
+        )
+        sums[key] = sums.get(key, Tally()).merge(of_window(window))
+    return sums
+
+
+def epoch_of(epochs_ms: Iterable[int], start_ms: int) -> int | None:
+    """The epoch that a window belongs to by its own start; None before the first that is kept.
+
+    With epochs 100 and 200 a window that begins at 199 belongs to 100, one at 200 to 200.
+    """
+    return max((one for one in epochs_ms if one <= start_ms), default=None)
+
+
+def _is_sound(window: TelemetryWindow) -> bool:
+    return (
+        window.errors <= window.requests
+        and window.correct <= window.labelled
+        and window.shadow_differed <= window.shadowed
+        and window.paired_worse + window.paired_better <= window.paired
+    )
+
+
+def _added(one: Counted, other: Counted) -> Counted:
+    if not one or not other:
+        return one or other
+    sums = Counter(dict(one))
+    sums.update(dict(other))
+    return tuple(sorted(sums.items()))
