@@ -1,16 +1,30 @@
 """Device: one machine of the fleet. Enrolment creates it; people label it."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from shoal.resources.base import Document, Resource
+from shoal.resources.quantities import Name
+from shoal.resources.window import MaintenanceWindow
 
 
 class DeviceSpec(Document):
     """What people ask of a device; its labels are in metadata."""
 
-    later_fields: ClassVar[tuple[str, ...]] = ("profile", "maintenanceWindow", "suspended")
+    profile: Name | None = Field(
+        default=None,
+        description="The DeviceProfile it has, whatever selectors say; null: the one that matches.",
+    )
+    maintenance_window: MaintenanceWindow | None = Field(
+        default=None,
+        description="When this device may start to change, beside the window of its deployment.",
+    )
+    suspended: bool = Field(
+        default=False,
+        description="It keeps what it runs and is told nothing new; only what was given up is "
+        "still taken back from it.",
+    )
 
 
 class Device(Resource):

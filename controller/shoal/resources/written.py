@@ -1,4 +1,4 @@
-"""Variant and Event: kinds that Shoal writes and people read."""
+"""Variant, Event and AuditEntry: kinds that Shoal writes and people read."""
 
 from typing import Literal
 
@@ -41,3 +41,22 @@ class Event(Resource):
 
     kind: Literal["Event"] = Field(description="The kind.")
     spec: EventSpec = Field(description="What happened.")
+
+
+class AuditSpec(Document):
+    """Who did what, and when."""
+
+    time: str = Field(description="When, UTC.")
+    user: str = Field(description="Who, as the program that asked for it said.")
+    verb: str = Field(description="What was done: apply, delete, approve, pause and so on.")
+    regarding: str = Field(description="To what it was done: Kind/namespace/name.")
+    detail: str = Field(description="More about it; empty where there is no more.")
+    store_version: str = Field(description="The store's version right after it.")
+    digest: str = Field(description="Of this entry and the one before it, so that changes show.")
+
+
+class AuditEntry(Resource):
+    """One line of the audit log, which only ever grows."""
+
+    kind: Literal["AuditEntry"] = Field(description="The kind.")
+    spec: AuditSpec = Field(description="Who did what.")

@@ -73,7 +73,7 @@ def test_expired_tokens_are_forgotten(on_api: OnApi) -> None:
         ({"ttl": 5}, "ttl", "Invalid"),
         ({"uses": 0}, "uses", "Invalid"),
         ({"uses": True}, "uses", "Invalid"),
-        ({"approve": "manual"}, "approve", "NotBuiltYet"),
+        ({"approve": ["auto"]}, "approve", "Invalid"),
         ({"approve": "never"}, "approve", "Invalid"),
         ({"labels": {"a b": "c"}}, "labels.a b", "Invalid"),
         ({"labels": 3}, "labels", "Invalid"),

@@ -68,7 +68,7 @@ class Room:
             )
         )
 
-    async def enrol(self, name: str) -> str:
+    async def enrol(self, name: str, csr_pem: bytes = b"") -> str:
         token = tokens.new_token()
         stored = JoinToken(expires_ms=round(time.time() * 1000) + 60_000, uses=1, labels={})
         await self.put(tokens.KIND, "", tokens.record_name(token), jsonform.to_json(stored))
@@ -76,7 +76,7 @@ class Room:
             token=token,
             name=name,
             labels=(),
-            csr_pem=a_signing_request(),
+            csr_pem=csr_pem or a_signing_request(),
             hardware=HARDWARE,
             agent_version="0",
         )
@@ -201,6 +201,34 @@ def test_a_watch_ends_when_the_device_is_deleted(tmp_path: Path) -> None:
         for kind, namespace in (("Identity", ""), ("Observation", "default")):
             with pytest.raises(NotFoundError):
                 await room.store.get(kind, namespace, "dev-a")
+
+    in_room(tmp_path, scenario)
+
+
+def test_revoking_a_device_ends_its_links_and_bars_its_key(tmp_path: Path) -> None:
+    async def scenario(room: Room) -> None:
+        csr = a_signing_request()
+        secret = await room.enrol("dev-a", csr)
+        told: list[tuple[str, str | None]] = []
+
+        async def listener(device: str, stored: str | None) -> None:
+            told.append((device, stored))
+
+        room.plane.listen(listener, lambda _device: None)
+        states = room.plane.watch_desired("dev-a")
+        await anext(states)
+        identity = (await room.store.get("Identity", "", "dev-a")).data
+        await room.put("Identity", "", "dev-a", identity | {"revoked": True})
+        with pytest.raises(ForbiddenError, match="is not enrolled"):
+            await anext(states)
+        with pytest.raises(ForbiddenError):
+            room.plane.authenticate("dev-a", secret)
+        assert told == [("dev-a", None)]
+        with pytest.raises(ForbiddenError, match="was revoked"):
+            await room.enrol("dev-b", csr)
+        await room.delete("Device", "default", "dev-a")
+        await until(lambda: not room.plane._roster.is_revoked(identity["key_sha256"]))
+        await room.enrol("dev-b", csr)
 
     in_room(tmp_path, scenario)
 

@@ -4,7 +4,9 @@ from fastapi import APIRouter, FastAPI
 
 from shoal.controller.api import (
     applying,
+    audit,
     blobs,
+    devices,
     documents,
     failures,
     health,
@@ -38,6 +40,8 @@ def create_app(ports: ApiPorts, *pages: APIRouter) -> FastAPI:
         blobs.router(ports),
         telemetry.router(ports),
         rollouts.router(ports),
+        devices.router(ports),
+        audit.router(ports),
         waves.router(ports),
         *(KindRoutes(kind, ports).router() for kind in documents.PLURALS),
     ):

@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from shoal.resources.kinds import KINDS
+from shoal.resources.written import AuditEntry
 
 _PREFIX = "#/components/schemas/"
 _ERROR: dict[str, Any] = {
@@ -65,7 +66,8 @@ def fields(**types: str) -> dict[str, Any]:
 def install(app: FastAPI) -> None:
     """Let `app` describe its resources in full."""
     _, schemas = models_json_schema(
-        [(model, "validation") for model in KINDS.values()], ref_template=_PREFIX + "{model}"
+        [(model, "validation") for model in (*KINDS.values(), AuditEntry)],
+        ref_template=_PREFIX + "{model}",
     )
 
     def document() -> dict[str, Any]:

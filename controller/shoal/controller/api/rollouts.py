@@ -1,11 +1,13 @@
 """Rollouts of a deployment: what operators ask of them, and their history."""
 
 import enum
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request
 
 from shoal.controller.api import bodies, documents, openapi
+from shoal.controller.api.callers import User
 from shoal.controller.api.ports import ApiPorts, RolloutRequest
 from shoal.resources.words import suggestion
 
@@ -30,8 +32,9 @@ def router(ports: ApiPorts) -> APIRouter:
     routes = APIRouter(tags=["Deployment"])
 
     @routes.post(f"{_ONE}/rollout", name="Ask something of a rollout", **openapi.takes(_BODY))
-    async def act(namespace: str, name: str, request: Request) -> dict[str, Any]:
-        wanted = _read(f"{namespace}/{name}", await bodies.read_object(request))
+    async def act(namespace: str, name: str, request: Request, user: User) -> dict[str, Any]:
+        asked = _read(f"{namespace}/{name}", await bodies.read_object(request))
+        wanted = replace(asked, user=user)
         await ports.store.get("Deployment", namespace, name)
         await ports.rollouts.request(wanted)
         return documents.resource(await ports.store.get("Deployment", namespace, name))

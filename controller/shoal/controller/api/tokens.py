@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from shoal.contract import jsonform, units
-from shoal.contract.problem import ConflictError, InvalidError, Problem
-from shoal.contract.reason import Reason
+from shoal.contract.problem import ConflictError
 from shoal.controller.api import bodies, documents, openapi
+from shoal.controller.api.callers import Clerk, Place, User
 from shoal.controller.api.ports import ApiPorts
 from shoal.controller.domain import tokens
 from shoal.controller.domain.tokens import JoinToken
@@ -27,22 +27,24 @@ def router(ports: ApiPorts) -> APIRouter:
     """`POST /tokens`."""
     routes = APIRouter(tags=["Tokens"])
 
+    clerk = Clerk(now=ports.now)
+
     @routes.post("/tokens", name="Create a join token", status_code=201, **openapi.takes(_BODY))
-    async def create(request: Request) -> dict[str, Any]:
+    async def create(request: Request, user: User) -> dict[str, Any]:
         wanted = _read(await bodies.read_object(request), ports.now())
         token = tokens.new_token()
         await _forget_expired(ports.store, ports.now())
-        await ports.store.commit(
-            [
-                Put(
-                    kind=tokens.KIND,
-                    namespace="",
-                    name=tokens.record_name(token),
-                    data=_data(wanted),
-                    expected=None,
-                )
-            ]
+        write = Put(
+            kind=tokens.KIND,
+            namespace="",
+            name=tokens.record_name(token),
+            data=_data(wanted),
+            expected=None,
         )
+        # By the name that the store knows it by: the token itself is told to its maker alone.
+        place = Place(kind=tokens.KIND, namespace=wanted.namespace, name=write.name)
+        detail = f"uses {wanted.uses}, approve {wanted.approve}"
+        await ports.store.commit([write], clerk.act(user, "create", place, detail))
         return {"token": token, "expires": documents.iso(wanted.expires_ms / 1000)}
 
     return routes
@@ -50,19 +52,10 @@ def router(ports: ApiPorts) -> APIRouter:
 
 def _read(body: dict[str, Any], now_s: float) -> JoinToken:
     bodies.only(body, _FIELDS)
-    uses, approve = body.get("uses", 1), body.get("approve", "auto")
+    uses, approve = body.get("uses", 1), body.get("approve", tokens.AUTO)
     if type(uses) is not int or not 1 <= uses <= _MOST_USES:
         raise bodies.invalid("uses", f"{uses!r} is not a number of uses from 1 to {_MOST_USES}")
-    if approve == "manual":
-        raise InvalidError(
-            Problem(
-                reason=Reason.NOT_BUILT_YET,
-                message="approve manual is not built yet",
-                field="approve",
-                hint="use approve auto",
-            )
-        )
-    if approve != "auto":
+    if approve not in (tokens.AUTO, tokens.MANUAL):
         raise bodies.invalid("approve", f"{approve!r} is neither auto nor manual")
     namespace, labels = _place(body)
     return JoinToken(
@@ -70,6 +63,7 @@ def _read(body: dict[str, Any], now_s: float) -> JoinToken:
         uses=uses,
         labels=labels,
         namespace=namespace,
+        approve=approve,
     )
 
 

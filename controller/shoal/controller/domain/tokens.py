@@ -8,20 +8,22 @@ import secrets
 from dataclasses import dataclass
 
 KIND = "Token"
+AUTO, MANUAL = "auto", "manual"  # whether devices are approved by the token or by an operator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinToken:
     """The right to enrol `uses` more devices until `expires_ms`, with these labels.
 
-    Devices land in `namespace`. `approve` is `auto`. Times are UTC milliseconds since the epoch.
+    Devices land in `namespace`; `approve` is `auto` or `manual`. Times are UTC milliseconds since
+    the epoch.
     """
 
     expires_ms: int
     uses: int
     labels: dict[str, str]
     namespace: str = "default"
-    approve: str = "auto"
+    approve: str = AUTO
 
 
 def new_token() -> str:

@@ -26,7 +26,8 @@ from shoal.contract.problem import (
     Problem,
 )
 from shoal.contract.reason import Reason
-from shoal.controller.domain import tokens
+from shoal.controller.domain import standing, tokens
+from shoal.controller.domain.standing import Approval, Standing
 from shoal.controller.domain.tokens import JoinToken
 from shoal.controller.link import authority, credentials
 from shoal.controller.link.authority import Authority, SignedKey
@@ -50,13 +51,15 @@ class Enrolment:
         """Spend one use of the token and admit the device, which finds MQTT at `broker`.
 
         Raises:
-            ForbiddenError: the token is unknown, expired or used up.
+            ForbiddenError: the token is unknown, expired or used up, or the device was revoked.
             InvalidError: a bad name, label or signing request.
             ConflictError: the name is taken.
         """
         key = authority.key_sha256(request.csr_pem)
         labels = _own_labels(request)
         token_name = tokens.record_name(request.token)
+        if self.roster.is_revoked(key):
+            raise _revoked()
         again = self.roster.with_key(key, token_name)
         if again is not None:
             return await self._readmit(again, request, broker)
@@ -75,7 +78,7 @@ class Enrolment:
             )
             writes = [
                 _over(record, replace(token, uses=token.uses - 1)),
-                _new_device(identity, labels | token.labels, self.now()),
+                _new_device(identity, labels | token.labels, _standing(token), self.now()),
                 _identity_write(identity, signed, None),
             ]
             try:
@@ -185,6 +188,21 @@ def _name_taken(name: str) -> ConflictError:
     )
 
 
+def _revoked() -> ForbiddenError:
+    return ForbiddenError(
+        Problem(
+            reason=Reason.FORBIDDEN,
+            message="this device was revoked",
+            hint="delete it first: shoal delete device NAME; then enrol with a new state folder",
+        )
+    )
+
+
+def _standing(token: JoinToken) -> Standing:
+    manual = token.approve == tokens.MANUAL
+    return Standing(approval=Approval.PENDING if manual else Approval.APPROVED)
+
+
 def _over(record: Record, token: JoinToken) -> Put:
     return Put(
         kind=tokens.KIND,
@@ -206,7 +224,7 @@ def _identity_write(identity: Identity, signed: SignedKey, known: Record | None)
     )
 
 
-def _new_device(identity: Identity, labels: dict[str, str], now: float) -> Put:
+def _new_device(identity: Identity, labels: dict[str, str], allowed: Standing, now: float) -> Put:
     moment = dt.datetime.fromtimestamp(now, dt.UTC).isoformat(timespec="milliseconds")
     metadata: dict[str, Any] = {
         "name": identity.device,
@@ -226,6 +244,7 @@ def _new_device(identity: Identity, labels: dict[str, str], now: float) -> Put:
             "metadata": metadata,
             "spec": {},
             "status": {},
+            standing.KEY: jsonform.to_json(allowed),
         },
         expected=None,
     )

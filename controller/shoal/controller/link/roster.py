@@ -27,13 +27,17 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """One enrolled device; `secret` is its stored form (see `credentials`)."""
+    """One enrolled device; `secret` is its stored form (see `credentials`).
+
+    A revoked one opens no link any more; it is kept so that its key is known when it comes again.
+    """
 
     device: str
     namespace: str
     secret: str
     key_sha256: str
     token_sha256: str
+    revoked: bool = False
 
 
 OnIdentity = Callable[[str, str | None], Awaitable[None]]  # device, stored secret or None when gone
@@ -46,6 +50,7 @@ class Roster:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._identities: dict[str, Identity] = {}
+        self._revoked: dict[str, Identity] = {}
         self._desired: dict[str, DesiredState] = {}
         self._bells: dict[str, Bell] = {}
         self._on_identity: list[OnIdentity] = []
@@ -100,6 +105,10 @@ class Roster:
             None,
         )
 
+    def is_revoked(self, key_sha256: str) -> bool:
+        """Whether a device with this key was revoked."""
+        return any(one.key_sha256 == key_sha256 for one in self._revoked.values())
+
     def desired(self, device: str) -> DesiredState:
         """What `device` should run now; version 0 and empty before anything was decided.
 
@@ -116,6 +125,10 @@ class Roster:
     async def learn(self, record: Record) -> None:
         """Take in an identity at once, and return when everybody listening knows it."""
         identity = jsonform.from_json(Identity, record.data)
+        if identity.revoked:
+            self._revoked[identity.device] = identity
+            await self._lose(identity.device)
+            return
         if self._identities.get(identity.device) != identity:
             self._identities[identity.device] = identity
             for tell in self._on_identity:
@@ -132,8 +145,8 @@ class Roster:
             self._drop_desired(device)
         alive = {record.name for record in (await self._store.list(_DEVICE)).records}
         known = {record.name for record in identities.records}
-        for device in set(self._identities) - known:
-            await self._lose(device)
+        for device in {*self._identities, *self._revoked} - known:
+            await self._end(device)
         for device in known - alive:
             await self._forget(device)
         return identities.resource_version
@@ -149,14 +162,14 @@ class Roster:
     async def _apply(self, change: Change) -> None:
         record, gone = change.record, change.type == "delete"
         if record.kind == IDENTITY:
-            await (self._lose(record.name) if gone else self.learn(record))
+            await (self._end(record.name) if gone else self.learn(record))
         elif record.kind == ASSIGNMENT:
             if gone:
                 self._drop_desired(record.name)
             else:
                 self._take_desired(record)
         elif record.kind == _DEVICE and gone:
-            identity = self._identities.get(record.name)
+            identity = self._known(record.name)
             if identity is not None and identity.namespace == record.namespace:
                 await self._forget(record.name)
 
@@ -180,7 +193,16 @@ class Roster:
         for tell in self._on_desired:
             tell(device)
 
+    def _known(self, device: str) -> Identity | None:
+        return self._identities.get(device) or self._revoked.get(device)
+
+    async def _end(self, device: str) -> None:
+        """The identity is no longer kept."""
+        self._revoked.pop(device, None)
+        await self._lose(device)
+
     async def _lose(self, device: str) -> None:
+        """No link of the device holds any more."""
         if self._identities.pop(device, None) is None:
             return
         self._desired.pop(device, None)
@@ -191,7 +213,10 @@ class Roster:
 
     async def _forget(self, device: str) -> None:
         """The resource is gone: so are the identity and what was observed."""
-        namespace = self._identities[device].namespace
+        identity = self._known(device)
+        if identity is None:
+            return
+        namespace = identity.namespace
         for kind, place in (
             (IDENTITY, ""),
             (ASSIGNMENT, namespace),
@@ -203,7 +228,7 @@ class Roster:
                 )
             except NotFoundError:
                 continue
-        await self._lose(device)
+        await self._end(device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

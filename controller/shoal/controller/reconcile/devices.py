@@ -6,6 +6,7 @@ from typing import Any
 from shoal.contract import jsonform
 from shoal.contract.report import DeploymentReport, DeviceReport
 from shoal.controller.domain.fleet import Reach
+from shoal.controller.domain.standing import Approval
 from shoal.controller.reconcile import desired, fleet
 from shoal.controller.reconcile.conditions import condition
 from shoal.controller.reconcile.fleet import Member
@@ -47,9 +48,10 @@ def _status(record: Record, member: Member, reach: Reach, now_s: float) -> dict[
     conditions = [
         condition(before, name, value, now_s)
         for name, value in (
-            ("Ready", _ready(reach, report)),
+            ("Ready", _ready(reach, member)),
             ("Reachable", _reachable(reach)),
             ("Serving", _serving(report)),
+            ("Admitted", _admitted(member)),
         )
     ]
     status: dict[str, Any] = {
@@ -86,12 +88,27 @@ def _lasting(status: Mapping[str, Any]) -> dict[str, Any]:
     return {**{k: v for k, v in status.items() if k != "lastSeen"}, "hardware": hardware}
 
 
-def _ready(reach: Reach, report: DeviceReport | None) -> tuple[bool | None, str, str]:
-    if report is None:
+def _ready(reach: Reach, member: Member) -> tuple[bool | None, str, str]:
+    if member.standing.approval is not Approval.APPROVED:
+        return _admitted(member)
+    if member.report is None:
         return None, "NeverReported", "the device has enrolled but not reported yet"
     if reach is Reach.LOST:
         return False, "Lost", "nothing was heard from it for a long time"
     return True, "Reporting", ""
+
+
+def _admitted(member: Member) -> tuple[bool | None, str, str]:
+    """Whether deployments may select it."""
+    standing = member.standing
+    if standing.approval is Approval.PENDING:
+        return False, "Pending", f"it waits for approval: shoal device approve {member.name}"
+    decided = f"by {standing.by} at {standing.since}"
+    if standing.approval is Approval.REVOKED:
+        return False, "Revoked", f"revoked {decided}"
+    if standing.drained:
+        return False, "Drained", f"drained {decided}: shoal device approve {member.name} ends that"
+    return True, "Approved", ""
 
 
 def _reachable(reach: Reach) -> tuple[bool | None, str, str]:

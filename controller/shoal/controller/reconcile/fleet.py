@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from shoal.contract import jsonform
 from shoal.contract.profile import ClassProfile, class_profile
 from shoal.contract.report import DeploymentReport, DeviceReport
+from shoal.controller.domain import standing
 from shoal.controller.domain.fleet import CohortKey, DeviceView, Reach
+from shoal.controller.domain.standing import Standing
 from shoal.controller.reconcile.cache import Cache
 from shoal.controller.reconcile.selection import MatchedProfile, matches, profile_of
 from shoal.controller.reconcile.world import Cadence
@@ -24,6 +26,7 @@ class Member:
     profile_class: ClassProfile | None
     report: DeviceReport | None
     last_seen_s: float | None
+    standing: Standing
 
     def reach(self, cadence: Cadence, now_s: float) -> Reach:
         """How recently it was heard."""
@@ -81,6 +84,7 @@ def member_of(
         profile_class=class_profile(report.hardware, profile.runtime) if report else None,
         report=report,
         last_seen_s=observation.data["last_seen_ms"] / 1000 if observation else None,
+        standing=standing.of(record.data),
     )
 
 
@@ -89,9 +93,9 @@ def _report(observation: Record) -> DeviceReport:
 
 
 def selected(everyone: Iterable[Member], deployment: Record) -> list[Member]:
-    """The members that a deployment's selector picks."""
+    """The members that a deployment's selector picks; never one that operators keep out."""
     selector = deployment.data["spec"].get("selector")
-    return [one for one in everyone if matches(selector, one.labels)]
+    return [one for one in everyone if one.standing.admitted and matches(selector, one.labels)]
 
 
 def view(member: Member, deployment: str, reach: Reach, *, picked: bool) -> DeviceView:

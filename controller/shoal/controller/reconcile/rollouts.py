@@ -11,6 +11,7 @@ from shoal.controller.planning import verbs
 from shoal.controller.reconcile import deployment_status
 from shoal.controller.reconcile.deployments import read_record
 from shoal.controller.reconcile.world import put_over
+from shoal.controller.store.acts import Act
 from shoal.controller.store.port import Record, Store
 
 _PATIENCE_S = 5.0
@@ -20,12 +21,13 @@ _ATTEMPTS = 20  # the reconcile loop writes the same record; each loss means it 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutRequest:
-    """What an operator asks of the rollout of `deployment` (`namespace/name`)."""
+    """What `user` asks of the rollout of `deployment` (`namespace/name`)."""
 
     deployment: str
     verb: str
     to_revision: int | None = None
     follow: bool = False
+    user: str = "local"
 
 
 class StoredRollouts:
@@ -57,12 +59,26 @@ class StoredRollouts:
                 return None
             try:
                 await self._store.commit(
-                    [put_over(stored, "Rollout", place, record_to_json(after))]
+                    [put_over(stored, "Rollout", place, record_to_json(after))],
+                    self._act(request, place),
                 )
             except ConflictError:
                 continue
             return await self._carried_out(place, request.deployment)
         raise RuntimeError(f"the record of {request.deployment} changed {_ATTEMPTS} times in a row")
+
+    def _act(self, request: RolloutRequest, place: tuple[str, str]) -> Act:
+        """What the audit log says of it."""
+        to = "" if request.to_revision is None else f"to revision {request.to_revision}"
+        return Act(
+            time_ms=round(self._now() * 1000),
+            user=request.user,
+            verb=request.verb,
+            kind="Deployment",
+            namespace=place[0],
+            name=place[1],
+            detail="follow" if request.follow else to,
+        )
 
     async def _carried_out(self, place: tuple[str, str], deployment: str) -> None:
         """Wait for the pass that takes the intent, so that a status read next is not an old one."""

@@ -78,6 +78,7 @@ def _keys(cache: Cache, namespace: str, *kinds: str) -> Iterable[Key]:
 def _asked_differently(record: Record, before: Record | None) -> bool:
     return before is None or any(
         record.data.get("spec") != before.data.get("spec")
+        or record.data.get("standing") != before.data.get("standing")
         or record.data.get("metadata", {}).get(key) != before.data.get("metadata", {}).get(key)
         for key in ("labels", "generation", "deletionTime")
     )
