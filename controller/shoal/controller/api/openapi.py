@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from shoal.resources.base import Resource
 from shoal.resources.kinds import KINDS
 from shoal.resources.written import AuditEntry
 
@@ -65,8 +66,9 @@ def fields(**types: str) -> dict[str, Any]:
 
 def install(app: FastAPI) -> None:
     """Let `app` describe its resources in full."""
+    described: list[type[Resource]] = [*KINDS.values(), AuditEntry]
     _, schemas = models_json_schema(
-        [(model, "validation") for model in (*KINDS.values(), AuditEntry)],
+        [(model, "validation") for model in described],
         ref_template=_PREFIX + "{model}",
     )
 
