@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from shoal.contract import units
 from shoal.contract.problem import Problem
 from shoal.contract.reason import Reason
-from shoal.resources import golden, quality
+from shoal.resources import budgets, golden, quality
 from shoal.resources.base import Resource, Selector
-from shoal.resources.deployment import Deployment, Strategy, Wave
+from shoal.resources.deployment import Deployment, Wave
 from shoal.resources.gate import Gate
 from shoal.resources.model import Model, asset_name
 from shoal.resources.profile import DeviceProfile
@@ -29,7 +29,10 @@ def problems(resource: Resource) -> Iterator[Problem]:
     if isinstance(resource, Deployment):
         yield from _selector(resource.spec.selector, "spec.selector")
         yield from _waves(resource.spec.strategy.waves)
-        yield from _limits(resource.spec.strategy)
+        for i, wave in enumerate(resource.spec.strategy.waves):
+            if wave.selector is not None:
+                yield from _selector(wave.selector, f"spec.strategy.waves[{i}].selector")
+        yield from budgets.problems(resource.spec.strategy)
         for i, gate in enumerate(resource.spec.strategy.gates):
             yield from _gate(gate, f"spec.strategy.gates[{i}]")
     elif isinstance(resource, DeviceProfile):
@@ -47,6 +50,8 @@ def warnings(resource: Resource) -> Iterator[str]:
         last = resource.spec.strategy.waves[-1]
         if not isinstance(last.size, str) or _number(last.size) < 1:
             yield f"the last wave ends at {last.size}: the devices beyond it are never updated"
+        if last.selector is not None:
+            yield "the last wave has a selector: devices that no wave picks are never updated"
         for gate in resource.spec.strategy.gates:
             if gate.max_drop == 0:
                 yield f"the {gate.metric} gate with maxDrop 0 can fail but never pass"
@@ -79,7 +84,7 @@ def _waves(waves: list[Wave]) -> Iterator[Problem]:
         seen.add(wave.name)
         if _number(wave.size) == 0:
             yield _invalid(f"{place}.size", "a wave of no devices decides nothing", "write 1 or 1%")
-        if i > 0 and not _rises(waves[i - 1].size, wave.size):
+        if i > 0 and not _rises(waves[i - 1], wave):
             yield _invalid(
                 f"{place}.size",
                 f"{wave.size} does not exceed {waves[i - 1].size} of the wave before",
@@ -90,30 +95,20 @@ def _waves(waves: list[Wave]) -> Iterator[Problem]:
             yield _invalid(f"{place}.maxSoak", f"{wave.max_soak} is shorter than soak {wave.soak}")
 
 
-def _rises(before: int | str, after: int | str) -> bool:
-    """Two counts or two percents compare; a count beside a percent depends on the fleet."""
-    if isinstance(before, str) != isinstance(after, str):
+def _rises(before: Wave, after: Wave) -> bool:
+    """Two counts or two percents compare; a count beside a percent depends on the fleet.
+
+    So do waves of which one picks other devices than the other.
+    """
+    if isinstance(before.size, str) != isinstance(after.size, str):
         return True
-    return _number(after) > _number(before)
+    if before.selector != after.selector:
+        return True
+    return _number(after.size) > _number(before.size)
 
 
 def _number(size: int | str) -> float:
     return float(size) if isinstance(size, int) else units.parse_percent(size)
-
-
-def _limits(strategy: Strategy) -> Iterator[Problem]:
-    if _number(strategy.max_unavailable) == 0:
-        yield _invalid(
-            "spec.strategy.maxUnavailable",
-            "with maxUnavailable 0 no device could ever be switched",
-            "write 1 or more",
-        )
-    for field, text in (
-        ("deviceTimeout", strategy.device_timeout),
-        ("progressDeadline", strategy.progress_deadline),
-    ):
-        if units.parse_duration_s(text) == 0:
-            yield _invalid(f"spec.strategy.{field}", f"{field} 0 ends every rollout at once")
 
 
 def _gate(gate: Gate, place: str) -> Iterator[Problem]:

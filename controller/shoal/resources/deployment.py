@@ -3,13 +3,14 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from shoal.contract.reason import Reason
 from shoal.resources.base import Document, Resource, Selector
 from shoal.resources.gate import Gate, default_gates
-from shoal.resources.quantities import Duration, Name, Percent, ShareOrCount
-from shoal.resources.words import Words, none_yet, refusal
+from shoal.resources.quantities import Duration, LabelKey, Name, Percent, ShareOrCount
+from shoal.resources.window import MaintenanceWindow
+from shoal.resources.words import Words, refusal
 
 _MODEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(@[1-9]\d{0,8})?")
 _APPROVALS = Words(what="approval", built=("auto", "manual"))
@@ -27,21 +28,32 @@ def _model(text: str) -> str:
 
 
 class Wave(Document):
-    """One step of a rollout, by cumulative share of every cohort."""
+    """One step of a rollout, by cumulative share of every cohort, or by labels."""
 
     name: Name = Field(description="What people call the wave.")
     size: ShareOrCount = Field(
-        description="Devices of each cohort up to this wave: a percent (rounded up) or a count."
+        description="Devices of each cohort up to this wave: a percent (rounded up) or a count; "
+        "with a selector, of the devices that it picks."
     )
     soak: Duration = Field(default="30s", description="How long a switched device is watched.")
     max_soak: Duration = Field(
         default="5m", description="How long an inconclusive gate may prolong the soak."
     )
     approval: Annotated[str, AfterValidator(_APPROVALS.check)] = Field(
-        default="auto", description="manual waits for `shoal rollout promote` after the wave."
+        default="auto", description="manual: the wave begins after `shoal rollout promote`."
     )
-    selector: Annotated[Selector | None, BeforeValidator(none_yet("a selector of a wave"))] = Field(
-        default=None, description="Only null is built yet."
+    selector: Selector | None = Field(
+        default=None, description="Only these devices join in this wave; null: any."
+    )
+
+
+class RateRamp(Document):
+    """A rate that starts small and grows with the devices that confirmed."""
+
+    start: int = Field(default=1, ge=1, description="Devices a minute at first.")
+    factor: float = Field(default=2.0, gt=1, le=100, description="What each step multiplies it by.")
+    per_confirmed: int = Field(
+        default=10, ge=1, description="A step for every so many devices that confirmed."
     )
 
 
@@ -83,14 +95,34 @@ class Strategy(Document):
         default="25%",
         description="Devices not confirmed at once, rounded down, at least 1.",
     )
-    rate_per_minute: Annotated[int | None, BeforeValidator(none_yet("ratePerMinute"))] = Field(
-        default=None, description="Only null is built yet."
+    max_unavailable_per: dict[LabelKey, ShareOrCount] = Field(
+        default_factory=dict,
+        max_length=8,
+        description="The same among the devices that share the value of a label, for example "
+        "{site: 1}; devices without the label are one group.",
+    )
+    max_devices: int | None = Field(
+        default=None,
+        ge=1,
+        description="Nothing starts while the selector picks more devices than this; null: any.",
+    )
+    rate_per_minute: int | None = Field(
+        default=None, ge=1, description="Devices told in any one minute, at most; null: any."
+    )
+    rate_ramp: RateRamp | None = Field(
+        default=None, description="How the rate grows up to ratePerMinute; null: it is constant."
     )
     device_timeout: Duration = Field(
         default="10m", description="How long one device may take before it counts as timed out."
     )
-    window: Annotated[None, BeforeValidator(none_yet("a maintenance window"))] = Field(
-        default=None, description="Only null is built yet."
+    window: MaintenanceWindow | None = Field(
+        default=None, description="When devices may start to change; null: at any time."
+    )
+    verdicts_per: list[LabelKey] = Field(
+        default_factory=list,
+        max_length=4,
+        description="Labels whose values are judged apart: each has its own canary, thresholds, "
+        "gates and, with scope cohort, rollback.",
     )
     gates: list[Gate] = Field(
         default_factory=default_gates, max_length=16, description="Conditions on the evidence."

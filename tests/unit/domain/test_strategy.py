@@ -3,11 +3,15 @@ from typing import Any
 import pytest
 
 from shoal.contract.problem import InvalidError
+from shoal.contract.windows import Window
 from shoal.controller.domain.gating import Metric, OnInconclusive
 from shoal.controller.domain.strategy import (
     Amount,
     Approval,
+    LabelBudget,
     Ppm,
+    Ramp,
+    Rate,
     Scope,
     amount_from_json,
     ppm_from_text,
@@ -16,7 +20,7 @@ from shoal.controller.domain.strategy import (
 
 
 def a_spec(**changes: Any) -> dict[str, Any]:
-    """The strategy of contracts section 4 with every default, but what is not built yet."""
+    """The strategy of contracts section 4 with every default."""
     wave = {"soak": "30s", "maxSoak": "5m", "approval": "auto", "selector": None}
     strategy = {
         "waves": [
@@ -91,38 +95,58 @@ def test_amounts_are_percents_or_counts() -> None:
         amount_from_json("3s")
 
 
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"ratePerMinute": 3}, "spec.strategy.ratePerMinute"),
-        ({"window": {"cron": "0 2 * * *"}}, "spec.strategy.window"),
-        (
-            {
-                "waves": [
-                    {
-                        "name": "all",
-                        "size": "100%",
-                        "soak": "1s",
-                        "maxSoak": "1s",
-                        "approval": "auto",
-                        "selector": {"matchLabels": {"zone": "a"}},
-                    }
-                ]
-            },
-            "spec.strategy.waves[0].selector",
-        ),
-    ],
-)
-def test_what_is_not_built_yet_is_refused_by_name(changes: dict[str, Any], field: str) -> None:
-    with pytest.raises(InvalidError) as error:
-        strategy_from_json(a_spec(**changes))
-    assert (error.value.problem.reason, error.value.problem.field) == ("NotBuiltYet", field)
+def test_windows_rates_label_budgets_and_selectors_of_waves_are_read() -> None:
+    strategy = strategy_from_json(
+        a_spec(
+            window={"cron": "0 2 * * SAT", "duration": "4h", "timeZone": "Europe/Berlin"},
+            ratePerMinute=20,
+            rateRamp={"start": 2, "factor": 3.0, "perConfirmed": 10},
+            maxUnavailablePer={"site": 1, "rack": "10%"},
+            maxDevices=100,
+            verdictsPer=["site"],
+            waves=[
+                {
+                    "name": "lab",
+                    "size": "100%",
+                    "soak": "1s",
+                    "maxSoak": "1s",
+                    "approval": "auto",
+                    "selector": {
+                        "matchLabels": {"zone": "a"},
+                        "matchExpressions": [{"key": "old", "operator": "DoesNotExist"}],
+                    },
+                }
+            ],
+        )
+    )
+    assert strategy.window == Window(
+        cron="0 2 * * SAT", duration_s=14_400.0, time_zone="Europe/Berlin"
+    )
+    assert strategy.rate == Rate(per_minute=20, ramp=Ramp(start=2, factor=3.0, per_confirmed=10))
+    assert strategy.max_unavailable_per == (
+        LabelBudget(label="rack", amount=Amount(share_ppm=Ppm(100_000))),
+        LabelBudget(label="site", amount=Amount(count=1)),
+    )
+    assert (strategy.max_devices, strategy.verdicts_per) == (100, ("site",))
+    selector = strategy.waves[0].selector
+    assert selector is not None
+    assert selector.matches({"zone": "a"})
+    assert not selector.matches({"zone": "b"})
+    assert not selector.matches({"zone": "a", "old": ""})
+
+
+def test_a_ramp_grows_with_what_has_confirmed_up_to_the_rate() -> None:
+    rate = Rate(per_minute=20, ramp=Ramp(start=2, factor=3.0, per_confirmed=10))
+    assert [rate.after(one) for one in (0, 9, 10, 20, 30, 10**9)] == [2, 2, 6, 18, 20, 20]
+    assert Rate(per_minute=7).after(0) == 7
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"quorum": "lots"},
+        {"window": {"cron": "0 0 31 4 *", "duration": "1h"}},
+        {"window": {"cron": "0 0 * * *", "duration": "1h", "timeZone": "Mars/Olympus"}},
         {"waves": []},
         {"onDeadline": "shrug"},
         {"gates": [{"metric": "accuracy"}]},

@@ -10,16 +10,7 @@ from tests.unit.resources.documents import DEPLOYMENT, DEVICE, MODEL, PROFILE, r
     [
         with_field(PROFILE, "spec.runtime.providers", ["CUDAExecutionProvider"]),
         with_field(PROFILE, "spec.runtime.precisions", ["bf16"]),
-        with_field(DEPLOYMENT, "spec.strategy.ratePerMinute", 10),
-        with_field(DEPLOYMENT, "spec.strategy.window", {"cron": "0 3 * * *"}),
         with_field(DEPLOYMENT, "spec.strategy.gates", [{"metric": "quality", "maxDrop": 0.1}]),
-        with_field(
-            DEPLOYMENT,
-            "spec.strategy.waves",
-            [{"name": "all", "size": "100%", "selector": {"matchLabels": {"a": "b"}}}],
-        ),
-        with_field(DEVICE, "spec.suspended", value=True),
-        with_field(DEVICE, "spec.maintenanceWindow", {}),
     ],
 )
 def test_what_is_not_built_yet_is_refused_by_name(document: object) -> None:

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NewType
 
-from shoal.contract import units
+from shoal.contract import units, windows
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason
+from shoal.contract.windows import Window
 from shoal.controller.domain.gating import GateSpec, gate_from_json
+from shoal.controller.domain.selector import LabelSelector, selector_from_json
 
 
 class Action(enum.StrEnum):
@@ -75,13 +77,57 @@ class Amount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaveSpec:
-    """One wave: its cumulative size, and how long it is watched at least and at most."""
+    """One wave: its cumulative size, and how long it is watched at least and at most.
+
+    With a `selector` the size is that of the devices it picks, and no others join in this wave.
+    """
 
     name: str
     size: Amount
     soak_s: float
     max_soak_s: float
     approval: Approval = Approval.AUTO
+    selector: LabelSelector | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ramp:
+    """How the rate grows with what has proved itself, as AWS IoT's exponential rate does."""
+
+    start: int
+    factor: float
+    per_confirmed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How many devices may be told in any one minute."""
+
+    per_minute: int
+    ramp: Ramp | None = None
+
+    def after(self, confirmed: int) -> int:
+        """The rate once so many devices have confirmed the revision.
+
+        Start 2, factor 3, one step for every 10 confirmed, 20 a minute at most: 2 with 9 confirmed,
+        6 with 10, 18 with 20, 20 with 30.
+        """
+        if self.ramp is None:
+            return self.per_minute
+        rate = float(self.ramp.start)
+        for _ in range(confirmed // self.ramp.per_confirmed):
+            rate *= self.ramp.factor
+            if rate >= self.per_minute:
+                break
+        return min(int(rate), self.per_minute)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelBudget:
+    """How many devices with the same value of a label may be unavailable at once."""
+
+    label: str
+    amount: Amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,23 +145,26 @@ class Strategy:
     scope: Scope = Scope.DEPLOYMENT
     progress_deadline_s: float = 600.0
     on_deadline: OnDeadline = OnDeadline.HOLD
+    max_unavailable_per: tuple[LabelBudget, ...] = ()
+    max_devices: int | None = None
+    rate: Rate | None = None
+    window: Window | None = None
+    verdicts_per: tuple[str, ...] = ()
 
 
 def strategy_from_json(spec: Mapping[str, Any]) -> Strategy:
     """The strategy of a fully defaulted Deployment spec (contracts: section 4).
 
     Raises:
-        InvalidError: a value cannot be read, or is not built yet (a rate, a window, a selector).
+        InvalidError: a value cannot be read.
     """
     strategy = spec["strategy"]
-    for name in ("ratePerMinute", "window"):
-        _absent(strategy.get(name), f"spec.strategy.{name}")
     try:
         if not strategy["waves"]:
             raise ValueError("there is no wave")
         failure = strategy["onFailure"]
         return Strategy(
-            waves=tuple(_wave(one, i) for i, one in enumerate(strategy["waves"])),
+            waves=tuple(_wave(one) for one in strategy["waves"]),
             gates=tuple(gate_from_json(one) for one in strategy["gates"]),
             success_threshold_ppm=ppm_from_text(strategy["successThreshold"]),
             max_failures=amount_from_json(strategy["maxFailures"]),
@@ -126,6 +175,11 @@ def strategy_from_json(spec: Mapping[str, Any]) -> Strategy:
             scope=Scope(failure["scope"]),
             progress_deadline_s=units.parse_duration_s(strategy["progressDeadline"]),
             on_deadline=OnDeadline(strategy["onDeadline"]),
+            max_unavailable_per=_label_budgets(strategy.get("maxUnavailablePer") or {}),
+            max_devices=strategy.get("maxDevices"),
+            rate=_rate(strategy),
+            window=window_from_json(strategy.get("window")),
+            verdicts_per=tuple(strategy.get("verdictsPer") or ()),
         )
     except (ValueError, KeyError) as error:
         raise InvalidError(
@@ -136,6 +190,23 @@ def strategy_from_json(spec: Mapping[str, Any]) -> Strategy:
                 hint="apply the deployment again",
             )
         ) from error
+
+
+def window_from_json(window: Mapping[str, Any] | None) -> Window | None:
+    """A maintenance window of a Deployment or a Device.
+
+    Raises:
+        ValueError: it would never open.
+    """
+    if window is None:
+        return None
+    return windows.checked(
+        Window(
+            cron=window["cron"],
+            duration_s=units.parse_duration_s(window["duration"]),
+            time_zone=window.get("timeZone") or "UTC",
+        )
+    )
 
 
 def ppm_from_text(text: str) -> Ppm:
@@ -164,25 +235,36 @@ def _ceil_div(part: int, whole: int) -> int:
     return -(-part // whole)
 
 
-def _wave(wave: Mapping[str, Any], index: int) -> WaveSpec:
-    _absent(wave.get("selector"), f"spec.strategy.waves[{index}].selector")
+def _wave(wave: Mapping[str, Any]) -> WaveSpec:
     soak_s = units.parse_duration_s(wave["soak"])
+    selector = wave.get("selector")
     return WaveSpec(
         name=wave["name"],
         size=amount_from_json(wave["size"]),
         soak_s=soak_s,
         max_soak_s=max(soak_s, units.parse_duration_s(wave["maxSoak"])),
         approval=Approval(wave["approval"]),
+        selector=None if selector is None else selector_from_json(selector),
     )
 
 
-def _absent(value: object, field: str) -> None:
-    if value is not None:
-        raise InvalidError(
-            Problem(
-                reason=Reason.NOT_BUILT_YET,
-                message=f"{field.rsplit('.', 1)[-1]} is not built yet",
-                field=field,
-                hint="leave it out",
-            )
-        )
+def _rate(strategy: Mapping[str, Any]) -> Rate | None:
+    per_minute, ramp = strategy.get("ratePerMinute"), strategy.get("rateRamp")
+    if per_minute is None:
+        return None
+    return Rate(
+        per_minute=int(per_minute),
+        ramp=ramp
+        and Ramp(
+            start=int(ramp["start"]),
+            factor=float(ramp["factor"]),
+            per_confirmed=int(ramp["perConfirmed"]),
+        ),
+    )
+
+
+def _label_budgets(budgets: Mapping[str, str | int]) -> tuple[LabelBudget, ...]:
+    return tuple(
+        LabelBudget(label=label, amount=amount_from_json(amount))
+        for label, amount in sorted(budgets.items())
+    )
