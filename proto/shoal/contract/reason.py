@@ -22,6 +22,7 @@ class Reason(enum.StrEnum):
     PORT_IN_USE = "PortInUse"
     MISSING_EXTRA = "MissingExtra"
     INTERNAL = "Internal"
+    DECLINED = "Declined"
 
     # models and data
     NOT_ONNX = "NotOnnx"
@@ -63,6 +64,9 @@ class Reason(enum.StrEnum):
     PROGRESS_DEADLINE = "ProgressDeadline"
     MODEL_NOT_READY = "ModelNotReady"
     NO_DEVICES = "NoDevices"
+    NEVER_REPORTED = "NeverReported"
+    NOT_SELECTED = "NotSelected"
+    MAX_UNAVAILABLE = "MaxUnavailable"
     PAUSED = "Paused"
     ABORTED = "Aborted"
     UNDONE = "Undone"

@@ -1,0 +1,76 @@
+"""Which budget, threshold or window lets a rollout starve, seen from where a rehearsal stands."""
+
+from dataclasses import dataclass
+
+from shoal.contract.reason import Reason
+from shoal.controller.deciding.rehearsing import End, Rehearsal
+from shoal.controller.domain.plan import Plan
+from shoal.controller.planning import allocating, naming
+from shoal.controller.planning.looking import look
+from shoal.controller.planning.view import View
+
+# What an operator would have to change, by the reason for which the planner waits or holds.
+_FIELDS = {
+    Reason.QUORUM_MISSING: "quorum",
+    Reason.THRESHOLD_UNMET: "successThreshold",
+    Reason.TOO_MANY_FAILURES: "maxFailures",
+    Reason.PROGRESS_DEADLINE: "progressDeadline",
+    Reason.APPROVAL_MISSING: "approval",
+    Reason.PAUSED: "pause",
+    Reason.NO_FEASIBLE_VARIANT: "budget",
+    Reason.CONFLICT: "selector",
+    Reason.NO_DEVICES: "selector",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starvation:
+    """Something that keeps a rollout from its end although every device does well.
+
+    `by` is the field of the manifest to look at, or the state of the rollout.
+    """
+
+    by: str
+    reason: str
+    message: str
+
+
+def causes(view: View, plan: Plan, rehearsal: Rehearsal | None) -> tuple[Starvation, ...]:
+    """Everything that stands in the way; nothing where the rollout would end well."""
+    if rehearsal is None:
+        held = plan.record.hold or plan.record.waiting
+        going = view.current is not None and not view.current.result.open
+        return () if held is None or going else (_cause(held.reason, held.message),)
+    if rehearsal.end is not End.STANDS:
+        return ()
+    standing = rehearsal.plan.record.hold or rehearsal.plan.record.waiting
+    found = [] if standing is None else [_cause(standing.reason, standing.message)]
+    if standing is not None and standing.reason == Reason.PROGRESS_DEADLINE and rehearsal.waits:
+        last = rehearsal.waits[-1]
+        if last.reason:
+            found.append(_cause(last.reason, last.message))
+    last_view = look(rehearsal.snapshot, rehearsal.plan.record)
+    waiting = [
+        one.name
+        for cohort in last_view.open
+        for one in cohort.members
+        if allocating.wanting(cohort, one)
+    ]
+    if waiting and not found:
+        found.append(_unavailable(last_view, waiting))
+    return tuple(found)
+
+
+def _cause(reason: str, message: str) -> Starvation:
+    by = next((field for one, field in _FIELDS.items() if one == reason), reason)
+    return Starvation(by=by, reason=reason, message=message)
+
+
+def _unavailable(view: View, waiting: list[str]) -> Starvation:
+    down = [one.name for one in view.members if allocating.unavailable(one)]
+    limit = max(1, view.strategy.max_unavailable.down(len(view.members)))
+    message = (
+        f"{naming.listed(waiting)} wait: maxUnavailable lets {limit} of {len(view.members)} devices"
+        f" be missing, and {len(down)} are: {naming.listed(down)}"
+    )
+    return Starvation(by="maxUnavailable", reason=Reason.MAX_UNAVAILABLE, message=message)
