@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
+from shoal.client.audit import Audit
 from shoal.client.blobs import Blobs
+from shoal.client.devices import Devices
 from shoal.client.resources import Resources
 from shoal.client.rollouts import Rollouts
 from shoal.client.transport import Request, Transport
@@ -35,6 +37,8 @@ class Client:
         self.resources = Resources(self._transport)
         self.blobs = Blobs(self._transport)
         self.rollouts = Rollouts(self._transport)
+        self.devices = Devices(self._transport)
+        self.audit = Audit(self._transport)
 
     @property
     def server(self) -> str:

@@ -16,14 +16,19 @@ Resource = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Which resources: of one namespace or of all (None), with labels that fit the selector."""
+    """Which resources: of one namespace or of all (None), fitting both selectors.
+
+    `selector` speaks of labels, `fields` of anything else: `status.conditions[Ready].status=True`.
+    """
 
     namespace: str | None = None
     selector: str | None = None
+    fields: str | None = None
 
     def query(self) -> dict[str, str | int]:
         """The part of a list's or watch's address that says so."""
-        return {"labelSelector": self.selector} if self.selector else {}
+        parts = {"labelSelector": self.selector, "fieldSelector": self.fields}
+        return {name: text for name, text in parts.items() if text}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +64,23 @@ class Resources:
 
     def list(self, kind: Kind, scope: Scope) -> Listing:
         """All resources of `kind` in `scope`, page by page."""
-        items: list[Resource] = []
-        query = scope.query()
+        pages = list(self.pages(kind, scope))
+        items = tuple(item for page in pages for item in page.items)
+        return Listing(items=items, version=pages[-1].version)
+
+    def pages(self, kind: Kind, scope: Scope, *, limit: int = 0) -> Iterator[Listing]:
+        """The same page by page, at least one; `limit` 0 leaves their size to the controller."""
+        query = scope.query() | ({"limit": limit} if limit else {})
+        token: str | None = None
         while True:
+            asked = query | ({"continue": token} if token else {})
             path = _collection(kind, scope.namespace)
-            page = self._transport.json(Request(method="GET", path=path, query=query))
-            items += page["items"]
+            page = self._transport.json(Request(method="GET", path=path, query=asked))
+            version = int(page["metadata"]["resourceVersion"])
+            yield Listing(items=tuple(page["items"]), version=version)
             token = page.get("continue")
             if not token:
-                version = int(page["metadata"]["resourceVersion"])
-                return Listing(items=tuple(items), version=version)
-            query = {**scope.query(), "continue": token}
+                return
 
     def get(self, kind: Kind, namespace: str, name: str) -> Resource:
         """The resource. Raises NotFoundError."""
@@ -90,11 +101,14 @@ class Resources:
         path = _item(kind, metadata.get("namespace", "default"), metadata["name"])
         return self._transport.json(Request(method="PUT", path=path, body=resource))
 
-    def apply(self, resource: Resource, *, dry_run: bool = False) -> Applied:
-        """Makes the store say what `resource` says; twice is the same as once."""
-        request = Request(
-            method="POST", path="/apply", query={"dryRun": int(dry_run)}, body=resource
-        )
+    def apply(self, resource: Resource, *, dry_run: bool = False, force: bool = False) -> Applied:
+        """Makes the store say what `resource` says; twice is the same as once.
+
+        Raises:
+            ConflictError: somebody else applied another value of a field (unless `force`).
+        """
+        query = {"dryRun": int(dry_run)} | ({"force": 1} if force else {})
+        request = Request(method="POST", path="/apply", query=query, body=resource)
         answer = self._transport.json(request)
         return Applied(
             result=answer["result"],
@@ -102,9 +116,16 @@ class Resources:
             warnings=tuple(answer.get("warnings", ())),
         )
 
-    def delete(self, kind: Kind, namespace: str, name: str) -> None:
-        """Deletes the resource. Raises NotFoundError."""
-        self._transport.send(Request(method="DELETE", path=_item(kind, namespace, name)))
+    def delete(self, kind: Kind, namespace: str, name: str, *, cascade: bool = False) -> None:
+        """Deletes the resource and, with `cascade`, everything that uses it.
+
+        Raises:
+            NotFoundError: there is none.
+            ConflictError: it is in use.
+        """
+        query = {"cascade": 1} if cascade else {}
+        path = _item(kind, namespace, name)
+        self._transport.send(Request(method="DELETE", path=path, query=query))
 
     def watch(
         self, kind: Kind, scope: Scope, since: int, *, silence_s: float | None = None

@@ -1,8 +1,10 @@
 """One HTTP connection pool to one controller; every failure leaves as a `ProblemError`."""
 
 import contextlib
+import getpass
 import ipaddress
 import json
+import os
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -13,6 +15,7 @@ from typing import Any, Self
 import httpx
 
 from shoal.client import errors
+from shoal.contract import headers
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason
 
@@ -42,7 +45,7 @@ class Transport:
             base_url=self.server,
             timeout=timeout_s,
             trust_env=not _is_local(self.server),
-            headers={"Accept": "application/json"},
+            headers={"Accept": "application/json", headers.USER: _user()},
         )
 
     def __enter__(self) -> Self:
@@ -115,6 +118,15 @@ class Transport:
             raise errors.timed_out(self.server, patience_s or self.timeout_s) from error
         except httpx.HTTPError as error:
             raise errors.unreachable(self.server, _why(error)) from error
+
+
+def _user() -> str:
+    """Who asks, for the audit log: `SHOAL_USER`, else the name that this machine knows."""
+    try:
+        name = os.environ.get("SHOAL_USER") or getpass.getuser()
+    except (OSError, KeyError):
+        name = "unknown"  # a user id without a name, as containers have
+    return re.sub(r"[^A-Za-z0-9._@+-]", "-", name)[:64]
 
 
 def _content(request: Request) -> bytes | None:
