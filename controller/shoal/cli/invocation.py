@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shoal.cli import contexts
 from shoal.contract import units
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason
@@ -33,10 +34,16 @@ class Invocation:
     """A command line: its global options and, in `rest`, the verb with what belongs to it.
 
     `namespace` is None for all namespaces; `timeout_s` is None where `--timeout` is absent.
+    `given_server` and `given_namespace` are what the line itself says; `context` is the context
+    that server and namespace come from, if they do, and `because` says where the server was named.
     """
 
     server: str
     namespace: str | None
+    given_server: str | None
+    given_namespace: str | None
+    context: str | None
+    because: str
     timeout_s: float | None
     verbose: bool
     output: Output
@@ -122,15 +129,51 @@ def _split(argument: str) -> tuple[str, str | None]:
 def _invocation(found: dict[str, str], rest: tuple[str, ...]) -> Invocation:
     if "all" in found and "namespace" in found:
         raise _invalid("-A and -n exclude each other", "give one of them")
-    namespace = None if "all" in found else found.get("namespace", DEFAULT_NAMESPACE)
+    place = _place(found, rest)
+    namespace = found.get("namespace") or place.namespace or DEFAULT_NAMESPACE
     return Invocation(
-        server=found.get("server") or os.environ.get("SHOAL_SERVER") or DEFAULT_SERVER,
-        namespace=namespace,
+        server=place.server,
+        namespace=None if "all" in found else namespace,
+        given_server=found.get("server") or None,
+        given_namespace=found.get("namespace") or None,
+        context=place.context,
+        because=place.because,
         timeout_s=_timeout_s(found.get("timeout")),
         verbose="verbose" in found,
         output=_output(found.get("output", Output.TABLE.value)),
         rest=rest,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Which controller, and who named it."""
+
+    server: str
+    because: str
+    context: str | None = None
+    namespace: str | None = None
+
+
+def _place(found: dict[str, str], rest: tuple[str, ...]) -> _Place:
+    """Option, then environment, then the current context, then this machine.
+
+    The namespace of a context goes with its server alone: on another controller it means nothing.
+    """
+    if server := found.get("server"):
+        return _Place(server=server, because="--server")
+    if server := os.environ.get("SHOAL_SERVER"):
+        return _Place(server=server, because="SHOAL_SERVER")
+    # Help must come even where the file of contexts is broken.
+    chosen = contexts.load().chosen if rest and "--help" not in rest else None
+    if chosen is not None:
+        return _Place(
+            server=chosen.server,
+            because=f"context {chosen.name}",
+            context=chosen.name,
+            namespace=chosen.namespace,
+        )
+    return _Place(server=DEFAULT_SERVER, because="default")
 
 
 def _timeout_s(text: str | None) -> float | None:

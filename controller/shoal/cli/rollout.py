@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # the client imports httpx, which --help must not
 
 app = typer.Typer(
     name="rollout",
-    help="Watch a rollout and steer it.",
+    help="Watch a rollout and steer it.\n\nExample: shoal rollout status digits -w",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -29,7 +29,9 @@ def status(
     name: _Name,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="draw every change")] = False,
 ) -> None:
-    """Wait until the rollout is decided: exit 0 complete, 1 anything else, 5 --timeout passed.
+    """Wait until the rollout is decided; -w draws it.
+
+    Exit 0 complete; 1 held, failed, rolled back, aborted or superseded; 5 --timeout passed.
 
     Example: shoal rollout status digits -w --timeout 10m
     """
@@ -84,7 +86,7 @@ def _wait_for_successor(
 
 @app.command()
 def history(context: typer.Context, name: _Name) -> None:
-    """List the revisions of a deployment, the newest last, with what became of them.
+    """List the revisions and what became of them, the newest last.
 
     Example: shoal rollout history digits
     """
@@ -142,7 +144,7 @@ def resume(
         bool, typer.Option("--follow", help="follow new Model revisions again after an undo")
     ] = False,
 ) -> None:
-    """Go on after a pause; --follow follows new Model revisions again.
+    """Go on after a pause.
 
     Example: shoal rollout resume digits
     """
@@ -151,7 +153,7 @@ def resume(
 
 @app.command()
 def abort(context: typer.Context, name: _Name) -> None:
-    """Give the revision up: its devices return to what was complete before.
+    """Give the revision up; its devices return to what they ran.
 
     Example: shoal rollout abort digits
     """
@@ -160,7 +162,7 @@ def abort(context: typer.Context, name: _Name) -> None:
 
 @app.command()
 def promote(context: typer.Context, name: _Name) -> None:
-    """Approve the next wave, or go on from a hold or a wave that has not finished.
+    """Approve the next wave, or go on from a hold.
 
     What failed or lags so far is waived: it stays in the history and counts no more.
 

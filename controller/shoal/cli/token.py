@@ -12,7 +12,7 @@ from shoal.contract.reason import Reason
 
 app = typer.Typer(
     name="token",
-    help="Make join tokens for devices.",
+    help="Make join tokens for devices.\n\nExample: shoal token create --uses 9",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

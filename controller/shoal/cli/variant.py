@@ -16,7 +16,7 @@ from shoal.contract.reason import Reason
 
 app = typer.Typer(
     name="variant",
-    help="Compare variants.",
+    help="Compare variants.\n\nExample: shoal variant compare 0f3a9c 77b1de",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -103,7 +103,8 @@ def verdict(a: Figures, b: Figures) -> str | None:
             f"scores: the intervals {_interval(mine)} and {_interval(theirs)} overlap, "
             "so neither is proven better"
         )
-    better = "A" if mine[0] > theirs[1] else "B"
+    larger = "A" if mine[0] > theirs[1] else "B"
+    better = {"A": "B", "B": "A"}[larger] if a.get("smaller_is_better") else larger
     return f"scores: {better} is better, {_interval(mine)} against {_interval(theirs)}"
 
 
@@ -182,7 +183,9 @@ def _of_report(path: Path) -> dict[str, Figures]:
     for point in points:
         if point is not None:
             name = str(point["digest"]).removeprefix("sha256:")
-            found[name] = _of_point(point, name)
+            found[name] = _of_point(point, name) | {
+                "smaller_is_better": document.get("smaller_is_better", False)
+            }
     if document["chosen"] is not None:
         found["chosen"] = found[str(document["chosen"]["digest"]).removeprefix("sha256:")]
     return found

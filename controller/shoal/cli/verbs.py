@@ -32,6 +32,7 @@ BUILT_IN: Final = {
     "variant": "compare two variants",
     "token": "make join tokens for devices",
     "explain": "document the fields of manifests",
+    "context": "name controllers, and choose the one to speak to",
     "version": "versions of the client and of the controller",
 }
 # verb -> (help, extra, a module that only this extra installs)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,14 @@ Shoal = Callable[..., Ran]
 def api() -> Iterator[api_server.ApiServer]:
     with api_server.serving() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of contexts, apart from that of whoever runs the tests."""
+    path = tmp_path / "config" / "contexts.json"
+    monkeypatch.setenv("SHOAL_CONFIG", str(path))
+    return path
 
 
 @pytest.fixture
