@@ -41,7 +41,8 @@ class Uploader:
         """The document with a digest in place of every path and URL.
 
         Raises:
-            ProblemError: a file is missing, unreadable or no ONNX model; says where it is named.
+            ProblemError: a file is missing, unreadable, no model or too large for an asset; says
+            where it is named.
         """
         document: dict[str, Any] = copy.deepcopy(manifest.document)
         if document.get("kind") != "Model":
@@ -62,9 +63,11 @@ class Uploader:
         ):
             path = self._local(file, folder, Path(scratch))
             if file.field == "spec.source":
-                from shoal.client import onnxfile
+                from shoal.client import modelfile
 
-                path = onnxfile.as_one_file(path, Path(scratch))
+                path = modelfile.prepared(path, Path(scratch))
+            elif file.field.startswith("spec.assets"):
+                _check_size(path)
             report = rest.enter_context(self._progress.of(Path(file.text).name))
             return self._client.blobs.upload(path, progress=report)
 
@@ -105,7 +108,21 @@ def _files(document: dict[str, Any]) -> Iterator[File]:
             yield File(field=field, text=text)
 
 
+def _check_size(asset: Path) -> None:
+    if asset.stat().st_size > limits.ASSET_BYTES:
+        raise InvalidError(
+            Problem(
+                reason=Reason.INVALID,
+                message=f"{asset} has {asset.stat().st_size} bytes, an asset at most "
+                f"{limits.ASSET_BYTES}",
+                hint="assets travel to every device with every variant: keep them small",
+            )
+        )
+
+
 def _replace(document: dict[str, Any], file: File, digest: str) -> None:
+    from shoal.resources.model import asset_name
+
     spec = document["spec"]
     _, group, *rest = file.field.split(".")
     if group == "source":
@@ -114,7 +131,7 @@ def _replace(document: dict[str, Any], file: File, digest: str) -> None:
         spec["data"][rest[0]] = digest
     else:
         index = int(group.removeprefix("assets[").rstrip("]"))
-        spec["assets"][index] = f"{Path(file.text).name}={digest}"
+        spec["assets"][index] = f"{asset_name(file.text)}={digest}"
 
 
 def _at(problem: Problem, field: str) -> Problem:

@@ -6,18 +6,13 @@ Searches are answered by the test through the `Jobs` port; everything else is th
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from shoal.contract.problem import Problem
 from shoal.controller.reconcile import deployments, devices, models
 from shoal.controller.reconcile.models import Searches
 from shoal.controller.reconcile.queue import Key
-from shoal.controller.reconcile.world import Cadence, World, delete_of, put_over
-from shoal.controller.store.blobs import Blobs
-from shoal.controller.store.memory import MemoryStore
+from shoal.controller.reconcile.world import World, delete_of, put_over
 from shoal.controller.store.port import Put
 from tests.unit.reconcile.workshop import (
     HARDWARE,
@@ -27,25 +22,6 @@ from tests.unit.reconcile.workshop import (
     a_device,
     a_model,
 )
-
-
-@pytest.fixture
-def jobs(tmp_path: Path) -> ScriptedJobs:
-    folder = tmp_path / "job"
-    folder.mkdir()
-    return ScriptedJobs(folder=folder)
-
-
-@pytest.fixture
-def world(tmp_path: Path, jobs: ScriptedJobs) -> World:
-    return World(
-        store=MemoryStore(),
-        blobs=Blobs(tmp_path / "data"),
-        jobs=jobs,
-        now=lambda: NOW,
-        cadence=Cadence(heartbeat_s=1, telemetry_window_s=1),
-    )
-
 
 MODEL = Key("Model", "default", "digits")
 Story = Callable[[World, Searches], Awaitable[None]]

@@ -7,7 +7,7 @@ from typing import Any
 from shoal.contract import digest as digests
 from shoal.contract.digest import Digest
 from shoal.controller.reconcile.jobs import JobResult
-from shoal.controller.store.port import BlobStore
+from shoal.controller.store.port import BlobStore, Record
 
 
 async def take_in(result: JobResult, blobs: BlobStore) -> dict[str, Any]:
@@ -51,9 +51,9 @@ def variant_name(point: Mapping[str, Any], profile_class: str) -> str:
 
 
 def variant_document(
-    point: Mapping[str, Any], model: str, revision: int, profile_class: str
+    point: Mapping[str, Any], archive: Mapping[str, Any], revision: Record, profile_class: str
 ) -> dict[str, Any]:
-    """The Variant resource of an archive's point, without its metadata."""
+    """The Variant resource of a point of the `archive` of a stored revision, without metadata."""
     figures = (
         "digest",
         "bytes",
@@ -71,14 +71,16 @@ def variant_document(
         "apiVersion": "shoal/v1",
         "kind": "Variant",
         "spec": {
-            "model": model,
-            "modelRevision": revision,
+            "model": revision.data["model"],
+            "modelRevision": revision.data["number"],
             "profileClass": profile_class,
             "recipe": point["recipe"],
         },
         "status": {
             **{name: point[name] for name in figures if point.get(name) is not None},
             "agreement": point["parity"]["agreement"],
+            "metric": archive["metric"],
+            "smaller_is_better": archive["smaller_is_better"],
         },
     }
 

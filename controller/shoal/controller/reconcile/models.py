@@ -245,13 +245,12 @@ def _variant_writes(
     world: World, record: Record, profile_class: str, found: dict[str, Any]
 ) -> list[Put]:
     writes = []
-    for point in (found.get("archive") or {}).get("points", ()):
+    archive = found.get("archive") or {}
+    for point in archive.get("points", ()):
         name = archives.variant_name(point, profile_class)
         known = world.cache.get("Variant", record.namespace, name)
         if known is None:
-            document = archives.variant_document(
-                point, record.data["model"], record.data["number"], profile_class
-            )
+            document = archives.variant_document(point, archive, record, profile_class)
             document["metadata"] = {
                 "name": name,
                 "namespace": record.namespace,
