@@ -9,19 +9,11 @@ from shoal.contract import units
 from shoal.contract.problem import Problem
 from shoal.contract.reason import Reason
 from shoal.resources import budgets, golden, quality
+from shoal.resources import gate as gates
 from shoal.resources.base import Resource, Selector
 from shoal.resources.deployment import Deployment, Wave
-from shoal.resources.gate import Gate
 from shoal.resources.model import Model, asset_name
 from shoal.resources.profile import DeviceProfile
-
-_LIMIT_OF = {
-    "accuracy": ("maxDrop",),
-    "agreement": ("maxDrop",),
-    "latency.p95": ("maxRatio",),
-    "errorRate": ("max",),
-    "restarts": ("max",),
-}
 
 
 def problems(resource: Resource) -> Iterator[Problem]:
@@ -34,7 +26,7 @@ def problems(resource: Resource) -> Iterator[Problem]:
                 yield from _selector(wave.selector, f"spec.strategy.waves[{i}].selector")
         yield from budgets.problems(resource.spec.strategy)
         for i, gate in enumerate(resource.spec.strategy.gates):
-            yield from _gate(gate, f"spec.strategy.gates[{i}]")
+            yield from gates.problems(gate, f"spec.strategy.gates[{i}]")
     elif isinstance(resource, DeviceProfile):
         yield from _selector(resource.spec.selector, "spec.selector")
         yield from _budget(resource)
@@ -109,27 +101,6 @@ def _rises(before: Wave, after: Wave) -> bool:
 
 def _number(size: int | str) -> float:
     return float(size) if isinstance(size, int) else units.parse_percent(size)
-
-
-def _gate(gate: Gate, place: str) -> Iterator[Problem]:
-    given = {
-        "maxDrop": gate.max_drop,
-        "maxRatio": gate.max_ratio,
-        "max": gate.max,
-    }
-    wanted = _LIMIT_OF[gate.metric]
-    for name in wanted:
-        if given[name] is None:
-            yield _invalid(f"{place}.{name}", f"a gate on {gate.metric} needs {name}")
-    for name, value in given.items():
-        if value is not None and name not in wanted:
-            yield _invalid(
-                f"{place}.{name}",
-                f"a gate on {gate.metric} has no {name}",
-                f"use {' or '.join(wanted)}",
-            )
-    if gate.metric == "errorRate" and gate.max is not None and gate.max > 1:
-        yield _invalid(f"{place}.max", "errorRate is a share from 0 to 1", "write 0.01 for 1 %")
 
 
 def _budget(profile: DeviceProfile) -> Iterator[Problem]:

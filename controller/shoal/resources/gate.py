@@ -1,44 +1,162 @@
 """Gates of a Deployment: what evidence must show before a rollout goes on."""
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from shoal.contract import units
+from shoal.contract.problem import Problem
 from shoal.contract.reason import Reason
 from shoal.resources.base import Document
-from shoal.resources.words import Words
+from shoal.resources.words import Words, refusal
 
-_METRICS = Words(
-    what="gate metric",
-    built=("accuracy", "agreement", "latency.p95", "errorRate", "restarts"),
-    later=("quality", "crashes", "latency.p50", "latency.p99"),
-    unknown=Reason.UNKNOWN_METRIC,
-)
+_LIMITS_OF: Mapping[str, tuple[str, ...]] = {
+    "accuracy": ("maxDrop", "min"),
+    "quality": ("maxDrop", "min", "max", "maxRatio"),
+    "agreement": ("maxDrop", "min"),
+    "latency.p50": ("maxRatio", "max"),
+    "latency.p95": ("maxRatio", "max"),
+    "latency.p99": ("maxRatio", "max"),
+    "errorRate": ("max", "maxRatio"),
+    "memory": ("maxRatio", "max"),
+    "confidence": ("maxDrop", "min"),
+    "drift": ("max",),
+    "restarts": ("max", "maxRatio"),
+    "crashes": ("max",),
+    "prometheus": ("max", "min"),
+}
+_SHARES = frozenset({"accuracy", "agreement", "errorRate", "confidence", "drift"})
+_METRICS = Words(what="gate metric", built=tuple(_LIMITS_OF), unknown=Reason.UNKNOWN_METRIC)
 _INCONCLUSIVE = Words(what="policy", built=("hold", "rollback"))
 
 
+def _limit(value: object) -> object:
+    """A number, or a size or duration as text, kept as people wrote it."""
+    if not isinstance(value, str):
+        return value
+    for parse in (units.parse_size_bytes, units.parse_duration_s):
+        try:
+            parse(value)
+        except ValueError:
+            continue
+        return value
+    raise refusal(Reason.INVALID, f"{value!r} is not a limit", "write 0.01, 64MiB or 5ms")
+
+
 class Gate(Document):
-    """One condition on the evidence; fail, pass or inconclusive."""
+    """One condition on the evidence; fail, pass or inconclusive. It has exactly one limit."""
 
     metric: Annotated[str, AfterValidator(_METRICS.check)] = Field(
-        description="accuracy and agreement (golden set), latency.p95, errorRate, restarts."
+        description="accuracy and agreement (golden set and live), quality (late labels), "
+        "latency.p50, latency.p95, latency.p99, errorRate, memory, confidence, drift, restarts, "
+        "crashes, or prometheus with a query."
     )
     max_drop: float | None = Field(
-        default=None, ge=0, le=1, description="For accuracy and agreement: the loss allowed."
+        default=None,
+        ge=0,
+        le=1,
+        description="For accuracy, quality, agreement and confidence: the loss allowed against "
+        "what was before, as a share.",
     )
     max_ratio: float | None = Field(
-        default=None, gt=0, description="For latency.p95: candidate over active."
+        default=None,
+        gt=0,
+        description="For latency, memory, errorRate, restarts and quality: candidate over active.",
     )
-    max: float | None = Field(
-        default=None, ge=0, description="For errorRate: a share; for restarts: a count, hard stop."
+    max: Annotated[float | str | None, BeforeValidator(_limit)] = Field(
+        default=None,
+        description="For errorRate and drift a share, for latency a duration, for memory a size, "
+        "for restarts and crashes a count, which is a hard stop.",
     )
-    min_samples: int = Field(default=30, ge=1, description="Samples per device before a verdict.")
+    min: float | None = Field(
+        default=None, description="For accuracy, agreement, confidence and quality: the least."
+    )
+    min_samples: int = Field(
+        default=30,
+        ge=1,
+        description="Samples per device before it counts; for prometheus, answers in a row.",
+    )
     alpha: float = Field(
-        default=0.05, gt=0, lt=1, description="Chance of a false failure over the whole rollout."
+        default=0.05, gt=0, lt=0.5, description="Chance of a false failure over the whole rollout."
     )
     on_inconclusive: Annotated[str, AfterValidator(_INCONCLUSIVE.check)] = Field(
         default="hold", description="What to do when maxSoak ends without a verdict."
     )
+    query: str | None = Field(
+        default=None,
+        max_length=4000,
+        description="For prometheus: PromQL with one number as its answer. $namespace, $deployment "
+        "and $revision stand for those of the rollout.",
+    )
+    name: str | None = Field(
+        default=None, max_length=63, description="For prometheus: what people call this gate."
+    )
+
+
+def problems(gate: Gate, place: str) -> Iterator[Problem]:
+    """Everything that refuses the gate at `place`."""
+    yield from _limits(gate, place)
+    if gate.metric == "prometheus" and not gate.query:
+        yield _invalid(f"{place}.query", "a gate on prometheus needs a query")
+    for name, value in (("query", gate.query), ("name", gate.name)):
+        if value and gate.metric != "prometheus":
+            yield _invalid(f"{place}.{name}", f"a gate on {gate.metric} has no {name}")
+
+
+def _limits(gate: Gate, place: str) -> Iterator[Problem]:
+    given = {
+        name: value
+        for name, value in (
+            ("maxDrop", gate.max_drop),
+            ("maxRatio", gate.max_ratio),
+            ("max", gate.max),
+            ("min", gate.min),
+        )
+        if value is not None
+    }
+    wanted = _LIMITS_OF[gate.metric]
+    choices = " or ".join(wanted)
+    for name in given:
+        if name not in wanted:
+            message = f"a gate on {gate.metric} has no {name}"
+            yield _invalid(f"{place}.{name}", message, f"use {choices}")
+    if not given:
+        yield _invalid(f"{place}.{wanted[0]}", f"a gate on {gate.metric} needs {choices}")
+    if len(given) > 1 and all(name in wanted for name in given):
+        yield _invalid(
+            f"{place}.{list(given)[-1]}",
+            f"a gate has one limit, this one has {' and '.join(given)}",
+            "write a gate for each",
+        )
+    for name in ("max", "min"):
+        if name in given:
+            yield from _value(gate.metric, f"{place}.{name}", given[name])
+
+
+def _value(metric: str, place: str, value: float | str) -> Iterator[Problem]:
+    if isinstance(value, str):
+        if not (metric == "memory" or metric.startswith("latency.")):
+            yield _invalid(place, f"{metric} is a number, not {value!r}", "write for example 0.01")
+        elif not _measures(metric, value):
+            unit = "a size" if metric == "memory" else "a duration"
+            yield _invalid(place, f"{value!r} is not {unit}")
+    elif metric in _SHARES and not 0 <= value <= 1:
+        yield _invalid(place, f"{metric} is a share from 0 to 1", "write 0.01 for 1 %")
+    elif value < 0 and metric not in {"quality", "prometheus"}:
+        yield _invalid(place, f"{metric} is never negative")
+
+
+def _measures(metric: str, text: str) -> bool:
+    parse = units.parse_size_bytes if metric == "memory" else units.parse_duration_s
+    try:
+        return parse(text) > 0
+    except ValueError:
+        return False
+
+
+def _invalid(field: str, message: str, hint: str = "") -> Problem:
+    return Problem(reason=Reason.INVALID, message=message, field=field, hint=hint or None)
 
 
 def default_gates() -> list[Gate]:

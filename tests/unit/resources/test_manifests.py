@@ -38,7 +38,7 @@ def test_a_deployment_spells_out_every_default_of_the_contract() -> None:
     spec = parse(DEPLOYMENT).spec
     wave = {"soak": "30s", "maxSoak": "5m", "approval": "auto", "selector": None}
     assert spec["strategy"].pop("gates") == [
-        gate | {"alpha": 0.05, "onInconclusive": "hold"}
+        gate | {"alpha": 0.05, "onInconclusive": "hold", "min": None, "query": None, "name": None}
         for gate in (
             {
                 "metric": "errorRate",

@@ -2,7 +2,7 @@ import pytest
 
 from shoal.resources.errors import ManifestError
 from shoal.resources.parsing import parse
-from tests.unit.resources.documents import DEPLOYMENT, DEVICE, MODEL, PROFILE, refused, with_field
+from tests.unit.resources.documents import DEPLOYMENT, MODEL, PROFILE, refused, with_field
 
 
 @pytest.mark.parametrize(
@@ -10,7 +10,6 @@ from tests.unit.resources.documents import DEPLOYMENT, DEVICE, MODEL, PROFILE, r
     [
         with_field(PROFILE, "spec.runtime.providers", ["CUDAExecutionProvider"]),
         with_field(PROFILE, "spec.runtime.precisions", ["bf16"]),
-        with_field(DEPLOYMENT, "spec.strategy.gates", [{"metric": "quality", "maxDrop": 0.1}]),
     ],
 )
 def test_what_is_not_built_yet_is_refused_by_name(document: object) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from shoal.contract.digest import Digest
 from shoal.contract.report import DeploymentReport
 from shoal.controller.domain.fleet import CohortId
-from shoal.controller.domain.gating import Metric
+from shoal.controller.domain.gating import Bound, Metric
 from shoal.controller.domain.revisions import CohortContent, Proven, Revision
 from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, RolloutRecord, Target
 
@@ -152,7 +152,11 @@ def target(revision: Revision, cohort: CohortContent, progress: CohortProgress) 
     Returns skip the soak and the comparison with the active variant: their content was complete.
     """
     strategy = revision.content.strategy
-    ratios = [one.limit for one in strategy.gates if one.metric is Metric.LATENCY_P95]
+    ratios = [
+        one.limit
+        for one in strategy.gates
+        if one.metric is Metric.LATENCY_P95 and one.kind is Bound.MAX_RATIO
+    ]
     wave = strategy.waves[max(progress.wave, 0)]
     return Target(
         revision=revision.number,
