@@ -60,6 +60,15 @@ class Cache:
         for record in records:
             self.put(record)
 
+    def with_records(self, records: Iterable[Record]) -> "Cache":
+        """A cache of its own that holds `records` over what is here, whatever their versions."""
+        kinds = {kind: dict(found) for kind, found in self._records.items()}
+        values = dict(self._values)
+        for record in records:
+            kinds.setdefault(record.kind, {})[record.namespace, record.name] = record
+            values.pop((record.kind, record.namespace, record.name), None)
+        return Cache(kinds, values)
+
     def get(self, kind: str, namespace: str, name: str) -> Record | None:
         """The record, or None."""
         return self._records.get(kind, {}).get((namespace, name))

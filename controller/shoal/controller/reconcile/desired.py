@@ -69,7 +69,7 @@ def _assignment(world: World, member: Member, deployment: str, tell: Tell) -> di
         revision=target.revision,
         generation=tell.generation,
         variant=target.variant,
-        artifacts=_artifacts(world, revision, found, point),
+        artifacts=artifacts_of(world, revision, found, point),
         engine=point.get("runtime", ONNXRUNTIME),
         providers=runtime.providers,
         threads=runtime.threads,
@@ -81,9 +81,10 @@ def _assignment(world: World, member: Member, deployment: str, tell: Tell) -> di
     return document
 
 
-def _artifacts(
+def artifacts_of(
     world: World, revision: Record, archive: Mapping[str, Any], point: Mapping[str, Any]
 ) -> tuple[Artifact, ...]:
+    """The files that travel with a point of an archive."""
     name = f"model.{point.get('format', 'onnx')}"  # what was stored before there were others
     files = [_file(ArtifactRole.MODEL, name, Digest(point["digest"]), point["bytes"])]
     for role, name, one in (
