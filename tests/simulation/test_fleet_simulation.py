@@ -16,12 +16,13 @@ from shoal.lab.simulation.actions import (
     Publish,
     Wait,
 )
-from shoal.lab.simulation.controller import DEPLOYMENT
+from shoal.lab.simulation.fleet import DEPLOYMENT, Fleet
 from shoal.lab.simulation.laws import BrokenLawError
 from shoal.lab.simulation.models import Nature
-from shoal.lab.simulation.simulation import NAMES, Simulation
+from shoal.lab.simulation.simulation import Simulation
 from tests.simulation import regressions
 
+NAMES = tuple(name for name, _ in Fleet().names())
 DEVICES = st.integers(min_value=0, max_value=len(NAMES) - 1)
 OUTAGES = st.sampled_from([0.5, 5.0, 60.0])
 ACTIONS: st.SearchStrategy[Action] = st.one_of(

@@ -59,10 +59,68 @@ class CutDevice:
 
 
 @dataclass(frozen=True, slots=True)
+class SetDeviceClock:
+    """A device's clock jumps."""
+
+    index: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Enrol:
+    """A device of this size joins the fleet."""
+
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relabel:
+    """An operator gives a device another size, or takes it out of the deployment, or back in."""
+
+    index: int
+    size: str
+    selected: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CrashController:
-    """The controller is killed and comes back after so long."""
+    """The controller that leads is killed and comes back after so long.
+
+    Where there are two, the other one takes over.
+    """
 
     seconds: float
 
 
-Action = Wait | Publish | Ask | EditSpec | CrashDevice | KillEngine | CutDevice | CrashController
+@dataclass(frozen=True, slots=True)
+class FreezeController:
+    """The controller that leads stops in the middle of its next pass, decided but not written.
+
+    It goes on after so long; where there are two, the other one has taken over by then.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetControllerClock:
+    """The clock of the controller that leads jumps."""
+
+    seconds: float
+
+
+Action = (
+    Wait
+    | Publish
+    | Ask
+    | EditSpec
+    | CrashDevice
+    | KillEngine
+    | CutDevice
+    | SetDeviceClock
+    | Enrol
+    | Relabel
+    | CrashController
+    | FreezeController
+    | SetControllerClock
+)

@@ -7,6 +7,7 @@ from shoal.agent.core import events as ev
 from shoal.contract.digest import Digest
 from shoal.contract.reason import Reason
 from shoal.contract.report import PreflightResult
+from shoal.lab.simulation.laws import BrokenLawError
 from shoal.lab.simulation.models import Library, Nature
 
 PREFLIGHT = PreflightResult(
@@ -34,12 +35,16 @@ class FakeEngine:
 
     up: bool = True
     serving: dict[str, Digest] = field(default_factory=dict)
+    loaded: set[tuple[str, int]] = field(default_factory=set)
 
     def die(self) -> None:
+        """Lose everything."""
         self.up = False
         self.serving = {}
+        self.loaded = set()
 
     def start(self) -> None:
+        """Come up empty."""
         self.up = True
 
 
@@ -73,8 +78,11 @@ class Bench:
                     return ev.LoadFailed(
                         deployment=name, ticket=ticket, reason=Reason.LOAD_FAILED, message="broken"
                     )
+                self.engine.loaded.add((name, effect.slot.loaded_as))
                 return ev.Loaded(deployment=name, ticket=ticket)
             case ef.Activate():
+                if (name, effect.slot.loaded_as) not in self.engine.loaded:
+                    raise BrokenLawError(f"law 7: {effect.slot.variant} is not loaded")
                 self.engine.serving[name] = effect.slot.variant
                 return ev.Activated(deployment=name, ticket=ticket)
             case ef.Restore():

@@ -6,144 +6,140 @@ that passes run on what is a moment old, as they do in the real loop.
 
 import random
 from collections.abc import Callable, Coroutine
-from pathlib import Path
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 from shoal.contract.assignment import DesiredState
-from shoal.contract.digest import Digest
 from shoal.contract.problem import ConflictError, NotFoundError, ProblemError
 from shoal.contract.report import DeviceReport
-from shoal.controller.domain.rollout import (
-    RolloutRecord,
-    Verb,
-    record_from_json,
-    record_to_json,
-)
+from shoal.controller.domain.rollout import RolloutRecord, Verb, record_to_json
 from shoal.controller.link import observations, roster
 from shoal.controller.planning import verbs
 from shoal.controller.reconcile import deployments, routing
-from shoal.controller.reconcile.jobs import JobRequest, JobResult
 from shoal.controller.reconcile.queue import Key, WorkQueue
 from shoal.controller.reconcile.world import Cadence, World
-from shoal.controller.store.memory import MemoryStore
 from shoal.controller.store.port import Put, Record
-from shoal.lab.simulation.timeline import Timeline
+from shoal.lab.simulation.fleet import DEPLOYMENT, NAME, NAMESPACE
+from shoal.lab.simulation.storage import NoBlobs, NoJobs, SharedStore, now_or_never
+from shoal.lab.simulation.timeline import Clock, Timeline
 
-NAMESPACE = "default"
-DEPLOYMENT = "default/digits"
-T = TypeVar("T")
-
-
-def now_or_never(work: Coroutine[Any, Any, T]) -> T:
-    """The result of something that never suspends: the memory store promises that it does not."""
-    try:
-        work.send(None)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
-    raise RuntimeError("a simulated pass suspended")
+KEY = Key("Deployment", NAMESPACE, NAME)
+Pass = Coroutine[Any, Any, float | None]
 
 
-class NoBlobs:
-    """Artifacts are not moved here: devices know what a digest is."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What controllers share: time, chance, the store, and the way to the devices.
 
-    def has(self, digest: Digest) -> bool:
-        return bool(digest)
+    Between a change and the pass that sees it lie at most `pace_s` seconds.
+    """
 
-    def size(self, digest: Digest) -> int:
-        raise RuntimeError(f"nobody asks for the size of {digest}")
-
-    def path(self, digest: Digest) -> Path:
-        raise RuntimeError(f"nobody reads {digest}")
-
-    async def put_file(self, path: Path) -> Digest:
-        raise RuntimeError(f"nobody stores {path}")
-
-    async def read(self, digest: Digest, offset: int, length: int) -> bytes:
-        raise RuntimeError(f"nobody reads {digest} from {offset} for {length}")
-
-
-class NoJobs:
-    """Searches are finished before the simulation begins."""
-
-    async def run(self, request: JobRequest) -> JobResult:
-        raise RuntimeError(f"nobody searches {request.key}")
+    timeline: Timeline
+    rng: random.Random
+    store: SharedStore
+    push: Callable[[str, DesiredState], None]
+    heartbeat_s: float
+    pace_s: float
 
 
 class Controller:
-    """One controller over a store that outlives it; `push` carries desired states to devices."""
+    """One controller over a store that outlives it."""
 
-    def __init__(
-        self,
-        timeline: Timeline,
-        rng: random.Random,
-        push: Callable[[str, DesiredState], None],
-    ) -> None:
-        self.store = MemoryStore(history=1_000_000)
-        self.cadence = Cadence(heartbeat_s=5.0, telemetry_window_s=5.0)
-        self._timeline = timeline
-        self._rng = rng
-        self._push = push
-        self._desired: dict[str, DesiredState] = {}
-        self._wake_at: float | None = None
+    def __init__(self, name: str, around: Surroundings) -> None:
+        self.name = name
+        self.clock = Clock(around.timeline)
         self.up = False
+        self.leads = False
+        self.passes = 0
+        self._around = around
+        self._store = around.store
+        self._desired: dict[str, DesiredState] = {}
+        self._halted: Pass | None = None
+        self._halt_next = False
+        self._due = False
+        self._wake_at: float | None = None
 
     # life
 
     def boot(self) -> None:
         """Start with nothing but what the store holds."""
+        around = self._around
         self.up = True
+        cadence = Cadence(heartbeat_s=around.heartbeat_s, telemetry_window_s=around.heartbeat_s)
         self._world = World(
-            store=self.store,
-            blobs=NoBlobs(),
-            jobs=NoJobs(),
-            now=self._timeline.now,
-            cadence=self.cadence,
+            store=self._store, blobs=NoBlobs(), jobs=NoJobs(), now=self.clock.now, cadence=cadence
         )
         self._queue = WorkQueue()
-        self._since = now_or_never(self._world.load())
         self._wake_at = None
+        self._since = now_or_never(self._world.load())
         for record in self._world.cache.all("Deployment"):
             self._queue.add(Key("Deployment", record.namespace, record.name))
-        for record in now_or_never(self.store.list("Assignment")).records:
+        for record in now_or_never(self._store.list("Assignment")).records:
             self._desired[record.name] = roster.desired_state(record.name, record.data)
         self.poke()
 
     def crash(self) -> None:
+        """Lose everything but the store, also a pass that was decided and not written."""
         self.up = False
+        self.leads = False
         self._desired = {}
+        self._halt_next = False
+        if self._halted is not None:
+            self._halted.close()
+            self._halted = None
+
+    def lead(self) -> None:
+        """Run the passes from now on."""
+        self.leads = True
+        self.poke()
+
+    def halt(self) -> None:
+        """Stop in the middle of the next pass."""
+        self._halt_next = True
+
+    @property
+    def halted(self) -> bool:
+        """Whether a pass is decided and not written."""
+        return self._halted is not None
+
+    def go_on(self) -> bool:
+        """Write what was decided before the halt; whether that was accepted."""
+        work, self._halted, self._halt_next = self._halted, None, False
+        if work is None:
+            return False
+        return self._finish(KEY, work)
 
     def poke(self) -> None:
         """Something was written: run passes a moment later."""
-        self._timeline.later(self._rng.uniform(0.0, 0.05), self._pump)
+        if not self._due:
+            self._due = True
+            delay_s = self._around.rng.uniform(0.0, self._around.pace_s)
+            self._around.timeline.later(delay_s, self._pump)
 
     # what devices and operators do
 
-    def report(self, report: DeviceReport) -> bool:
-        """Whether the report is stored, or was before."""
-        if not self.up:
-            return False
+    def report(self, report: DeviceReport) -> None:
+        """Keep what a device said; answer with what it should run where it does not know."""
         known = self._get("Observation", report.device)
         data = observations.merge(
-            known.data if known else None, report, round(self._timeline.now() * 1000)
+            known.data if known else None, report, round(self.clock.now() * 1000)
         )
         if data is not None:
             self._put(known, "Observation", report.device, data)
         desired = self._desired.get(report.device)
         if desired is not None and report.desired_version < desired.version:
-            self._push(report.device, desired)  # a link re-reads it on a timer
-        return True
+            self._around.push(report.device, desired)  # a link re-reads it on a timer
 
     def ask(self, verb: Verb, *, follow: bool = False) -> bool:
         """Whether the verb was accepted."""
-        stored = self._get("Rollout", "digits")
+        stored = self._get("Rollout", NAME)
         before = deployments.read_record(stored, DEPLOYMENT)
         request = verbs.Request(verb=verb, follow=follow)
         try:
-            after = verbs.apply(before, request, self._timeline.now())
+            after = verbs.apply(before, request, self.clock.now())
         except ProblemError:
             return False
-        self._put(stored, "Rollout", "digits", record_to_json(after))
+        self._put(stored, "Rollout", NAME, record_to_json(after))
         return True
 
     def write(self, kind: str, name: str, data: dict[str, Any]) -> None:
@@ -151,67 +147,78 @@ class Controller:
         self._put(self._get(kind, name), kind, name, data)
 
     def read(self, kind: str, name: str) -> dict[str, Any] | None:
+        """What the store holds."""
         record = self._get(kind, name)
         return record.data if record else None
 
-    def version(self) -> int:
-        """Of the newest write."""
-        return now_or_never(self.store.kept())[-1]
-
     def record(self) -> RolloutRecord:
-        stored = self.read("Rollout", "digits")
-        return record_from_json(stored) if stored else RolloutRecord(deployment=DEPLOYMENT)
+        """The planner's memory, as it is stored."""
+        return deployments.read_record(self._get("Rollout", NAME), DEPLOYMENT)
 
     # inside
 
     def _get(self, kind: str, name: str) -> Record | None:
         try:
-            return now_or_never(self.store.get(kind, NAMESPACE, name))
+            return now_or_never(self._store.get(kind, NAMESPACE, name))
         except NotFoundError:
             return None
 
     def _put(self, known: Record | None, kind: str, name: str, data: dict[str, Any]) -> None:
         expected = known.resource_version if known else None
         write = Put(kind=kind, namespace=NAMESPACE, name=name, data=data, expected=expected)
-        now_or_never(self.store.commit([write]))
-        self.poke()
+        now_or_never(self._store.commit([write]))
 
     def _pump(self) -> None:
-        if not self.up:
+        self._due = False
+        if not self.up or self.halted:
             return
         self._follow()
-        while (key := self._queue.take(self._timeline.now())) is not None:
-            self._pass(key)
+        while self.leads and not self.halted:
+            key = self._queue.take(self.clock.now())
+            if key is None:
+                break
+            self.passes += 1
+            self._finish(key, deployments.reconcile(self._world, key))
             self._follow()
         self._sleep()
 
     def _follow(self) -> None:
-        for change in self.store.changes_after(self._since):
+        cache = self._world.cache
+        for change in self._store.changes_after(self._since):
             self._since = change.record.resource_version
-            before = self._world.cache.apply(change)
-            for key in routing.affected(self._world.cache, change, before):
+            before = cache.apply(change)
+            for key in routing.affected(cache, change, before):
                 if key.kind == "Deployment":
                     self._queue.add(key)
             if change.record.kind == "Assignment" and change.type == "put":
                 state = roster.desired_state(change.record.name, change.record.data)
                 self._desired[state.device] = state
-                self._push(state.device, state)
+                if self.leads:
+                    self._around.push(state.device, state)
 
-    def _pass(self, key: Key) -> None:
+    def _finish(self, key: Key, work: Pass) -> bool:
+        """Run a pass to its end or to its halt; whether it was written."""
+        self._store.halting, self._store.decider = self._halt_next, self.name
         try:
-            wake_at = now_or_never(deployments.reconcile(self._world, key))
+            work.send(None)
+        except StopIteration as stop:
+            self._queue.finish(key)
+            if stop.value is not None:
+                self._queue.add_at(key, stop.value)
+            return True
         except ConflictError:
-            self._queue.fail(key, self._timeline.now())
-            return
-        self._queue.finish(key)
-        if wake_at is not None:
-            self._queue.add_at(key, wake_at)
+            self._queue.fail(key, self.clock.now())
+            return False
+        finally:
+            self._store.halting, self._store.decider = False, ""
+        self._halted, self._halt_next = work, False
+        return False
 
     def _sleep(self) -> None:
         due = self._queue.due_at()
-        if due is not None and (self._wake_at is None or due < self._wake_at):
+        if due is not None and self.leads and (self._wake_at is None or due < self._wake_at):
             self._wake_at = due
-            self._timeline.later(due - self._timeline.now(), self._woken)
+            self._around.timeline.later(due - self.clock.now(), self._woken)
 
     def _woken(self) -> None:
         self._wake_at = None

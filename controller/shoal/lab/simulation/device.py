@@ -7,6 +7,7 @@ both and loses all else. Every effect takes a random time; answers come as event
 import json
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from shoal.agent.core import effects as ef
@@ -18,10 +19,22 @@ from shoal.contract.assignment import DesiredState
 from shoal.contract.report import DeviceReport
 from shoal.lab.simulation import bench
 from shoal.lab.simulation.bench import Bench, FakeDisk, FakeEngine
+from shoal.lab.simulation.laws import BrokenLawError, Step
 from shoal.lab.simulation.models import HARDWARE, Library
-from shoal.lab.simulation.timeline import Handle, Timeline
+from shoal.lab.simulation.timeline import Clock, Handle, Timeline
 
-HEARTBEAT_S = 5.0
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a device behaves in time, in seconds.
+
+    A heartbeat, the longest wait between a change and the report of it, and how long the fake disk,
+    engine and link take for one effect at most.
+    """
+
+    heartbeat_s: float = 5.0
+    report_s: float = 0.05
+    effect_s: float = 1.0
 
 
 class Surroundings(Protocol):
@@ -30,6 +43,7 @@ class Surroundings(Protocol):
     timeline: Timeline
     rng: random.Random
     variants: Library
+    manner: Manner
 
     def reaches(self, device: str) -> bool:
         """Whether the controller can be reached."""
@@ -38,9 +52,7 @@ class Surroundings(Protocol):
     def send_report(self, report: DeviceReport) -> None:
         """Towards the controller; `SimulatedDevice.acknowledged` follows, perhaps."""
 
-    def stepped(
-        self, device: str, before: Context, event: ev.Event, effects: tuple[ef.Effect, ...]
-    ) -> None:
+    def stepped(self, step: Step) -> None:
         """The core took a step."""
 
     def reported(self, report: DeviceReport) -> None:
@@ -52,6 +64,7 @@ class SimulatedDevice:
 
     def __init__(self, name: str, world: Surroundings) -> None:
         self.name = name
+        self.clock = Clock(world.timeline)
         self.disk = FakeDisk()
         self.engine = FakeEngine()
         self.context = Context()
@@ -62,6 +75,8 @@ class SimulatedDevice:
         self._sequence = 0
         self._pending: dict[tuple[str, int], tuple[ef.Answered, Handle]] = {}
         self._report_due: Handle | None = None
+        self._changed = False
+        self._wanted: frozenset[str] = frozenset()
 
     # life
 
@@ -70,12 +85,13 @@ class SimulatedDevice:
         self.up = True
         self._boots += 1
         self._sequence = 0
+        self._changed = False
         self.engine = FakeEngine()
         self._bench = Bench(disk=self.disk, engine=self.engine, variants=self._world.variants)
         effects: tuple[ef.Effect, ...] = ()
         self.context = Context()
         if self.disk.journal is not None:
-            now = self._world.timeline.now()
+            now = self.clock.now()
             self.context, effects = saved.resume(_read(self.disk.journal), now)
             self._write()
         self._run_all(effects)
@@ -107,8 +123,12 @@ class SimulatedDevice:
     # the link
 
     def told(self, state: DesiredState) -> None:
-        if self.up:
-            self.feed(ev.Desired(state=state))
+        """The controller says what to run."""
+        if not self.up:
+            return
+        if state.version >= self.context.desired_version:
+            self._wanted = frozenset(one.deployment for one in state.assignments)
+        self.feed(ev.Desired(state=state))
 
     def acknowledged(self, report: DeviceReport) -> None:
         """The controller has stored this report."""
@@ -122,11 +142,21 @@ class SimulatedDevice:
     # the core
 
     def feed(self, event: ev.Event) -> None:
+        """Take one step, make it durable, and start what follows."""
         before = self.context
-        after, effects = machine.step(before, event, self._world.timeline.now())
+        after, effects = machine.step(before, event, self.clock.now())
         self.context = after
         self._write()
-        self._world.stepped(self.name, before, event, effects)
+        self._world.stepped(
+            Step(
+                device=self.name,
+                before=before,
+                after=after,
+                effects=effects,
+                blobs=frozenset(self.disk.blobs),
+                wanted=self._wanted,
+            )
+        )
         self._run_all(effects)
         if after != before:
             self._report_soon()
@@ -157,7 +187,7 @@ class SimulatedDevice:
                 wait = effect.wait_s
             case _:
                 wait = 0.0
-        self._plan(effect, wait + rng.uniform(0.01, 1.0))
+        self._plan(effect, wait + rng.uniform(0.01, self._world.manner.effect_s))
 
     def _plan(self, effect: ef.Answered, seconds: float) -> None:
         key = (effect.deployment, effect.ticket)
@@ -172,19 +202,34 @@ class SimulatedDevice:
             self._plan(effect, 0.1)  # questions wait for the next process
             return
         del self._pending[effect.deployment, effect.ticket]
-        self.feed(self._bench.answer(effect, online=self._world.reaches(self.name)))
+        served = effect.deployment in self.engine.serving
+        event = self._bench.answer(effect, online=self._world.reaches(self.name))
+        if (
+            served
+            and effect.deployment not in self.engine.serving
+            and type(effect) is not ef.Remove
+        ):
+            raise BrokenLawError(f"law 7: {self.name} serves nothing after {effect}")
+        self.feed(event)
 
     # reports
 
     def _boot_id(self) -> str:
         return f"{self.name}-{self._boots}"
 
-    def _report_soon(self, seconds: float = 0.05) -> None:
+    def _report_soon(self) -> None:
+        """Tell of a change; what changes meanwhile travels with it."""
+        if not self._changed:
+            self._changed = True
+            self._report_in(self._world.manner.report_s)
+
+    def _report_in(self, seconds: float) -> None:
         if self._report_due is not None:
             self._report_due.cancel()
         self._report_due = self._later(seconds, self._report)
 
     def _report(self) -> None:
+        self._changed = False
         self._sequence += 1
         facts = reports.Facts(
             device=self.name, boot_id=self._boot_id(), agent_version="1", hardware=HARDWARE
@@ -194,7 +239,7 @@ class SimulatedDevice:
         )
         self._world.reported(report)
         self._world.send_report(report)
-        self._report_soon(HEARTBEAT_S * self._world.rng.uniform(0.8, 1.0))
+        self._report_in(self._world.manner.heartbeat_s * self._world.rng.uniform(0.8, 1.0))
 
     def _later(self, seconds: float, act: Callable[[], None]) -> Handle:
         boot = self._boots

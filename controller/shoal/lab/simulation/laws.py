@@ -4,11 +4,17 @@
    whose canary has not passed than a canary has (design: invariant I8). While nothing was ever
    complete there is nothing to take a device back to: one that runs an earlier revision keeps it
    (design: section 6 point 0) and is not counted.
-2  No activation of an aborted revision once the abort is visible: after a device has been told
-   something newer, it does not move its pointer to a revision that was given up.
-3  One terminal status per (device, generation); LocalRollback after Confirmed is the one exception.
+2  No activation of a revision that was given up once that is visible: no device is told it any
+   more, and a device that has been told something newer does not move its pointer to it.
+3  One terminal status per (device, generation); LocalRollback after Confirmed is the one exception
+   (I7).
 4  Generations never decrease, neither told nor accepted (I4).
 5  Everything comes to rest after faults stop: observed is desired (I6); asked by `Simulation.calm`.
+6  A deposed leader decides nothing (I9); asked by `Controllers`.
+7  A device that served keeps serving, whatever its clock says (I1, I10): nothing is removed that is
+   still wanted, and nothing is switched to that was not loaded beside what serves.
+8  Only complete, verified bytes are loaded, and what serves is never collected (I2, I3).
+9  Memory is bounded (I5): revisions, devices' blobs and what they remember of failed starts.
 """
 
 from collections import defaultdict
@@ -17,61 +23,97 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shoal.agent.core import effects as ef
-from shoal.agent.core.lives import Context
+from shoal.agent.core.lives import STARTS_KEPT, Context
+from shoal.contract.digest import Digest
+from shoal.contract.limits import REVISIONS_KEPT
 from shoal.contract.report import DeploymentReport, DeviceReport, Phase
 from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.rollout import RolloutRecord
 
-CANARY = 1  # devices: 10 % of a cohort of at most ten, rounded up
+BLOBS_KEPT = 12  # three slots of one deployment and an artifact of each role beside each
 
 
 class BrokenLawError(AssertionError):
     """A law does not hold."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of a device: its context before and after, what follows, what is on its disk."""
+
+    device: str
+    before: Context
+    after: Context
+    effects: tuple[ef.Effect, ...]
+    blobs: frozenset[Digest]
+    wanted: frozenset[str]
+
+
 @dataclass(slots=True)
 class Laws:
-    """What was seen so far."""
+    """What was seen so far; `canaries` is the size of a canary for each profile."""
 
+    canaries: dict[str, int] = field(default_factory=dict)
     terminal: dict[tuple[str, int], list[Phase]] = field(default_factory=lambda: defaultdict(list))
     told: dict[str, int] = field(default_factory=dict)
     given_up: set[int] = field(default_factory=set)
+    tellings: int = 0
 
     def recorded(self, record: RolloutRecord, assignments: Mapping[str, dict[str, Any]]) -> None:
         """The planner's record or an assignment changed."""
         self.given_up = {one.number for one in record.revisions if one.result.tombstone}
+        if len(record.revisions) > REVISIONS_KEPT:
+            raise BrokenLawError(f"law 9: {len(record.revisions)} revisions are kept")
         for device, one in assignments.items():
-            if one["generation"] < self.told.get(device, 0):
-                raise BrokenLawError(
-                    f"law 4: {device} is told generation {one['generation']} again"
-                )
-            self.told[device] = one["generation"]
+            self._telling(device, one)
         self._few_unproven(record, assignments)
 
-    def stepped(
-        self, device: str, before: Context, after: Context, effects: tuple[ef.Effect, ...]
-    ) -> None:
+    def stepped(self, step: Step) -> None:
         """A device took a step."""
-        for life in before.lives:
-            now = after.life(life.deployment)
+        for life in step.before.lives:
+            now = step.after.life(life.deployment)
             if now is not None and now.newest_generation < life.newest_generation:
-                raise BrokenLawError(f"law 4: {device} accepts an older generation")
-        for effect in effects:
-            if not isinstance(effect, ef.Activate):
-                continue
-            now, slot = after.life(effect.deployment), effect.slot
-            newer = now is not None and now.newest_generation > slot.generation
-            if newer and slot.assignment.revision in self.given_up:
-                raise BrokenLawError(
-                    f"law 2: {device} activates revision {slot.assignment.revision},"
-                    " which was given up"
-                )
+                raise BrokenLawError(f"law 4: {step.device} accepts an older generation")
+        for effect in step.effects:
+            match effect:
+                case ef.Activate():
+                    self._activated(step, effect)
+                    _complete(step, effect.slot.variant)
+                case ef.Load() | ef.Restore():
+                    _complete(step, effect.slot.variant)
+                case ef.Remove():
+                    if effect.deployment in step.wanted:
+                        raise BrokenLawError(f"law 7: {step.device} removes what is wanted")
+        if len(step.blobs) > BLOBS_KEPT:
+            raise BrokenLawError(f"law 9: {step.device} keeps {len(step.blobs)} blobs")
+        if any(len(life.starts) > STARTS_KEPT for life in step.after.lives):
+            raise BrokenLawError(f"law 9: {step.device} remembers every failed start")
 
     def reported(self, report: DeviceReport) -> None:
         """A device said this of itself."""
         for one in report.deployments:
             if one.phase.terminal:
                 self._terminal(report.device, one)
+
+    def _telling(self, device: str, one: dict[str, Any]) -> None:
+        before = self.told.get(device, 0)
+        if one["generation"] == before:
+            return
+        if one["generation"] < before:
+            raise BrokenLawError(f"law 4: {device} is told generation {one['generation']} again")
+        if one["revision"] in self.given_up:
+            raise BrokenLawError(f"law 2: {device} is told revision {one['revision']}, given up")
+        self.told[device] = one["generation"]
+        self.tellings += 1
+
+    def _activated(self, step: Step, effect: ef.Activate) -> None:
+        now, slot = step.after.life(effect.deployment), effect.slot
+        newer = now is not None and now.newest_generation > slot.generation
+        if newer and slot.assignment.revision in self.given_up:
+            raise BrokenLawError(
+                f"law 2: {step.device} activates revision {slot.assignment.revision},"
+                " which was given up"
+            )
 
     def _terminal(self, device: str, one: DeploymentReport) -> None:
         seen = self.terminal[device, one.generation]
@@ -87,12 +129,9 @@ class Laws:
         proven = {
             (one.cohort, one.variant) for revision in record.revisions for one in revision.proven
         }
-        complete = {
-            content.cohort
-            for revision in record.revisions
-            if revision.completed_at is not None
-            for content in revision.content.cohorts
-        }
+        contents = [(one, c) for one in record.revisions for c in one.content.cohorts]
+        profiles = {content.cohort: content.profile for _, content in contents}
+        complete = {c.cohort for one, c in contents if one.completed_at is not None}
         newest = record.current.number if record.current else 0
         unproven: dict[CohortId, set[str]] = defaultdict(set)
         for device, one in assignments.items():
@@ -101,5 +140,10 @@ class Laws:
             if cohort and not keeps and (cohort, one["variant"]) not in proven:
                 unproven[cohort].add(device)
         for cohort, devices in unproven.items():
-            if len(devices) > CANARY:
+            if len(devices) > self.canaries.get(profiles[cohort], 1):
                 raise BrokenLawError(f"law 1: {sorted(devices)} of {cohort} run what is not proven")
+
+
+def _complete(step: Step, variant: Digest) -> None:
+    if variant not in step.blobs:
+        raise BrokenLawError(f"law 8: {step.device} is to load {variant}, which is not complete")

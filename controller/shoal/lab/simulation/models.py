@@ -59,9 +59,11 @@ class Library:
         }
 
     def nature(self, digest: Digest) -> Nature:
+        """What it is."""
         return self._natures[digest]
 
     def answers(self, digest: Digest) -> tuple[int, ...]:
+        """What it answers on the golden set."""
         return WRONG if self.nature(digest) is Nature.WRONG else RIGHT
 
     def _point(self, number: int, size: int, nature: Nature) -> dict[str, Any]:
@@ -85,4 +87,5 @@ class Library:
 
 
 def digest_of(text: str) -> Digest:
+    """The digest of some bytes that this text stands for."""
     return Digest(f"sha256:{hashlib.sha256(text.encode()).hexdigest()}")

@@ -1,4 +1,7 @@
-"""Simulated time: a queue of things that happen, in order of time and then of planning."""
+"""Simulated time: a queue of things that happen, in order of time and then of planning.
+
+Everybody lives in the same time, but each has a clock of its own that may be set wrong.
+"""
 
 import heapq
 from collections.abc import Callable
@@ -12,12 +15,13 @@ class Handle:
     cancelled: bool = False
 
     def cancel(self) -> None:
+        """Let it not happen."""
         self.cancelled = True
 
 
 @dataclass(slots=True)
 class Timeline:
-    """The clock of everybody; `after_each` is called when something has happened."""
+    """The time of everybody; `after_each` is called when something has happened."""
 
     now_s: float = 1_800_000_000.0
     after_each: Callable[[], None] = lambda: None
@@ -25,6 +29,7 @@ class Timeline:
     _count: int = 0
 
     def now(self) -> float:
+        """Seconds since the epoch."""
         return self.now_s
 
     def later(self, seconds: float, act: Callable[[], None]) -> Handle:
@@ -44,3 +49,19 @@ class Timeline:
                 act()
                 self.after_each()
         self.now_s = end
+
+
+@dataclass(slots=True)
+class Clock:
+    """What one machine takes for the time."""
+
+    timeline: Timeline
+    ahead_s: float = 0.0
+
+    def now(self) -> float:
+        """Seconds since the epoch, as far as this machine knows."""
+        return self.timeline.now_s + self.ahead_s
+
+    def jump(self, seconds: float) -> None:
+        """Be set forward, or back where `seconds` is negative."""
+        self.ahead_s += seconds

@@ -1,0 +1,160 @@
+"""The named scenarios of `shoal lab` and of the tests, and a run of one of them.
+
+A run is a seed and a scenario; it repeats exactly. It ends with a fleet at rest on a revision that
+was complete: where nothing was, a good one is published after the faults have stopped.
+"""
+
+import random
+from dataclasses import dataclass, field, replace
+
+from shoal.lab.simulation.actions import Action, Publish
+from shoal.lab.simulation.device import Manner
+from shoal.lab.simulation.fleet import Fleet, Wave
+from shoal.lab.simulation.laws import BrokenLawError
+from shoal.lab.simulation.models import Nature
+from shoal.lab.simulation.network import Weather
+from shoal.lab.simulation.simulation import Setting, Simulation
+from shoal.lab.simulation.stories import Plot
+
+DEVICES = 20
+
+_BRISK = Manner(heartbeat_s=10.0, report_s=0.5, effect_s=1.0)
+_FLEETS = (
+    Fleet(small=10, large=10, heartbeat_s=10.0),
+    Fleet(small=16, large=4, heartbeat_s=10.0, scope="cohort"),
+    Fleet(
+        small=11,
+        large=9,
+        heartbeat_s=10.0,
+        waves=(
+            Wave(name="canary", size="10%"),
+            Wave(name="all", size="100%", approval="manual"),
+        ),
+        on_deadline="rollback",
+    ),
+)
+_FAULTS = {"crash": 4, "cut": 4, "engine": 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """What a run is about; the seed chooses one of its fleets and what happens."""
+
+    name: str
+    about: str
+    plot: Plot
+    weather: Weather = field(default_factory=Weather)
+    fleets: tuple[Fleet, ...] = _FLEETS
+    replicas: int = 1
+
+    def setting(self, seed: int, devices: int = DEVICES) -> Setting:
+        """Where the run of this seed takes place."""
+        fleet = self.fleets[seed % len(self.fleets)]
+        if devices != fleet.devices:
+            small = max(1, devices * fleet.small // fleet.devices)
+            fleet = replace(fleet, small=small, large=max(1, devices - small))
+        pace_s = (0.05, 1.0, 2.0)[seed // len(self.fleets) % 3]
+        return Setting(
+            fleet=fleet,
+            weather=self.weather,
+            manner=replace(_BRISK, heartbeat_s=fleet.heartbeat_s),
+            replicas=self.replicas,
+            pace_s=pace_s,
+        )
+
+    def story(self, seed: int, fleet: Fleet) -> tuple[Action, ...]:
+        """What happens in the run of this seed."""
+        rng = random.Random(f"{self.name} {seed}")  # noqa: S311 - a repeatable run, not a secret
+        return self.plot.story(rng, fleet)
+
+
+SCENARIOS = {
+    one.name: one
+    for one in (
+        Scenario(
+            name="faults",
+            about="devices lose power, links and engines in mid-rollout",
+            plot=Plot(chances=_FAULTS | {"publish": 2, "controller": 1}),
+        ),
+        Scenario(
+            name="storm",
+            about="messages are lost, late, repeated and overtake one another",
+            weather=Weather(loss=0.2, repeats=0.2, late=0.1, late_factor=100.0),
+            plot=Plot(chances={"cut": 3, "publish": 2, "spec": 1}),
+        ),
+        Scenario(
+            name="failover",
+            about="two controllers: leaders die or freeze in mid-pass, the other takes over",
+            replicas=2,
+            plot=Plot(chances={"controller": 3, "freeze": 4, "publish": 2, "cut": 1, "verb": 1}),
+        ),
+        Scenario(
+            name="clocks",
+            about="clocks of devices and of the controller jump back and forth",
+            plot=Plot(chances={"clock": 4, "controller-clock": 2, "crash": 2, "publish": 2}),
+        ),
+        Scenario(
+            name="comings",
+            about="devices enrol, change their size and leave in mid-rollout",
+            plot=Plot(chances={"enrol": 3, "relabel": 4, "publish": 2, "cut": 1, "crash": 1}),
+        ),
+        Scenario(
+            name="operators",
+            about="operators abort, undo, pause, promote and retry at random",
+            plot=Plot(chances={"verb": 6, "publish": 3, "spec": 1, "cut": 1}),
+        ),
+        Scenario(
+            name="everything",
+            about="all of it at once",
+            replicas=2,
+            weather=Weather(late=0.02),
+            plot=Plot(
+                most=14,
+                chances=_FAULTS
+                | {
+                    "clock": 1,
+                    "controller": 2,
+                    "freeze": 2,
+                    "controller-clock": 1,
+                    "enrol": 1,
+                    "relabel": 2,
+                    "publish": 3,
+                    "spec": 1,
+                    "verb": 4,
+                },
+            ),
+        ),
+    )
+}
+
+
+def begin(scenario: Scenario, seed: int, devices: int = DEVICES) -> Simulation:
+    """A fleet that has just begun its first rollout."""
+    return Simulation(seed, scenario.setting(seed, devices))
+
+
+def run(scenario: Scenario, seed: int, devices: int = DEVICES) -> Simulation:
+    """A whole run; the fleet is at rest at the end.
+
+    Raises:
+        BrokenLawError: a law does not hold; the message ends with the command that replays it.
+    """
+    try:
+        simulation = begin(scenario, seed, devices)
+        simulation.apply(*scenario.story(seed, simulation.setting.fleet))
+        finish(simulation)
+    except Exception as error:
+        count = "" if devices == DEVICES else f" --devices {devices}"
+        command = f"shoal lab --scenario {scenario.name} --seed {seed}{count}"
+        raise BrokenLawError(f"{type(error).__name__}: {error}\nreplay: {command}") from error
+    return simulation
+
+
+def finish(simulation: Simulation) -> None:
+    """Come to rest, with a whole rollout: where none was complete, one of a good model."""
+    simulation.calm()
+    if not any(one.completed_at is not None for one in simulation.record().revisions):
+        simulation.apply(Publish(Nature.GOOD))
+        simulation.calm()
+    if not any(one.completed_at is not None for one in simulation.record().revisions):
+        raise BrokenLawError("law 5: a good model does not reach the fleet without faults")

@@ -1,0 +1,92 @@
+"""The production store in memory, with what a simulation needs to see of it and to do to it."""
+
+import itertools
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from shoal.contract.digest import Digest
+from shoal.controller.reconcile.jobs import JobRequest, JobResult
+from shoal.controller.store.memory import MemoryStore
+from shoal.controller.store.port import Act, Record, Write
+
+T = TypeVar("T")
+
+
+class Halt:
+    """Awaited by a commit that is to stop before it is made; `resumed` goes on from there."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+class SharedStore(MemoryStore):
+    """One store for every controller: it outlives them all.
+
+    With `halting` set, the next commit stops before it is made: whoever decided it is frozen there,
+    or killed. `decider` names whose pass is under way, `decided_by` whose pass changed a rollout or
+    an assignment last; `decided` counts these changes. `written` is called after every commit.
+    """
+
+    def __init__(self, written: Callable[[], None]) -> None:
+        numbers = itertools.count(1)
+        super().__init__(history=1_000_000, new_uid=lambda: f"uid-{next(numbers)}")
+        self.halting = False
+        self.decider = ""
+        self.decided_by = ""
+        self.decided = 0
+        self._written = written
+
+    async def commit(self, writes: Sequence[Write], act: Act | None = None) -> tuple[Record, ...]:
+        """See `Store.commit`."""
+        if self.halting:
+            self.halting = False
+            await Halt()
+        records = await super().commit(writes, act)
+        if any(one.kind in {"Rollout", "Assignment"} for one in writes):
+            self.decided += 1
+            self.decided_by = self.decider
+        self._written()
+        return records
+
+
+def now_or_never(work: Coroutine[Any, Any, T]) -> T:
+    """The result of something that never suspends: the memory store promises that it does not."""
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        value: T = stop.value
+        return value
+    raise RuntimeError("a simulated pass suspended")
+
+
+class NoBlobs:
+    """Artifacts are not moved here: devices know what a digest is."""
+
+    def has(self, digest: Digest) -> bool:
+        """Everything is here."""
+        return bool(digest)
+
+    def size(self, digest: Digest) -> int:
+        """Never asked for."""
+        raise RuntimeError(f"nobody asks for the size of {digest}")
+
+    def path(self, digest: Digest) -> Path:
+        """Never asked for."""
+        raise RuntimeError(f"nobody reads {digest}")
+
+    async def put_file(self, path: Path) -> Digest:
+        """Never asked for."""
+        raise RuntimeError(f"nobody stores {path}")
+
+    async def read(self, digest: Digest, offset: int, length: int) -> bytes:
+        """Never asked for."""
+        raise RuntimeError(f"nobody reads {digest} from {offset} for {length}")
+
+
+class NoJobs:
+    """Searches are finished before the simulation begins."""
+
+    async def run(self, request: JobRequest) -> JobResult:
+        """Never asked for."""
+        raise RuntimeError(f"nobody searches {request.key}")
