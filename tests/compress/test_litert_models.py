@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("ai_edge_litert", reason="the extra litert is not installed")
 pytest.importorskip("ai_edge_quantizer", reason="the extra litert is not installed")
 
-from shoal.compressor.evaluate import litert as engine
+from shoal.engines import litert as engine
 from shoal.compressor.litert.choices import Keep
 from shoal.compressor.passes.graph import Clean
 from shoal.compressor.passes.protocol import PassContext

@@ -16,6 +16,7 @@ LEAVES = (
     "compressor",
     "contract",
     "controller",
+    "engines",
     "lab",
     "resources",
     "v1",

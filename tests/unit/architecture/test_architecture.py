@@ -24,6 +24,7 @@ LEAVES = (
     "agent/shoal/agent",
     "compressor/shoal/compressor",
     "proto/shoal/contract",
+    "proto/shoal/engines",
     "proto/shoal/v1",
 )
 

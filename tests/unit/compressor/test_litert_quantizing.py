@@ -12,7 +12,7 @@ pytest.importorskip("ai_edge_quantizer", reason="the extra litert is not install
 from ai_edge_litert import schema_py_generated as schema
 
 from shoal.compressor.artifacts import Format
-from shoal.compressor.evaluate import litert
+from shoal.engines import litert
 from shoal.compressor.litert import edgetpu, flatfile, ranges
 from shoal.compressor.litert.choices import Keep, Ranges, Scheme
 from shoal.compressor.passes.protocol import Finished, PassError

@@ -15,7 +15,8 @@ from onnx import numpy_helper
 from shoal.compressor.analyse import liveness, trace
 from shoal.compressor.evaluate import staged
 from shoal.compressor.passes import split
-from shoal.compressor.staging import archive, cutting, dividing, layout, modules
+from shoal.compressor.staging import cutting, dividing, layout, modules
+from shoal.engines import archive
 from tests.unit.compressor.staging_zoo import ZOO, Array, chain, feeds
 
 LINK = 128 * 128 * 4  # bytes of one weight of the chain

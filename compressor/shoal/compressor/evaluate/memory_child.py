@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _stage_peaks(opened: runner.Runner, feed: dict[str, Any]) -> list[int]:
-    from shoal.compressor.evaluate import staged  # noqa: PLC0415 - not part of other models' memory
+    from shoal.engines import staged  # noqa: PLC0415 - not part of other models' memory
 
     if not isinstance(opened, staged.StagedRunner):
         return []

@@ -34,9 +34,10 @@ def open_file(path: Path, threads: int) -> Runner:
 
 
 def _open_tflite(path: Path, threads: int) -> Runner:
-    from shoal.compressor.evaluate import litert  # noqa: PLC0415 - an optional extra
+    from shoal.engines import litert  # noqa: PLC0415 - an optional extra
 
-    return litert.open_tflite(path, threads)
+    with litert.quiet():
+        return litert.open_tflite(path, threads)
 
 
 def _open_stages(path: Path, threads: int) -> Runner:

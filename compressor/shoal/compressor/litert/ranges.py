@@ -11,10 +11,10 @@ from typing import Final
 
 import numpy as np
 
-from shoal.compressor.evaluate import litert
 from shoal.compressor.litert import flatfile, tracing
 from shoal.compressor.litert.choices import Ranges
 from shoal.compressor.passes.protocol import Array
+from shoal.engines import litert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from shoal.compressor.evaluate import litert
 from shoal.compressor.passes.protocol import Array
+from shoal.engines import litert
 
 
 def open_traced(model: bytes) -> Interpreter:

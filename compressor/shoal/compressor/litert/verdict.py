@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from shoal.compressor.evaluate import litert
 from shoal.compressor.litert import flatfile, versions
 from shoal.compressor.passes.protocol import Array, PassError
 from shoal.compressor.rejections import Rejection
+from shoal.engines import litert
 
 
 def load(data: bytes) -> litert.LiteRunner:

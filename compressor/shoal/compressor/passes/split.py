@@ -24,9 +24,10 @@ from shoal.compressor.evaluate import memory, session, staged
 from shoal.compressor.passes import compact, graph, quantizer
 from shoal.compressor.passes.protocol import Array, Finished, PassContext, PassError
 from shoal.compressor.rejections import Rejection
-from shoal.compressor.staging import archive, cutting, dividing, modules
+from shoal.compressor.staging import cutting, dividing, modules
 from shoal.compressor.staging.cutting import Cut
 from shoal.contract import units
+from shoal.engines import archive
 
 _ROWS: Final = 4  # on which the stages must answer as the whole does
 _TRIES: Final = 4  # plans, each tighter by what the last one's measurement was over

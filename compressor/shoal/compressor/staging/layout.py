@@ -11,9 +11,9 @@ from typing import Final
 import onnx
 from onnx import numpy_helper
 
-from shoal.compressor.staging import fields
-from shoal.compressor.staging.archive import ALIGNMENT
-from shoal.compressor.staging.references import LARGE_BYTES
+from shoal.engines import fields
+from shoal.engines.archive import ALIGNMENT
+from shoal.engines.references import LARGE_BYTES
 
 _NUMBERS: Final = {
     *("FLOAT", "FLOAT16", "DOUBLE", "INT8", "INT16", "INT32", "INT64"),

@@ -9,8 +9,9 @@ from onnx import helper
 
 from shoal.compressor.analyse import liveness
 from shoal.compressor.analyse.liveness import Flow
-from shoal.compressor.staging import archive, layout
+from shoal.compressor.staging import layout
 from shoal.compressor.staging.cutting import Cut
+from shoal.engines import archive
 
 
 def modules(model: onnx.ModelProto, graph: Flow, cuts: Sequence[Cut]) -> list[onnx.ModelProto]:

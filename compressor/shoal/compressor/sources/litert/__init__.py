@@ -33,9 +33,10 @@ class LiteConverter:
 
     def answers(self, feed: Mapping[str, Array]) -> dict[str, Array]:
         """What LiteRT answers, row by row, as the file takes one at a time."""
-        from shoal.compressor.evaluate import litert  # noqa: PLC0415 - an optional extra
+        from shoal.engines import litert  # noqa: PLC0415 - an optional extra
 
-        runner = litert.open_tflite(self._path, 1)
+        with litert.quiet():
+            runner = litert.open_tflite(self._path, 1)
         names = [self._graph.names[place] for place in self._graph.outputs]
         answered = [runner.run(names, one) for one in self._rows(feed)]
         if len(answered) == 1:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from shoal.compressor.staging.references import Span
 from shoal.contract import jsonform
+from shoal.engines.references import Span
 
 ALIGNMENT: Final = 64  # of every member's first byte
 INDEX: Final = "index.json"

@@ -99,9 +99,8 @@ class LiteRunner:
 
 def open_tflite(path: Path, threads: int) -> LiteRunner:
     """A fresh runner over the file at `path`; raises what LiteRT does."""
-    with quiet():
-        interpreter = Interpreter(model_path=str(path), num_threads=threads)
-        interpreter.allocate_tensors()
+    interpreter = Interpreter(model_path=str(path), num_threads=threads)
+    interpreter.allocate_tensors()
     return LiteRunner(interpreter)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from shoal.compressor.staging import fields
+from shoal.engines import fields
 
 LARGE_BYTES: Final = 4096  # smaller weights are read with the graph: a page has this many
 _FIXED_BYTES: Final = {1: 8, 5: 4}
