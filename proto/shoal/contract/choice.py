@@ -67,7 +67,7 @@ def ranked(
     points: Sequence[Point], budget: Budget, min_score: float, objective: Objective
 ) -> tuple[Point, ...]:
     """All feasible points, best first: the choice and then what it may fall to."""
-    fitting = [p for p in points if not _misses(p, budget, min_score)]
+    fitting = [p for p in points if not misses(p, budget, min_score)]
     if objective in {Objective.LATENCY, Objective.ACCURACY} and _source_fits(points, budget):
         fitting = [p for p in fitting if p.is_source or p.latency_ratio <= SLOWER]
     steps = latency_steps([p.latency_p95_ms for p in fitting])
@@ -88,7 +88,7 @@ def nearest(points: Sequence[Point], budget: Budget, min_score: float) -> tuple[
     The closest is looked for among the points that miss the fewest other constraints. Example: a
     misses the score, b the bytes: a is nearest for the score and b for the bytes.
     """
-    missed = {p.digest: _misses(p, budget, min_score) for p in points}
+    missed = {p.digest: misses(p, budget, min_score) for p in points}
     result = []
     for name in ("min_score", "artifact_bytes", "memory_bytes", "latency_ms_p95"):
         others = {digest: len(found.keys() - {name}) for digest, found in missed.items()}
@@ -103,8 +103,8 @@ def nearest(points: Sequence[Point], budget: Budget, min_score: float) -> tuple[
     return tuple(result)
 
 
-def _misses(point: Point, budget: Budget, min_score: float) -> dict[str, tuple[float, float]]:
-    """Constraint name to (limit, positive miss)."""
+def misses(point: Point, budget: Budget, min_score: float) -> dict[str, tuple[float, float]]:
+    """Which constraints a point misses: name to (limit, positive miss)."""
     missed: dict[str, tuple[float, float]] = {}
     if point.score < min_score - ROUNDING:
         missed["min_score"] = (min_score, min_score - point.score)
@@ -120,7 +120,7 @@ def _misses(point: Point, budget: Budget, min_score: float) -> dict[str, tuple[f
 
 def _source_fits(points: Sequence[Point], budget: Budget) -> bool:
     unlimited = Budget(artifact_bytes=budget.artifact_bytes, memory_bytes=budget.memory_bytes)
-    return any(p.is_source and not _misses(p, unlimited, p.score) for p in points)
+    return any(p.is_source and not misses(p, unlimited, p.score) for p in points)
 
 
 def latency_steps(latencies_ms: Iterable[float]) -> dict[float, int]:
