@@ -143,6 +143,14 @@ OF_KIND: Final[dict[str, tuple[Column, ...]]] = {
         Column(title="COUNT", read=facts.text("spec.count"), wide=True),
         Column(title="MESSAGE", read=facts.text("spec.message")),
     ),
+    "AuditEntry": (
+        Column(title="AGE", read=facts.age_of("spec.time")),
+        Column(title="USER", read=facts.text("spec.user")),
+        Column(title="VERB", read=facts.text("spec.verb")),
+        Column(title="REGARDING", read=lambda one: _regarding(facts.at(one, "spec.regarding"))),
+        Column(title="DETAIL", read=facts.text("spec.detail")),
+        Column(title="DIGEST", read=facts.text("spec.digest"), wide=True),
+    ),
 }
 
 

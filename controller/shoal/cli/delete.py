@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from shoal.cli import printing, targets
+from shoal.cli import confirming, printing, reached, targets
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session
 from shoal.contract.problem import InvalidError, Problem
@@ -14,8 +14,13 @@ from shoal.contract.reason import Reason
 def command(
     context: typer.Context,
     what: Annotated[list[str], typer.Argument(metavar="KIND NAME...")],
+    cascade: Annotated[bool, typer.Option("--cascade", help="delete what uses them, too")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
     """Delete resources by name. A deleted deployment stops on its devices.
+
+    What others use is refused with their names; --cascade deletes those as well. On a terminal the
+    number of devices that it reaches is to be typed.
 
     Example: shoal delete deployment digits
     """
@@ -30,9 +35,13 @@ def command(
                 hint=f"for example shoal delete {target.kind.name.lower()} NAME",
             )
         )
+    said = f"deleting {target.kind.name.lower()} {', '.join(target.names)}"
+    confirming.agree(
+        said, lambda: reached.by(session.client, target.kind, (namespace, target.names)), yes=yes
+    )
     deleted = []
     for name in target.names:
-        session.client.resources.delete(target.kind, namespace, name)
+        session.client.resources.delete(target.kind, namespace, name, cascade=cascade)
         deleted.append({"kind": target.kind.name, "namespace": namespace, "name": name})
         if session.output not in {Output.JSON, Output.YAML}:
             said = f"{target.kind.name.lower()}/{name}"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from shoal.cli import facts, printing, rollouts, showing, successors
+from shoal.cli import confirming, facts, printing, reached, rollouts, showing, successors
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session
 from shoal.contract.problem import ExitCode, NotFoundError
@@ -19,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+_Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
 _TICK_S = 1.0
 _Name = Annotated[str, typer.Argument(metavar="DEPLOYMENT")]
 
@@ -152,11 +153,12 @@ def resume(
 
 
 @app.command()
-def abort(context: typer.Context, name: _Name) -> None:
+def abort(context: typer.Context, name: _Name, yes: _Yes = False) -> None:
     """Give the revision up; its devices return to what they ran.
 
     Example: shoal rollout abort digits
     """
+    _agree(context.obj, name, "aborting", yes=yes)
     _act(context.obj, name, "abort")
 
 
@@ -188,12 +190,26 @@ def undo(
         int | None,
         typer.Option("--to-revision", min=1, help="default: the last other complete one"),
     ] = None,
+    yes: _Yes = False,
 ) -> None:
     """Return to the content of an earlier revision, and stay there.
 
     Example: shoal rollout undo digits --to-revision 1
     """
+    _agree(context.obj, name, "undoing", yes=yes)
     _act(context.obj, name, "undo", to_revision=to_revision)
+
+
+def _agree(session: Session, name: str, what: str, *, yes: bool) -> None:
+    """Asks for the number of devices that the deployment selects."""
+    from shoal.client import kinds
+
+    place = (session.invocation.one_namespace, [_plain_name(name)])
+    confirming.agree(
+        f"{what} the rollout of {_plain_name(name)}",
+        lambda: reached.by(session.client, kinds.DEPLOYMENT, place),
+        yes=yes,
+    )
 
 
 def _act(

@@ -153,3 +153,16 @@ def an_event(name: str, *, type_: str = "Normal", time: str = "2026-01-02T03:04:
         "lastTime": time,
     }
     return a_resource("Event", name, spec)
+
+
+def an_entry(number: int, *, user: str, verb: str) -> Resource:
+    """One line of the audit log."""
+    spec = {
+        "time": "2026-01-02T03:04:05.678Z",
+        "user": user,
+        "verb": verb,
+        "regarding": "Deployment/default/digits",
+        "detail": "",
+        "digest": "sha256:" + "ab" * 32,
+    }
+    return a_resource("AuditEntry", f"{number:012d}", spec, {})

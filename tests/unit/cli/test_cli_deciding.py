@@ -1,0 +1,116 @@
+"""What cannot be taken back: asked about on a terminal, and done at once in a script."""
+
+import io
+import sys
+
+import pytest
+
+from tests.unit.cli import fleet
+from tests.unit.cli.conftest import Shoal
+from tests.unit.client.api_server import ApiServer
+
+
+class Terminal(io.StringIO):
+    """Somebody who types one line."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _fleet(api: ApiServer) -> None:
+    api.store(fleet.a_deployment())
+    api.store(fleet.a_model())
+    for name in ("cam-1", "cam-2"):
+        api.store(fleet.a_device(name))
+
+
+DESTRUCTIVE = (
+    ("delete deployment digits", 9),
+    ("delete model digits", 2),
+    ("delete device cam-1 cam-2", 2),
+    ("rollout abort digits", 9),
+    ("rollout undo digits", 9),
+    ("device revoke cam-1", 1),
+    ("device drain cam-1 cam-2", 2),
+)
+
+
+@pytest.mark.parametrize(("line", "devices"), DESTRUCTIVE)
+def test_the_number_of_devices_is_to_be_typed(
+    monkeypatch: pytest.MonkeyPatch, shoal: Shoal, line: str, devices: int
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(f"{devices}\n"))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert shoal(*line.split()).code == 0
+
+
+@pytest.mark.parametrize(("line", "devices"), DESTRUCTIVE)
+@pytest.mark.parametrize("answer", ["\n", "", "y\n"])
+def test_anything_else_changes_nothing(
+    api: ApiServer,
+    monkeypatch: pytest.MonkeyPatch,
+    shoal: Shoal,
+    line: str,
+    devices: int,
+    answer: str,
+) -> None:
+    asked = Terminal()
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr(sys, "stderr", asked)
+    before = dict(api.resources)
+    ran = shoal(*line.split(), "-o", "json")
+    assert (ran.code, ran.json["error"]["reason"]) == (1, "Declined")
+    assert f"Type {devices} to go on" in asked.getvalue()
+    assert api.resources == before
+    assert not [one for one in api.requests if "GET" not in one]
+
+
+@pytest.mark.parametrize(("line", "_devices"), DESTRUCTIVE)
+def test_yes_asks_nothing(
+    monkeypatch: pytest.MonkeyPatch, shoal: Shoal, line: str, _devices: int
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert shoal(*line.split(), "--yes").code == 0
+
+
+def test_what_reaches_no_device_is_not_asked_about(
+    monkeypatch: pytest.MonkeyPatch, api: ApiServer, shoal: Shoal
+) -> None:
+    api.store(fleet.a_resource("DeviceProfile", "unused", {"priority": 0}))
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert shoal("delete", "deviceprofile", "unused").code == 0
+
+
+@pytest.mark.parametrize("verb", ["approve", "drain", "revoke"])
+def test_devices_are_decided_by_name(api: ApiServer, shoal: Shoal, verb: str) -> None:
+    ran = shoal("device", verb, "cam-1", "device/cam-2", "-o", "json")
+    assert ran.code == 0
+    assert [one["metadata"]["name"] for one in ran.json["items"]] == ["cam-1", "cam-2"]
+    posts = [one for one in api.requests if one.startswith('"POST')]
+    assert f"/namespaces/default/devices/cam-2/{verb}" in posts[1]
+    assert shoal("device", verb, "nobody").code == 3
+
+
+def test_deleting_with_cascade_says_so(api: ApiServer, shoal: Shoal) -> None:
+    assert shoal("delete", "model", "digits", "--cascade").code == 0
+    assert "cascade=1" in api.requests[-1]
+
+
+def test_the_audit_log_is_told_oldest_first(api: ApiServer, shoal: Shoal) -> None:
+    api.entries = [
+        fleet.an_entry(2, user="bob", verb="abort"),
+        fleet.an_entry(1, user="ada", verb="apply"),
+    ]
+    lines = shoal("audit").out.splitlines()
+    assert [line.split()[1] for line in lines] == ["USER", "ada", "bob"]
+    newest = shoal("audit", "deployment", "digits", "--user", "bob", "--limit", "1", "-o", "json")
+    assert [one["spec"]["verb"] for one in newest.json["items"]] == ["abort"]
+    assert "user=bob&kind=Deployment&name=digits" in api.requests[-1]
+
+
+def test_an_empty_audit_log_says_so(shoal: Shoal) -> None:
+    assert shoal("audit").err == "nothing was done yet\n"
+    assert shoal("audit", "-o", "json").json == {"items": [], "continue": None}
