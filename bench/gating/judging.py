@@ -1,13 +1,19 @@
 """The production gates, watched at every look of a simulated rollout."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bench.gating.durations import LatencyArm, LatencyStream
+from bench.gating.mishaps import MishapStream
 from bench.gating.streams import Arm, PairedStream, UnpairedStream, total
 from shoal.controller.domain.evidence import Verdict
-from shoal.controller.gates import effects, engine
+from shoal.controller.gates import effects, engine, incidents
 from shoal.controller.gates.effects import LEAST_SAMPLES, Counts, Effect
 from shoal.controller.gates.engine import Design, Estimate
+from shoal.controller.gates.incidents import Exposure
+
+ALPHA = 0.05  # of either side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +26,7 @@ class Outcome:
 
 def a_design(margin: float, least: float = engine.LEAST_DIFFERENCE) -> Design:
     """The design of the operating curves: 5 % on either side."""
-    return Design(margin=margin, alpha_fail=0.05, mde=engine.least_effect(margin, least))
+    return Design(margin=margin, alpha_fail=ALPHA, mde=engine.least_effect(margin, least))
 
 
 def watch(
@@ -85,3 +91,65 @@ def _changes(arm: Arm, least: int, *, past: bool) -> Callable[[int], list[tuple[
         return [(was, Counts(events=events, n=n)) for was, events, n in rows if n >= least]
 
     return at
+
+
+def latency(stream: LatencyStream, design: Design, *, others: bool = True) -> Outcome:
+    """The latency gate on p95; without `others` each device stands beside its own past alone."""
+    candidate = _ratios(stream.candidate)
+    baseline = _ratios(stream.baseline) if others else None
+
+    def estimate(look: int) -> Estimate | None:
+        return engine.compare(candidate(look), baseline(look) if baseline else None, design)
+
+    said, look = watch(len(stream.candidate.after), estimate, design)
+    return Outcome(verdict=said, samples=int(stream.candidate.after[look].sum()))
+
+
+def _ratios(arm: LatencyArm) -> Callable[[int], list[float]]:
+    before = [arm.histogram(row) for row in arm.before]
+
+    def at(look: int) -> list[float]:
+        after = [arm.histogram(row) for row in arm.after[look]]
+        return [
+            effects.log_ratio(was, now, 0.95)
+            for was, now in zip(before, after, strict=True)
+            if now.count >= LEAST_SAMPLES[Effect.LATENCY_P95]
+        ]
+
+    return at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Struck:
+    """What the incident gate says at some look: with the allowance for liars, without, passing."""
+
+    robust: bool
+    plain: bool
+    passes: bool
+
+
+def mishaps(stream: MishapStream, max_ratio: float) -> Struck:
+    """The incident gate, evaluated whenever a device is struck for the first time."""
+    limit = -math.log(ALPHA)
+    found = [
+        incidents.evidence(_exposures(stream, look), max_ratio)
+        for look in sorted({one for one in stream.first.tolist() if one < stream.looks})
+    ]
+    return Struck(
+        robust=any(one.log_e_fail_robust >= limit for one in found),
+        plain=any(one.log_e_fail >= limit for one in found),
+        passes=any(one.log_e_pass >= limit for one in found),
+    )
+
+
+def _exposures(stream: MishapStream, look: int) -> list[Exposure]:
+    return [
+        Exposure(
+            device=f"device-{at}",
+            candidate=at < stream.devices,
+            since=0.0,
+            until=float(look),
+            incident_at=float(first) if first <= look else None,
+        )
+        for at, first in enumerate(stream.first.tolist())
+    ]

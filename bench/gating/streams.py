@@ -18,7 +18,7 @@ Counts = npt.NDArray[np.int64]
 Rates = npt.NDArray[np.float64]
 Rng = np.random.Generator
 
-JOINING = 0.3  # the share of looks over which devices join
+JOINING = 0.15  # the share of looks over which devices join
 
 
 class Liars(enum.Enum):
