@@ -20,6 +20,9 @@ _FIELDS = {
     Reason.NO_FEASIBLE_VARIANT: "budget",
     Reason.CONFLICT: "selector",
     Reason.NO_DEVICES: "selector",
+    Reason.OUTSIDE_WINDOW: "window",
+    Reason.RATE_LIMITED: "ratePerMinute",
+    Reason.SUSPENDED: "suspended",
 }
 
 

@@ -1,0 +1,82 @@
+"""Explanations as JSON: the answers of `shoal why -o json`."""
+
+from typing import Any
+
+from shoal.contract import jsonform
+from shoal.controller.deciding.explaining import CohortWhy, DeploymentWhy, DeviceWhy, Why
+from shoal.controller.deciding.ruling import Ruling
+from shoal.controller.reconcile.fleet import Member
+from shoal.controller.reconcile.journal import iso
+from shoal.controller.reconcile.world import World
+
+
+def deployment(name: str, found: DeploymentWhy) -> dict[str, Any]:
+    """One deployment explained."""
+    return {
+        "deployment": name,
+        "revision": found.revision,
+        "modelRevision": found.model_revision,
+        **_why(found.state),
+        "nextLook": None if found.next_look is None else iso(found.next_look),
+        "cohorts": [_cohort(one) for one in found.cohorts],
+    }
+
+
+def device(deployment_name: str, found: DeviceWhy) -> dict[str, Any]:
+    """One device under one deployment, explained."""
+    return {
+        "deployment": deployment_name,
+        "outcome": found.outcome,
+        **_why(found.state),
+        "told": found.told,
+        "running": found.running,
+        "wave": found.wave or None,
+        "place": found.place if found.place >= 0 else None,
+        "cohort": _cohort(found.cohort) if found.cohort else None,
+    }
+
+
+def device_itself(member: Member, world: World) -> dict[str, Any]:
+    """What every deployment sees of a device: its profile, class and reach."""
+    return {
+        "device": f"{member.namespace}/{member.name}",
+        "profile": member.profile.name,
+        "profileClass": member.profile_class.name if member.profile_class else None,
+        "reach": member.reach(world.cadence, world.now()).value,
+        "lastSeen": None if member.last_seen_s is None else iso(member.last_seen_s),
+    }
+
+
+def _why(state: Why) -> dict[str, Any]:
+    return {
+        "state": state.state,
+        "reason": state.reason,
+        "what": state.what,
+        "because": state.because,
+        "waitsFor": state.waits_for,
+    }
+
+
+def _cohort(cohort: CohortWhy) -> dict[str, Any]:
+    return {
+        "name": cohort.name,
+        "profile": cohort.profile,
+        "devices": cohort.devices,
+        "wave": cohort.wave or None,
+        "variant": cohort.variant,
+        "why": cohort.why,
+        "variants": [_ruling(one) for one in cohort.variants],
+        "gates": [jsonform.to_json(one) for one in cohort.gates],
+    }
+
+
+def _ruling(one: Ruling) -> dict[str, Any]:
+    return {
+        "digest": one.digest,
+        "fate": one.fate.value,
+        "why": one.why,
+        "bytes": one.bytes,
+        "score": one.score,
+        "latencyP95Ms": one.latency_p95_ms,
+        "peakMemoryBytes": one.peak_memory_bytes,
+    }
