@@ -30,6 +30,7 @@ BUILT_IN: Final = {
     "label": "set or remove labels",
     "delete": "delete resources",
     "device": "approve, revoke and drain devices",
+    "infer": "ask the model that a device serves",
     "variant": "compare two variants",
     "token": "make join tokens for devices",
     "audit": "who did what",

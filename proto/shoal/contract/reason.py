@@ -23,6 +23,7 @@ class Reason(enum.StrEnum):
     MISSING_EXTRA = "MissingExtra"
     INTERNAL = "Internal"
     DECLINED = "Declined"
+    NOT_SERVING = "NotServing"
 
     # models and data
     NOT_ONNX = "NotOnnx"
@@ -67,6 +68,11 @@ class Reason(enum.StrEnum):
     NEVER_REPORTED = "NeverReported"
     NOT_SELECTED = "NotSelected"
     MAX_UNAVAILABLE = "MaxUnavailable"
+    OUTSIDE_WINDOW = "OutsideWindow"
+    RATE_LIMITED = "RateLimited"
+    SUSPENDED = "Suspended"
+    TOO_MANY_DEVICES = "TooManyDevices"
+    TOO_MANY_COHORTS = "TooManyCohorts"
     PAUSED = "Paused"
     ABORTED = "Aborted"
     UNDONE = "Undone"
