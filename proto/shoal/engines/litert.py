@@ -32,6 +32,11 @@ class Port:
     scale: float
     zero_point: int
 
+    @property
+    def outside(self) -> np.dtype[Any]:
+        """The type of the numbers as the model's user gives and gets them."""
+        return np.dtype(np.float32) if self.scale else self.dtype
+
     def inward(self) -> Inward:
         """A function from the numbers to what the tensor holds; its result is used up at once."""
         if not self.scale:
@@ -73,15 +78,9 @@ class LiteRunner:
         self._set: Callable[[int, Array], None] = interpreter.set_tensor
         self._invoke: Callable[[], None] = interpreter.invoke
         self._get: Callable[[int], Array] = interpreter.get_tensor
-        inputs, outputs = ports(interpreter)
-        self._inputs = [(port.name, port.index, port.inward()) for port in inputs]
-        self._outputs = {port.name: port for port in outputs}
-        self._all = outputs
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The names of the inputs, in the file's order."""
-        return tuple(name for name, _, _ in self._inputs)
+        self.inputs, self.outputs = ports(interpreter)
+        self._inward = [(port.name, port.index, port.inward()) for port in self.inputs]
+        self._named = {port.name: port for port in self.outputs}
 
     def run(self, outputs: Sequence[str] | None, feed: Mapping[str, Array]) -> list[Array]:
         """The named outputs, all where None.
@@ -90,10 +89,10 @@ class LiteRunner:
             KeyError: an input is missing from the feed, or there is no such output.
             ValueError: an array has another shape or type than the file's.
         """
-        for name, index, inward in self._inputs:
+        for name, index, inward in self._inward:
             self._set(index, inward(feed[name]))
         self._invoke()
-        asked = self._all if outputs is None else [self._outputs[name] for name in outputs]
+        asked = self.outputs if outputs is None else [self._named[name] for name in outputs]
         return [port.outward(self._get(port.index)) for port in asked]
 
 

@@ -7,7 +7,7 @@ goes back to the system. Tensors between stages stay in memory until their last 
 
 import contextlib
 import ctypes
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -55,29 +55,39 @@ class StagedRunner:
 
     def run(self, outputs: Sequence[str] | None, feed: Mapping[str, Array]) -> list[np.ndarray]:
         """The named outputs, all where None, as a session over the whole graph gives them."""
+        return self.run_rows(outputs, [feed])[0]
+
+    def run_rows(
+        self, outputs: Sequence[str] | None, rows: Sequence[Mapping[str, Array]]
+    ) -> list[list[np.ndarray]]:
+        """What `run` gives for each of the rows, each stage being loaded once for all of them."""
         wanted = self.index.outputs if outputs is None else tuple(outputs)
         _check("output", set(wanted) - set(self.index.outputs))
-        _check("input", set(feed) ^ set(self.index.inputs))
-        known: dict[str, Any] = dict(feed)
+        known: list[dict[str, Any]] = []
+        for feed in rows:
+            _check("input", set(feed) ^ set(self.index.inputs))
+            known.append(dict(feed))
         for number in range(len(self.index.stages)):
             self._run_stage(number, known)
             self.observe_stage()
-            for name in [n for n in known if self._last.get(n, -1) <= number]:
-                del known[name]
-        return [known[name] for name in wanted]
+        return [[tensors[name] for name in wanted] for tensors in known]
 
-    def sessions(self) -> Iterator[Any]:
-        """A session over each stage in turn, released before the next is opened."""
+    def inspect(self, look: Callable[[Any], None]) -> None:
+        """Show a session over each stage in turn to `look`, which may keep none of them."""
         for number in range(len(self.index.stages)):
-            yield self._kept or self._open(number)
+            look(self._kept or self._open(number))
             if self._kept is None:
                 _release()
 
-    def _run_stage(self, number: int, known: dict[str, Any]) -> None:
+    def _run_stage(self, number: int, rows: Sequence[dict[str, Any]]) -> None:
+        """Adds what the stage gives to each row, and takes away what nobody needs any more."""
         stage = self.index.stages[number]
         opened = self._kept or self._open(number)
-        given = opened.run(list(stage.outputs), {name: known[name] for name in stage.inputs})
-        known.update(zip(stage.outputs, given, strict=True))
+        for known in rows:
+            given = opened.run(list(stage.outputs), {name: known[name] for name in stage.inputs})
+            known.update(zip(stage.outputs, given, strict=True))
+            for name in [one for one in known if self._last.get(one, -1) <= number]:
+                del known[name]
         del opened
         if self._kept is None:
             _release()

@@ -1,7 +1,7 @@
 """What this machine can do, read from the kernel and from installed packages' metadata.
 
-onnxruntime itself is never imported here: it belongs to the engine process, and a profile is wanted
-before one runs. The CPU provider is the one that every build of onnxruntime has.
+No engine is imported here: they belong to the engine process, and a profile is wanted before one
+runs. The CPU provider is the one that every build of onnxruntime has.
 """
 
 import importlib.metadata
@@ -15,7 +15,8 @@ from shoal.contract.profile import ISA_FEATURES, HardwareProfile
 CPUINFO = Path("/proc/cpuinfo")
 MEMINFO = Path("/proc/meminfo")
 
-ENGINES = ("onnxruntime",)
+# Engine → the package that it is installed as.
+ENGINES = {"onnxruntime": "onnxruntime", "litert": "ai-edge-litert"}
 PROVIDERS = ("CPUExecutionProvider",)
 
 
@@ -71,9 +72,9 @@ def memory_bytes(meminfo: str) -> int:
 
 def _engines() -> tuple[tuple[str, str], ...]:
     found = []
-    for name in ENGINES:
+    for name, package in ENGINES.items():
         try:
-            found.append((name, importlib.metadata.version(name)))
+            found.append((name, importlib.metadata.version(package)))
         except importlib.metadata.PackageNotFoundError:
             continue
     return tuple(found)

@@ -4,8 +4,8 @@ stdin: `{"parent": pid, "memory_bytes": n, "cpu_s": n, "request": ProbeRequest}`
 `Verdict` as JSON. A model that crashes, hangs or eats the memory does so here, and the way this
 process ends says so.
 
-Of third parties only numpy and onnxruntime are imported: start-up is most of what a preflight
-costs.
+Of third parties only numpy, onnxruntime and, for a .tflite file, LiteRT are imported: start-up is
+most of what a preflight costs.
 """
 
 import contextlib
@@ -26,6 +26,7 @@ from shoal.agent.errors import EngineError
 from shoal.agent.serve import answers, golden, latency, lifeline, memory
 from shoal.agent.serve.golden import Golden
 from shoal.agent.serve.latency import Latency
+from shoal.agent.serve.runtimes import files
 from shoal.agent.serve.sessions import Array, Session, SessionOptions
 from shoal.contract.jsonform import from_json, to_json
 from shoal.contract.reason import Reason
@@ -69,6 +70,7 @@ def judge(request: ProbeRequest) -> Verdict:
         EngineError: LOAD_FAILED, it does not load or run; BAD_DATA, its golden set does not fit.
     """
     rows = {} if request.golden is None else golden.read(request.golden)
+    files.prepare(request.candidate)
     before_bytes = memory.resident_bytes()
     candidate = Session(request.candidate, _options(request))
     golden_rows = Golden(rows, candidate) if rows else None
