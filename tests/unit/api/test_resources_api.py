@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from shoal.controller.store.port import Delete, Put
 from tests.unit.api.documents import PROFILES, a_deployment, a_device, a_profile
 
 OnApi = Callable[..., None]
@@ -130,25 +129,6 @@ def test_deleting_marks_a_deployment_and_removes_the_rest(on_api: OnApi) -> None
         answer = await api.ask("POST", "/apply", json=a_deployment())
         assert answer.status_code == 409
         assert "being deleted" in answer.json()["error"]["message"]
-
-    on_api(story)
-
-
-def test_a_model_that_a_deployment_names_is_not_deleted(on_api: OnApi) -> None:
-    async def story(api: Any) -> None:
-        await api.apply(a_deployment(model="digits@1"))
-        data = {"metadata": {"name": "digits", "namespace": "default"}, "spec": {}}
-        await api.store.commit(
-            [Put(kind="Model", namespace="default", name="digits", data=data, expected=None)]
-        )
-        path = "/namespaces/default/models/digits"
-        answer = await api.ask("DELETE", path)
-        assert answer.status_code == 409
-        assert answer.json()["error"]["message"] == "Model digits is in use by digits"
-        await api.store.commit(
-            [Delete(kind="Deployment", namespace="default", name="digits", expected=None)]
-        )
-        assert (await api.ask("DELETE", path)).status_code == 200
 
     on_api(story)
 

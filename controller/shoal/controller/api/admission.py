@@ -6,7 +6,7 @@ from typing import Any
 from shoal.contract import digest as digests
 from shoal.contract.problem import ForbiddenError, InvalidError, NotFoundError, Problem
 from shoal.contract.reason import Reason
-from shoal.controller.api import documents
+from shoal.controller.api import documents, refusals
 from shoal.controller.reconcile import selection
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.port import Record, Store
@@ -48,6 +48,28 @@ def creatable(kind: str, name: str) -> None:
         )
 
 
+async def references(parsed: Parsed, store: Store) -> None:
+    """Return if what `parsed` names is not on its way out.
+
+    Raises:
+        ConflictError: the Model of a Deployment is being deleted.
+    """
+    if not isinstance(parsed.resource, Deployment):
+        return
+    name = parsed.resource.spec.model.partition("@")[0]
+    try:
+        model = await store.get("Model", parsed.resource.metadata.namespace, name)
+    except NotFoundError:
+        return
+    if model.data["metadata"].get("deletionTime"):
+        raise refusals.leaving("Model", name)
+
+
+def model_of(deployment: Record) -> str:
+    """The name of the Model that a stored Deployment runs."""
+    return str(deployment.data["spec"]["model"]).partition("@")[0]
+
+
 def files(parsed: Parsed, blobs: Blobs, *, present: bool) -> None:
     """Return if every file that a Model names is a digest, and (`present`) its blob is here.
 
@@ -77,7 +99,7 @@ async def warnings(parsed: Parsed, store: Store) -> list[str]:
         found.append("the selector matches no device now")
     if isinstance(resource, Model):
         for record in (await store.list("Deployment", namespace)).records:
-            if str(record.data["spec"]["model"]).partition("@")[0] == resource.metadata.name:
+            if model_of(record) == resource.metadata.name:
                 deployment = _stored_deployment(record)
                 found += [
                     f"deployment {record.name}: {text}"

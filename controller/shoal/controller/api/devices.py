@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from shoal.contract import jsonform
 from shoal.contract.problem import ConflictError, NotFoundError, Problem
 from shoal.contract.reason import Reason
-from shoal.controller.api import documents, openapi
+from shoal.controller.api import claiming, documents, openapi
 from shoal.controller.api.callers import Clerk, User, place_of
 from shoal.controller.api.ports import ApiPorts
 from shoal.controller.api.racing import until_it_fits
@@ -105,19 +105,20 @@ def _decided(device: Record, before: Standing, verb: Verb) -> Standing:
 
 def _write(device: Record, decided: Standing, verb: Verb) -> Put:
     """The device with its new standing; a drain is also a suspension that people see and lift."""
-    metadata, spec = device.data["metadata"], device.data.get("spec") or {}
+    metadata, spec = device.data["metadata"], claiming.whole_spec(device)
     wanted = spec if verb is Verb.REVOKE else {**spec, "suspended": decided.drained}
     generation = metadata.get("generation", 1) + (wanted != spec)
+    data = {
+        **device.data,
+        "metadata": {**metadata, "generation": generation},
+        "spec": wanted,
+        standing.KEY: jsonform.to_json(decided),
+    }
     return Put(
         kind=device.kind,
         namespace=device.namespace,
         name=device.name,
-        data={
-            **device.data,
-            "metadata": {**metadata, "generation": generation},
-            "spec": wanted,
-            standing.KEY: jsonform.to_json(decided),
-        },
+        data=claiming.rewritten(device, data, decided.by, decided.since),
         expected=device.resource_version,
     )
 

@@ -19,6 +19,7 @@ from shoal.contract.problem import (
     UnreachableError,
 )
 from shoal.contract.reason import Reason
+from shoal.controller.api.refusals import FieldsTakenError
 from shoal.controller.errors import GoneError
 from shoal.resources.errors import ManifestError
 
@@ -65,7 +66,9 @@ def answer(status: int, problems: Sequence[Problem]) -> JSONResponse:
 
 async def _on_problem(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ProblemError)
-    problems = error.problems if isinstance(error, ManifestError) else (error.problem,)
+    problems: Sequence[Problem] = (error.problem,)
+    if isinstance(error, ManifestError | FieldsTakenError):
+        problems = error.problems
     if isinstance(error, UnreadableError):
         return answer(error.status, problems)
     return answer(next(code for kind, code in STATUS if isinstance(error, kind)), problems)

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from shoal.controller.api import bodies, documents, openapi, paging, selecting
+from shoal.controller.api.callers import User
+from shoal.controller.api.deleting import Deleter
 from shoal.controller.api.ports import ApiPorts
 from shoal.controller.api.watching import Follower, encode, lines
 from shoal.controller.api.writing import Writer
@@ -36,6 +38,7 @@ class KindRoutes:
         self._kind = kind
         self._ports = ports
         self._writer = Writer(ports)
+        self._deleter = Deleter(ports)
 
     def router(self) -> APIRouter:
         """Everything below `/{plural}` and `/namespaces/{namespace}/{plural}`."""
@@ -88,19 +91,29 @@ class KindRoutes:
     async def get(self, namespace: str, name: str) -> dict[str, Any]:  # noqa: D102
         return documents.resource(await self._ports.store.get(self._kind, namespace, name))
 
-    async def create(self, namespace: str, request: Request) -> dict[str, Any]:  # noqa: D102
-        return await self._writer.create(self._placed(await bodies.read_object(request), namespace))
+    async def create(  # noqa: D102
+        self, namespace: str, request: Request, user: User
+    ) -> dict[str, Any]:
+        document = self._placed(await bodies.read_object(request), namespace)
+        return await self._writer.create(document, user)
 
     async def replace(  # noqa: D102
-        self, namespace: str, name: str, request: Request
+        self, namespace: str, name: str, request: Request, user: User
     ) -> dict[str, Any]:
         document = self._placed(await bodies.read_object(request), namespace)
         if document["metadata"].get("name", name) != name:
             raise bodies.invalid("metadata.name", f"the address says {name}")
-        return await self._writer.replace(document)
+        return await self._writer.replace(document, user)
 
-    async def delete(self, namespace: str, name: str) -> dict[str, Any]:  # noqa: D102
-        return await self._writer.delete(self._kind, namespace, name)
+    async def delete(  # noqa: D102
+        self,
+        namespace: str,
+        name: str,
+        user: User,
+        cascade: bool = False,  # noqa: FBT001, FBT002 - a query parameter
+    ) -> dict[str, Any]:
+        place = (namespace, name)
+        return await self._deleter.delete(self._kind, place, user, cascade=cascade)
 
     def _placed(self, document: dict[str, Any], namespace: str) -> dict[str, Any]:
         """The document with the kind and namespace of the address.

@@ -1,27 +1,25 @@
-"""Writes of resources: apply, create, replace, delete. Status is never written here.
+"""Writes of resources: apply, create, replace. Status is never written here.
 
 Law: what says nothing new writes nothing, so an unchanged file applied again leaves version and
 generation as they are.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from shoal.contract.problem import ConflictError, NotFoundError, Problem
+from shoal.contract.problem import NotFoundError, Problem
 from shoal.contract.reason import Reason
-from shoal.controller.api import admission, documents
+from shoal.controller.api import admission, claiming, documents, merging, refusals
+from shoal.controller.api.callers import NOBODY, Clerk, place_in
+from shoal.controller.api.merging import Claim, Claims, Taken
 from shoal.controller.api.ports import ApiPorts
-from shoal.controller.store.port import Delete, Put, Record
+from shoal.controller.api.racing import until_it_fits
+from shoal.controller.store.port import Put, Record
 from shoal.resources.base import API_VERSION
 from shoal.resources.errors import ManifestError
 from shoal.resources.parsing import Parsed, parse
 
-T = TypeVar("T")
-
-_ATTEMPTS = 10  # compare-and-swap races with controllers that write status
-_MERGED_LABELS = frozenset({"Device"})  # enrolment labels devices too; a file must not strip those
+_FIELDS = 5_000  # of one document: a Deployment with every field and many labels has a few hundred
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,48 +31,65 @@ class Written:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """How to apply: `force` takes fields from others, a dry run writes nothing."""
+
+    user: str = NOBODY
+    force: bool = False
+    dry_run: bool = False
+
+
 class Writer:
     """Writes resources of the kinds that people write."""
 
     def __init__(self, ports: ApiPorts) -> None:
         self._ports = ports
+        self._clerk = Clerk(now=ports.now)
 
-    async def apply(self, document: dict[str, Any], *, dry_run: bool) -> Written:
+    async def apply(self, document: dict[str, Any], how: How) -> Written:
         """Make the store say what `document` says; twice is the same as once.
 
+        Fields that others applied and that `document` does not name stay as they are.
+
         Raises:
-            ManifestError: the document is wrong.
-            ConflictError: the resource is being deleted.
+            ManifestError: the document is wrong, alone or together with what others applied.
+            ConflictError: others have given a field another value, or the resource is being
+                deleted.
         """
-        parsed = self._admit(document, present=not dry_run)
-        warnings = tuple(await admission.warnings(parsed, self._ports.store))
 
         async def once() -> Written:
-            current = await self._current(parsed)
-            if current is None:
-                admission.creatable(parsed.kind, parsed.resource.metadata.name)
-            data = self._data(parsed, current, merge=parsed.kind in _MERGED_LABELS)
-            if current is not None and data == current.data:
-                return Written(
-                    result="unchanged", resource=documents.resource(current), warnings=warnings
-                )
-            record = _shown(current, data) if dry_run else await self._put(current, data)
-            result = "created" if current is None else "configured"
+            current = await self._current(document)
+            claims, taken = self._claimed(document, current, how)
+            if taken:
+                raise refusals.FieldsTakenError(taken)
+            parsed = self._admit(_merged(document, claims), present=not how.dry_run)
+            await self._allow(parsed, current)
+            warnings = tuple(await admission.warnings(parsed, self._ports.store))
+            data = self._data(parsed, current, claims)
+            result = _result(current, data)
+            if result == "unchanged" and current is not None and data == current.data:
+                record = current
+            elif how.dry_run:
+                record = _shown(current, data)
+            else:
+                record = await self._put(current, data, "apply", how.user)
             return Written(result=result, resource=documents.resource(record), warnings=warnings)
 
-        return await _until_it_fits(once)
+        return await until_it_fits(once)
 
-    async def create(self, document: dict[str, Any]) -> dict[str, Any]:
+    async def create(self, document: dict[str, Any], user: str) -> dict[str, Any]:
         """Store a new resource.
 
         Raises:
             ConflictError: the name is taken.
         """
         parsed = self._admit(document, present=True)
-        admission.creatable(parsed.kind, parsed.resource.metadata.name)
-        return documents.resource(await self._put(None, self._data(parsed, None, merge=False)))
+        await self._allow(parsed, None)
+        data = self._data(parsed, None, {user: self._claim(document)})
+        return documents.resource(await self._put(None, data, "create", user))
 
-    async def replace(self, document: dict[str, Any]) -> dict[str, Any]:
+    async def replace(self, document: dict[str, Any], user: str) -> dict[str, Any]:
         """Write over a resource; with metadata.resourceVersion, over exactly that version.
 
         Raises:
@@ -88,60 +103,53 @@ class Writer:
             current = await self._ports.store.get(parsed.kind, metadata.namespace, metadata.name)
             version = metadata.resource_version
             if version is not None and version != str(current.resource_version):
-                raise _stale(current, version)
-            data = self._data(parsed, current, merge=False)
-            if data == current.data:
+                raise refusals.stale(current, version)
+            await self._allow(parsed, current)
+            data = self._data(parsed, current, {})
+            if {**data, merging.KEY: None} == {**current.data, merging.KEY: None}:
                 return documents.resource(current)
-            return documents.resource(await self._put(current, data))
+            data = claiming.rewritten(current, data, user, self._time())
+            return documents.resource(await self._put(current, data, "replace", user))
 
         # Over a named version a lost race is the caller's answer, not a reason to try again.
-        return await (once() if metadata.resource_version else _until_it_fits(once))
+        return await (once() if metadata.resource_version else until_it_fits(once))
 
-    async def delete(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
-        """Remove a resource. A Deployment is marked: reconcile withdraws it from devices first.
+    async def _current(self, document: dict[str, Any]) -> Record | None:
+        """What there is under the document's name; None also where it has none to speak of."""
+        metadata = document.get("metadata")
+        if not isinstance(metadata, dict):
+            return None
+        namespace = metadata.get("namespace", "default")
+        place = (document.get("kind"), namespace, metadata.get("name"))
+        if not all(isinstance(part, str) for part in place):
+            return None
+        try:
+            return await self._ports.store.get(*(str(part) for part in place))
+        except NotFoundError:
+            return None
 
-        Raises:
-            NotFoundError: there is none.
-            ConflictError: a Deployment still runs the Model.
-        """
-        admission.writable(kind)
+    def _claimed(
+        self, document: dict[str, Any], current: Record | None, how: How
+    ) -> tuple[Claims, list[Taken]]:
+        wanted = self._claim(document)
+        if current is None:
+            return {how.user: wanted}, []
+        return merging.applied(claiming.claims_of(current), how.user, wanted, force=how.force)
 
-        async def once() -> dict[str, Any]:
-            current = await self._ports.store.get(kind, namespace, name)
-            if kind == "Model":
-                await self._refuse_in_use(current)
-            if kind != "Deployment":
-                expected = current.resource_version
-                await self._ports.store.commit(
-                    [Delete(kind=kind, namespace=namespace, name=name, expected=expected)]
-                )
-                return documents.resource(current)
-            metadata = current.data["metadata"]
-            if metadata.get("deletionTime"):
-                return documents.resource(current)
-            marked = {**metadata, "deletionTime": documents.iso(self._ports.now())}
-            return documents.resource(
-                await self._put(current, {**current.data, "metadata": marked})
-            )
+    def _claim(self, document: dict[str, Any]) -> Claim:
+        metadata = document.get("metadata")
+        known = metadata if isinstance(metadata, dict) else {}
+        tree = {part: known[part] for part in ("labels", "annotations") if part in known}
+        if "spec" in document:
+            tree["spec"] = document["spec"]
+        found = merging.leaves(tree)
+        if len(found) > _FIELDS:
+            message = f"the document has more than {_FIELDS} fields"
+            raise ManifestError([Problem(reason=Reason.INVALID, message=message)])
+        return Claim(time=self._time(), leaves=found)
 
-        return await _until_it_fits(once)
-
-    async def _refuse_in_use(self, model: Record) -> None:
-        """A Model made again counts from revision 1, which a Deployment could not tell apart."""
-        deployments = await self._ports.store.list("Deployment", model.namespace)
-        users = [
-            record.name
-            for record in deployments.records
-            if record.data["spec"]["model"].partition("@")[0] == model.name
-        ]
-        if users:
-            raise ConflictError(
-                Problem(
-                    reason=Reason.CONFLICT,
-                    message=f"Model {model.name} is in use by {', '.join(users)}",
-                    hint=f"first: shoal delete deployment {' '.join(users)}",
-                )
-            )
+    def _time(self) -> str:
+        return documents.iso(self._ports.now())
 
     def _admit(self, document: dict[str, Any], *, present: bool) -> Parsed:
         parsed = parse(document)
@@ -149,27 +157,20 @@ class Writer:
         admission.files(parsed, self._ports.blobs, present=present)
         return parsed
 
-    async def _current(self, parsed: Parsed) -> Record | None:
-        metadata = parsed.resource.metadata
-        try:
-            return await self._ports.store.get(parsed.kind, metadata.namespace, metadata.name)
-        except NotFoundError:
-            return None
+    async def _allow(self, parsed: Parsed, current: Record | None) -> None:
+        name = parsed.resource.metadata.name
+        if current is None:
+            admission.creatable(parsed.kind, name)
+        elif current.data["metadata"].get("deletionTime"):
+            raise refusals.leaving(parsed.kind, name)
+        await admission.references(parsed, self._ports.store)
 
-    def _data(self, parsed: Parsed, current: Record | None, *, merge: bool) -> dict[str, Any]:
+    def _data(self, parsed: Parsed, current: Record | None, claims: Claims) -> dict[str, Any]:
         """The whole document as it will be stored."""
         wanted = parsed.resource.metadata
         before: dict[str, Any] = {} if current is None else current.data
         known = before.get("metadata", {})
-        if known.get("deletionTime"):
-            raise ConflictError(
-                Problem(
-                    reason=Reason.CONFLICT,
-                    message=f"{parsed.kind} {wanted.name} is being deleted",
-                    hint="wait until it is gone, then create it again",
-                )
-            )
-        if current is not None and _same_spec(parsed, current):
+        if current is not None and parsed.spec == claiming.whole_spec(current):
             generation, spec = known.get("generation", 1), before.get("spec") or {}
         else:
             generation, spec = known.get("generation", 0) + 1, parsed.spec
@@ -177,10 +178,10 @@ class Writer:
             **known,
             "name": wanted.name,
             "namespace": wanted.namespace,
-            "labels": {**(known.get("labels", {}) if merge else {}), **wanted.labels},
+            "labels": dict(wanted.labels),
             "annotations": dict(wanted.annotations),
             "generation": generation,
-            "creationTime": known.get("creationTime") or documents.iso(self._ports.now()),
+            "creationTime": known.get("creationTime") or self._time(),
         }
         return {
             **before,
@@ -189,9 +190,12 @@ class Writer:
             "metadata": metadata,
             "spec": spec,
             "status": before.get("status") or {},
+            merging.KEY: merging.claims_to_json(claims),
         }
 
-    async def _put(self, current: Record | None, data: dict[str, Any]) -> Record:
+    async def _put(
+        self, current: Record | None, data: dict[str, Any], verb: str, user: str
+    ) -> Record:
         metadata = data["metadata"]
         write = Put(
             kind=data["kind"],
@@ -200,30 +204,29 @@ class Writer:
             data=data,
             expected=None if current is None else current.resource_version,
         )
-        (record,) = await self._ports.store.commit([write])
+        detail = f"generation {metadata['generation']}"
+        act = self._clerk.act(user, verb, place_in(data), detail)
+        (record,) = await self._ports.store.commit([write], act)
         return record
 
 
-async def _until_it_fits(once: Callable[[], Awaitable[T]]) -> T:
-    """Read and write again while somebody else is faster."""
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            return await once()
-        except ConflictError as error:
-            if error.problem.reason not in {Reason.CONFLICT, Reason.ALREADY_EXISTS}:
-                raise
-            await asyncio.sleep(0)
-    return await once()
+def _merged(document: dict[str, Any], claims: Claims) -> dict[str, Any]:
+    """The document with what everybody else applied."""
+    metadata = document.get("metadata")
+    if not isinstance(metadata, dict):
+        return document
+    whole = merging.union(claims)
+    parts = {part: whole[part] for part in ("labels", "annotations") if part in whole}
+    merged = {**document, "metadata": {**metadata, **parts}}
+    return {**merged, "spec": whole["spec"]} if "spec" in whole else merged
 
 
-def _same_spec(parsed: Parsed, current: Record) -> bool:
-    """Whether the stored spec says the same, also where an older Shoal wrote fewer defaults."""
-    if current.data.get("spec") == parsed.spec:
-        return True
-    try:
-        return parse(documents.resource(current)).spec == parsed.spec
-    except ManifestError:
-        return False
+def _result(current: Record | None, data: dict[str, Any]) -> str:
+    """Whose wish a field is does not show in the resource."""
+    if current is None:
+        return "created"
+    shown = {**data, merging.KEY: None} == {**current.data, merging.KEY: None}
+    return "unchanged" if shown else "configured"
 
 
 def _shown(current: Record | None, data: dict[str, Any]) -> Record:
@@ -236,15 +239,4 @@ def _shown(current: Record | None, data: dict[str, Any]) -> Record:
         uid="" if current is None else current.uid,
         resource_version=0 if current is None else current.resource_version,
         data=data,
-    )
-
-
-def _stale(current: Record, version: str) -> ConflictError:
-    return ConflictError(
-        Problem(
-            reason=Reason.CONFLICT,
-            message=f"{current.kind} {current.name} is not at version {version}: "
-            f"it is at {current.resource_version}",
-            hint="read it again and repeat the change",
-        )
     )

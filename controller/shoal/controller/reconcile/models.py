@@ -15,7 +15,7 @@ from shoal.controller.reconcile.fleet import Member
 from shoal.controller.reconcile.journal import Happening, event_writes, iso
 from shoal.controller.reconcile.queue import Key
 from shoal.controller.reconcile.revisions import Need
-from shoal.controller.reconcile.world import World, put_over
+from shoal.controller.reconcile.world import World, delete_of, put_over
 from shoal.controller.store.port import Put, Record, Write
 
 log = logging.getLogger(__name__)
@@ -110,6 +110,9 @@ async def reconcile(world: World, searches: Searches, key: Key) -> float | None:
     if model is None:
         searches.forget(key.namespace, key.name)
         await world.commit(retention.deletions(world.cache, key.namespace, kept))
+        return None
+    if retention.may_go(world.cache, model):
+        await world.commit([delete_of(model)])  # and the pass after it clears up
         return None
     if not kept or kept[-1].data["key"] != revisions.content_key(model.data["spec"]):
         number = int(kept[-1].data["number"]) + 1 if kept else 1

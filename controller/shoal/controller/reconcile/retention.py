@@ -21,6 +21,14 @@ def surplus(cache: Cache, namespace: str, kept: list[Record]) -> list[Record]:
     return [one for one in kept[:-1] if one.data["number"] not in referred][:too_many]
 
 
+def may_go(cache: Cache, model: Record) -> bool:
+    """Whether a Model is marked for deletion and no Deployment names it any more."""
+    return bool(model.data["metadata"].get("deletionTime")) and not any(
+        revisions.parse_ref(one.data["spec"]["model"]).name == model.name
+        for one in cache.all("Deployment", model.namespace)
+    )
+
+
 def deletions(cache: Cache, namespace: str, dropped: list[Record]) -> list[Delete]:
     """The end of `dropped` and of every Variant that no other revision's archive holds."""
     gone = {one.name for one in dropped}

@@ -1,0 +1,98 @@
+"""Every write and verb leaves an entry that says who did it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from shoal.contract import digest as digests
+from tests.unit.api.documents import PROFILES, a_device, a_profile
+
+OnApi = Callable[..., None]
+
+
+async def entries(api: Any, **query: Any) -> list[dict[str, Any]]:
+    answer = await api.ask("GET", "/audit", params=query)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+def test_writes_and_verbs_are_kept_with_who_did_them(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        api.http.headers["Shoal-User"] = "ann@desk"
+        await api.store.commit([a_device("cam")])
+        await api.apply(a_profile())
+        await api.apply(a_profile())  # says nothing new
+        await api.apply(a_profile(priority=2))
+        await api.ask("PUT", f"{PROFILES}/small", json=a_profile(priority=3))
+        await api.ask("POST", PROFILES, json=a_profile("large"))
+        await api.ask("DELETE", f"{PROFILES}/small")
+        await api.ask("POST", "/namespaces/default/devices/cam/drain")
+        await api.ask("POST", "/tokens", json={})
+        found = [(e["spec"]["verb"], e["spec"]["regarding"]) for e in await entries(api)]
+        small = "DeviceProfile/default/small"
+        token, *rest = found
+        assert token[0] == "create"
+        assert token[1].startswith("Token/default/")
+        assert rest == [
+            ("drain", "Device/default/cam"),
+            ("delete", small),
+            ("create", "DeviceProfile/default/large"),
+            ("replace", small),
+            ("apply", small),
+            ("apply", small),
+        ]
+        assert {e["spec"]["user"] for e in await entries(api)} == {"ann@desk"}
+
+    on_api(story)
+
+
+def test_what_is_refused_or_a_dry_run_leaves_no_entry(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        await api.apply(a_profile(), dry_run=True)
+        await api.ask("PUT", f"{PROFILES}/small", json=a_profile())
+        await api.ask("POST", "/apply", json={"kind": "Nothing"})
+        assert await entries(api) == []
+
+    on_api(story)
+
+
+def test_an_upload_is_kept_when_the_blob_is_whole(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        digest = digests.of_bytes(b"ab")
+        for at, part in enumerate((b"a", b"b")):
+            headers = {"Upload-Offset": str(at), "Upload-Length": "2"}
+            await api.ask("PATCH", f"/blobs/{digest}", content=part, headers=headers)
+        (entry,) = await entries(api)
+        assert (entry["spec"]["verb"], entry["spec"]["regarding"]) == ("upload", f"Blob//{digest}")
+
+    on_api(story)
+
+
+def test_the_log_is_read_page_by_page_from_the_newest(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        for number in range(5):
+            await api.apply(a_profile(f"p{number}"))
+        seen, token = [], ""
+        while token is not None:
+            answer = await api.ask("GET", "/audit", params={"limit": 2, "continue": token})
+            page = answer.json()
+            assert page["metadata"]["head"].startswith("sha256:")
+            seen += [one["spec"]["regarding"][-1] for one in page["items"]]
+            token = page["continue"]
+        assert seen == ["4", "3", "2", "1", "0"]
+        assert len(await entries(api, kind="DeviceProfile", name="p3")) == 1
+        assert await entries(api, user="nobody") == []
+        for wrong in ("x", "-1", "9" * 30, "٣"):
+            refused = await api.ask("GET", "/audit", params={"continue": wrong})
+            assert refused.status_code == 422, wrong
+
+    on_api(story)
+
+
+def test_a_name_that_is_none_is_refused(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        answer = await api.ask("POST", "/apply", json=a_profile(), headers={"Shoal-User": "a b"})
+        assert answer.status_code == 422
+        assert answer.json()["error"]["field"] == "Shoal-User"
+
+    on_api(story)
