@@ -32,6 +32,8 @@ from shoal.controller.link.addresses import Address
 from shoal.controller.link.authority import Authority
 from shoal.controller.link.plane import PlanePorts
 from shoal.controller.link.service import Links, LinkSettings, start_links
+from shoal.controller.reconcile.foresight import Foresight
+from shoal.controller.reconcile.hindsight import Hindsight
 from shoal.controller.reconcile.jobs import ProcessJobs
 from shoal.controller.reconcile.loop import Reconciler
 from shoal.controller.reconcile.rollcalls import RollCalls
@@ -191,6 +193,8 @@ async def _running(settings: Settings, ending: _Ending) -> AsyncIterator[_Parts]
             blobs=blobs,
             rollouts=StoredRollouts(store, time.time),
             roll_calls=RollCalls(world),
+            foresight=Foresight(world),
+            hindsight=Hindsight(world, decisions),
             now=time.time,
             loopback_only=address.is_loopback,
             stopping=ending.stopping,

@@ -13,7 +13,12 @@ import pytest
 from shoal.contract.problem import ConflictError, Problem
 from shoal.controller.api.app import create_app
 from shoal.controller.api.ports import ApiPorts, RolloutRequest
+from shoal.controller.reconcile.foresight import Foresight
+from shoal.controller.reconcile.hindsight import Hindsight
+from shoal.controller.reconcile.jobs import JobRequest, JobResult
+from shoal.controller.reconcile.world import Cadence, World
 from shoal.controller.store.blobs import Blobs
+from shoal.controller.store.decisions import MemoryDecisions
 from shoal.controller.store.memory import MemoryStore, MemoryTelemetry
 
 NOW_S = 1_767_323_045.678
@@ -45,6 +50,18 @@ class NoRollCalls:
         return [{"wave": 0, "name": "canary", "devices": most, "counts": {}, "shown": []}]
 
 
+def a_world(store: MemoryStore, blobs: Blobs) -> World:
+    """What plans and explanations look at; nothing here is reconciled."""
+    return World(store=store, blobs=blobs, jobs=NoJobs(), now=lambda: NOW_S, cadence=Cadence())
+
+
+class NoJobs:
+    """The `Jobs` port of a world in which nothing is searched."""
+
+    async def run(self, request: JobRequest) -> JobResult:
+        raise RuntimeError(f"nobody searches {request.key}")
+
+
 @dataclasses.dataclass
 class Api:
     """The ports of an API, and a client of it."""
@@ -55,6 +72,7 @@ class Api:
     rollouts: RecordedRollouts
     http: httpx.AsyncClient
     stopping: asyncio.Event
+    world: World
 
     async def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         return await self.http.request(method, f"/api/v1{path}", **more)
@@ -68,12 +86,16 @@ class Api:
 
 @contextlib.asynccontextmanager
 async def open_api(data: Path, *, loopback_only: bool = True) -> AsyncIterator[Api]:
+    kept, blobs = MemoryStore(history=50), Blobs(data)
+    world = a_world(kept, blobs)
     ports = ApiPorts(
-        store=MemoryStore(history=50),
+        store=kept,
         telemetry=MemoryTelemetry(),
-        blobs=Blobs(data),
+        blobs=blobs,
         rollouts=RecordedRollouts(),
         roll_calls=NoRollCalls(),
+        foresight=Foresight(world),
+        hindsight=Hindsight(world, MemoryDecisions()),
         now=lambda: NOW_S,
         loopback_only=loopback_only,
     )
@@ -83,7 +105,7 @@ async def open_api(data: Path, *, loopback_only: bool = True) -> AsyncIterator[A
         assert isinstance(store, MemoryStore)
         assert isinstance(telemetry, MemoryTelemetry)
         assert isinstance(rollouts, RecordedRollouts)
-        yield Api(store, telemetry, ports.blobs, rollouts, http, ports.stopping)
+        yield Api(store, telemetry, ports.blobs, rollouts, http, ports.stopping, world)
 
 
 Story = Callable[[Api], Awaitable[None]]

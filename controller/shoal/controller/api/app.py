@@ -11,6 +11,8 @@ from shoal.controller.api import (
     failures,
     health,
     openapi,
+    plans,
+    reasons,
     rollouts,
     telemetry,
     tokens,
@@ -43,6 +45,8 @@ def create_app(ports: ApiPorts, *pages: APIRouter) -> FastAPI:
         devices.router(ports),
         audit.router(ports),
         waves.router(ports),
+        plans.router(ports),
+        reasons.router(ports),
         *(KindRoutes(kind, ports).router() for kind in documents.PLURALS),
     ):
         app.include_router(router, prefix=BASE)

@@ -9,7 +9,7 @@ from shoal.controller.reconcile.rollouts import RolloutRequest
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.port import Store, TelemetryStore
 
-__all__ = ["ApiPorts", "RollCalls", "RolloutRequest", "Rollouts"]
+__all__ = ["ApiPorts", "Foresight", "Hindsight", "RollCalls", "RolloutRequest", "Rollouts"]
 
 
 class Rollouts(Protocol):
@@ -38,6 +38,40 @@ class RollCalls(Protocol):
         """
 
 
+class Foresight(Protocol):
+    """What would happen; reconcile implements it."""
+
+    async def plan(self, resources: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """What would become of every deployment that these resources touch, in the API's form."""
+
+
+class Hindsight(Protocol):
+    """Why things are as they are; reconcile implements it."""
+
+    async def why_deployment(self, namespace: str, name: str) -> dict[str, Any]:
+        """A deployment explained, in the API's form.
+
+        Raises:
+            NotFoundError: no such deployment.
+        """
+
+    async def why_device(self, namespace: str, name: str) -> dict[str, Any]:
+        """A device explained, in the API's form.
+
+        Raises:
+            NotFoundError: no such device.
+        """
+
+    async def decisions(
+        self, namespace: str, name: str, *, replay: bool
+    ) -> Sequence[dict[str, Any]]:
+        """The kept decisions of a deployment, oldest first, decided again with `replay`.
+
+        Raises:
+            NotFoundError: no such deployment.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiPorts:
     """Ports of one controller; `now` is seconds since the epoch.
@@ -51,6 +85,8 @@ class ApiPorts:
     blobs: Blobs
     rollouts: Rollouts
     roll_calls: RollCalls
+    foresight: Foresight
+    hindsight: Hindsight
     now: Callable[[], float]
     loopback_only: bool = True
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -1,0 +1,45 @@
+"""Routes that explain: why a deployment or a device is as it is, and which decisions led there."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from shoal.controller.api import shapes
+from shoal.controller.api.ports import ApiPorts
+
+_DEPLOYMENT = "/namespaces/{namespace}/deployments/{name}"
+_DEVICE = "/namespaces/{namespace}/devices/{name}"
+
+
+def router(ports: ApiPorts) -> APIRouter:
+    """`GET …/why` of deployments and devices, `GET …/decisions`."""
+    routes = APIRouter(tags=["Explanations"])
+
+    @routes.get(
+        f"{_DEPLOYMENT}/why",
+        name="Explain a deployment",
+        responses=shapes.answer(shapes.DEPLOYMENT_WHY),
+    )
+    async def deployment(namespace: str, name: str) -> dict[str, Any]:
+        return await ports.hindsight.why_deployment(namespace, name)
+
+    @routes.get(
+        f"{_DEVICE}/why", name="Explain a device", responses=shapes.answer(shapes.DEVICE_WHY)
+    )
+    async def device(namespace: str, name: str) -> dict[str, Any]:
+        return await ports.hindsight.why_device(namespace, name)
+
+    @routes.get(
+        f"{_DEPLOYMENT}/decisions",
+        name="List the kept decisions of a deployment, and decide them again where asked",
+        responses=shapes.answer(shapes.DECISIONS),
+    )
+    async def decisions(
+        namespace: str,
+        name: str,
+        replay: Annotated[bool, Query()] = False,  # noqa: FBT002 - a parameter
+    ) -> dict[str, Any]:
+        found = await ports.hindsight.decisions(namespace, name, replay=replay)
+        return {"items": list(found), "continue": None}
+
+    return routes
