@@ -61,7 +61,7 @@ class Invocation:
         return self.namespace
 
 
-_VALUED = {
+VALUED = {
     "--server": "server",
     "-n": "namespace",
     "--namespace": "namespace",
@@ -69,7 +69,7 @@ _VALUED = {
     "-o": "output",
     "--output": "output",
 }
-_FLAGS = {"-A": "all", "--all-namespaces": "all", "-v": "verbose", "--verbose": "verbose"}
+FLAGS = {"-A": "all", "--all-namespaces": "all", "-v": "verbose", "--verbose": "verbose"}
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
@@ -97,12 +97,12 @@ def parse(arguments: Sequence[str], foreign: frozenset[str] = frozenset()) -> In
         if argument == "--" or (not rest and argument in foreign):
             rest += [argument, *queue]
             break
-        if argument in _FLAGS:
-            found[_FLAGS[argument]] = argument
-        elif name in _VALUED:
+        if argument in FLAGS:
+            found[FLAGS[argument]] = argument
+        elif name in VALUED:
             if value is None and (not queue or queue[0].startswith("-")):
-                raise _invalid(f"{name} needs a value", f"for example {_EXAMPLES[_VALUED[name]]}")
-            found[_VALUED[name]] = queue.pop(0) if value is None else value
+                raise _invalid(f"{name} needs a value", f"for example {_EXAMPLES[VALUED[name]]}")
+            found[VALUED[name]] = queue.pop(0) if value is None else value
         else:
             rest.append(argument)
     return _invocation(found, tuple(rest))
@@ -121,7 +121,7 @@ def _split(argument: str) -> tuple[str, str | None]:
     if argument.startswith("--"):
         name, equals, value = argument.partition("=")
         return name, value if equals else None
-    if argument.startswith("-") and argument[:2] in _VALUED and len(argument) > 2:
+    if argument.startswith("-") and argument[:2] in VALUED and len(argument) > 2:
         return argument[:2], argument[2:].removeprefix("=")
     return argument, None
 

@@ -33,6 +33,10 @@ GLOBAL_OPTIONS = """Global options, before or after the command:
 
 def main() -> None:
     """Runs the program with the arguments of the process and exits."""
+    if sys.argv[1:2] == [verbs.COMPLETE]:
+        from shoal.cli import completing
+
+        sys.exit(completing.run(sys.argv[2:]))
     sys.exit(run(sys.argv[1:]))
 
 

@@ -35,6 +35,7 @@ BUILT_IN: Final = {
     "token": "make join tokens for devices",
     "audit": "who did what",
     "explain": "document the fields of manifests",
+    "completion": "let a shell complete commands and live names",
     "context": "name controllers, and choose the one to speak to",
     "version": "versions of the client and of the controller",
 }
@@ -43,6 +44,7 @@ OPTIONAL: Final = {
     "serve": ("run the controller", "controller", "sqlmodel"),
     "demo": ("a whole fleet on this machine", "all", "torch"),
 }
+COMPLETE: Final = "__complete"  # what completion scripts call; no verb of people
 FOREIGN: Final = frozenset(OPTIONAL)
 _GROUP: Final = "shoal.commands"
 
@@ -53,16 +55,12 @@ class Verbs(typer.core.TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """Verbs that would run here; those of absent extras are left out."""
         del ctx
-        return [*BUILT_IN, *(verb for verb in OPTIONAL if _is_installed(verb))]
+        return command_names()
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of a verb, imported now; None where there is none."""
         del ctx
-        if cmd_name in BUILT_IN:
-            return _built_in(cmd_name)
-        if cmd_name in OPTIONAL:
-            return _optional(cmd_name)
-        return None
+        return find(cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Verb, command and the rest of the line; an unknown verb is answered with the nearest."""
@@ -77,6 +75,22 @@ class Verbs(typer.core.TyperGroup):
         """The table of verbs in the help, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(verb, _help(verb)) for verb in self.list_commands(ctx)])
+
+
+def command_names() -> list[str]:
+    """Every verb that would run here."""
+    return [*BUILT_IN, *(verb for verb in OPTIONAL if _is_installed(verb))]
+
+
+def find(verb: str) -> Any:
+    """The command of a verb, imported now; None where there is none.
+
+    Raises:
+        InvalidError: it is part of an extra that is not installed.
+    """
+    if verb in BUILT_IN:
+        return _built_in(verb)
+    return _optional(verb) if verb in OPTIONAL else None
 
 
 def _help(verb: str) -> str:
