@@ -29,6 +29,7 @@ BETA = 0.11  # phi(1.645)/0.95: what dropping 5 % moves the mean of a normal sam
 ALPHA_PASS = 0.05  # promotion needs all gates, so this is not split
 LEAST_DIFFERENCE = 0.01  # one point: no boundary is tuned for less
 LEAST_LOG_RATIO = math.log(1.1)
+_WIDEST = 100.0  # standard errors: so little is known that no verdict could come of it
 _NO_SCATTER = 1e-24  # a variance below is rounding, not knowledge
 
 
@@ -100,8 +101,9 @@ def compare(
     """The interval of the candidate's effect, minus the baseline's where there is one.
 
     `floor` is the least variance that the whole estimate can have: what sampling alone gives (see
-    `paired_floor`). None with fewer than 8 devices on a side, and where nothing scatters and no
-    floor says how little that proves.
+    `paired_floor`). None with fewer than 8 devices on a side, while the interval would span more
+    than a hundred standard errors, and where nothing scatters and no floor says how little that
+    proves.
 
     Raises:
         ValueError: an effect or the floor is not finite.
@@ -121,7 +123,7 @@ def compare(
     ratio, df, error = design.mde**2 / variance, _freedom(arms), math.sqrt(variance)
     below = boundary.t_calibrated(boundary.mixture_z(ratio, design.alpha_fail), df) * error
     above = boundary.t_calibrated(boundary.mixture_z(ratio, design.alpha_pass), df) * error
-    if not math.isfinite(below + above):
+    if max(below, above) > _WIDEST * error:
         return None
     liars = 2 * allowance / (below + above + 2 * allowance)
     sampling = min(1.0, floor / variance) * (1 - liars)

@@ -16,7 +16,7 @@ fail a rollout. It is recomputed from all exposures, sorted, so no order of repo
 import hashlib
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from shoal.controller.gates.engine import EPS, extremes
@@ -51,10 +51,27 @@ class Incidents:
     candidate_events: int
 
 
+# Two at the same moment stand in the order of the hashes of their devices, which know no arm.
+_Moment = tuple[float, bytes]
+_LAST = b"\xff" * 33  # behind every hash of 32 bytes
+_NEVER: _Moment = (math.inf, _LAST)
+_ARMS = (True, False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Span:
+    """A device at risk from `since` to just before `end`, or struck at it."""
+
+    candidate: bool
+    since: float
+    end: _Moment
+    struck: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Event:
     candidate: bool
-    at_risk: tuple[int, int]  # candidate and baseline devices, the struck one among them
+    at_risk: tuple[int, ...]  # candidate and baseline devices, the struck one among them
 
 
 def evidence(exposures: Sequence[Exposure], max_ratio: float, eps: float = EPS) -> Incidents:
@@ -67,7 +84,7 @@ def evidence(exposures: Sequence[Exposure], max_ratio: float, eps: float = EPS) 
         raise ValueError(f"the largest ratio of incidents is positive, not {max_ratio}")
     if not all(one.since <= one.until for one in exposures):
         raise ValueError("an exposure ends after it starts")
-    events = _events(exposures)
+    events = _events(frozenset(exposures))  # told twice is told once
     allowed = extremes(len({one.device for one in exposures if one.candidate}), eps)
     plain, robust, passing = [], [], []
     for ratio in _RATIOS:
@@ -88,62 +105,38 @@ def evidence(exposures: Sequence[Exposure], max_ratio: float, eps: float = EPS) 
     )
 
 
-def _events(exposures: Sequence[Exposure]) -> list[_Event]:
-    """First incidents in order, with how many of each arm were at risk just before.
-
-    Two at the same moment stand in the order of the hashes of their devices, which knows nothing
-    of arms.
-    """
-    first: dict[str, tuple[float, bytes]] = {}
-    for one in exposures:
-        if one.incident_at is not None:
-            key = (one.incident_at, _hash(one.device))
-            first[one.device] = min(key, first.get(one.device, key))
-    arms = {side: _Arm(_of_arm(exposures, side), first) for side in (True, False)}
-    struck = sorted(
-        (first[one.device], one.candidate)
-        for one in exposures
-        if one.device in first and one.since <= first[one.device][0] <= one.until
-    )
+def _events(exposures: Collection[Exposure]) -> list[_Event]:
+    """First incidents in order, with how many of each arm were at risk just before."""
+    spans = list(_spans(exposures))
+    starts = {arm: sorted(one.since for one in spans if one.candidate is arm) for arm in _ARMS}
+    ends = {arm: sorted(one.end for one in spans if one.candidate is arm) for arm in _ARMS}
+    struck = sorted((one.end, one.candidate) for one in spans if one.struck)
     return [
-        _Event(candidate=side, at_risk=(arms[True].at_risk(key), arms[False].at_risk(key)))
-        for key, side in _once(struck)
+        _Event(
+            candidate=candidate,
+            at_risk=tuple(
+                bisect_right(starts[arm], moment[0]) - bisect_left(ends[arm], moment)
+                for arm in _ARMS
+            ),
+        )
+        for moment, candidate in struck
     ]
 
 
-def _once(
-    struck: Iterable[tuple[tuple[float, bytes], bool]],
-) -> list[tuple[tuple[float, bytes], bool]]:
-    """One event for each device: at the very moment of its switch it counts for the candidate."""
-    return list({key: (key, side) for key, side in struck}.values())
-
-
-class _Arm:
-    """Who of one arm is at risk when: intervals that start at `since` and end at the first end."""
-
-    def __init__(
-        self, exposures: Iterable[Exposure], first: dict[str, tuple[float, bytes]]
-    ) -> None:
-        starts, ends = [], []
-        for one in exposures:
-            struck = first.get(one.device)
-            if struck is not None and struck[0] < one.since:
-                continue
-            last = (one.until, _AFTER_ALL)
-            starts.append(one.since)
-            ends.append(min(last, struck) if struck is not None else last)
-        self._starts, self._ends = sorted(starts), sorted(ends)
-
-    def at_risk(self, moment: tuple[float, bytes]) -> int:
-        """How many are watched and not yet struck just before `moment`."""
-        return bisect_right(self._starts, moment[0]) - bisect_left(self._ends, moment)
-
-
-_AFTER_ALL = b"\xff" * 33  # behind every hash of 32 bytes
-
-
-def _of_arm(exposures: Iterable[Exposure], candidate: bool) -> list[Exposure]:  # noqa: FBT001 - the arm
-    return [one for one in exposures if one.candidate is candidate]
+def _spans(exposures: Collection[Exposure]) -> Iterator[_Span]:
+    """When each device was at risk, in one arm at a time and until its first incident."""
+    of_device: dict[str, list[Exposure]] = {}
+    for one in exposures:
+        of_device.setdefault(one.device, []).append(one)
+    for device, watched in of_device.items():
+        watched.sort(key=lambda one: (one.since, one.until, one.candidate))
+        incidents = [one.incident_at for one in watched if one.incident_at is not None]
+        first = (min(incidents), _hash(device)) if incidents else _NEVER
+        following = [(one.since, b"") for one in watched[1:]]
+        for one, after in zip(watched, [*following, _NEVER], strict=True):
+            end = min((one.until, _LAST), after, first)
+            if end >= (one.since, b""):
+                yield _Span(candidate=one.candidate, since=one.since, end=end, struck=end == first)
 
 
 def _factor(event: _Event, theta: float, null: float) -> float:
