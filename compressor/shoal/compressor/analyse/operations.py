@@ -178,6 +178,8 @@ def _family(operator: str) -> str:
         return "curve"
     if operator in _TREES:
         return "trees"
+    if "Global" in operator:
+        return "simple"  # one pass over its input
     if operator.endswith("AveragePool"):
         return "average"  # in int8 a far slower kernel than that of the maximum
     return "pool" if operator.endswith("Pool") else "simple"

@@ -5,7 +5,7 @@ from what a microcontroller's net has to what a laptop's has.
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 from shoal.compressor.sources.rows import Array
 
 _LINKS: Final = 4
+_MANY: Final = 16  # of links so small that their call is all they cost
+_SMALL: Final = (1, 32)
 _IMAGES: Final = (
     (8, 14),
     (8, 28),
@@ -25,11 +27,13 @@ _IMAGES: Final = (
     (32, 28),
     (128, 14),
 )  # channels, side
+_DEEP: Final = ((64, 4), (128, 2), (128, 4))  # the end of a small net: weights that fit a cache
+_DEEP_LINKS: Final = 2
 # What a net is given: channels, side, side of the first kernel.
 _FIRST: Final = ((1, 8, 3), (1, 28, 5), (1, 48, 3), (3, 32, 3), (3, 64, 5), (3, 96, 3), (4, 64, 3))
 _MATRICES: Final = ((1, 128), (1, 512), (1, 1024), (32, 256), (32, 768))  # rows, width
 _FIRST_OUT: Final = 16
-_BLOCK: Final = 32
+_BLOCK: Final = 128  # as the passes make them
 _SCALE: Final = 0.02
 _MICROSOFT: Final = "com.microsoft"
 
@@ -89,21 +93,15 @@ class _Chain:
         return Probe(model=model.SerializeToString(), feed={"x": self.start})
 
 
+_Link = Callable[[_Chain], None]
+
+
 def all_probes() -> Iterator[Probe]:
     """Every probe, cheap ones first."""
-    for rows, width in _MATRICES:
-        for link in (_matmul, _relu, _softmax, _norm, _dynamic, _blocks8, _blocks4, _add):
-            yield _chain(np.ones((rows, width), np.float32), link)
-        for link in (_quantized_gemm, _quantized_add):
-            yield _chain(np.ones((rows, width), np.uint8), link)
-    for channels, side in _IMAGES:
-        for link in (_conv3, _conv5, _conv1, _depthwise, _pool, _average, _add):
-            yield _chain(np.ones((1, channels, side, side), np.float32), link)
-        for link in (
-            *(_quantized_conv3, _quantized_conv5, _quantized_conv1, _quantized_depthwise),
-            *(_quantized_add, _quantized_pool, _quantized_average),
-        ):
-            yield _chain(np.ones((1, channels, side, side), np.uint8), link)
+    for links, shapes, floats, integers in _grids():
+        for shape in shapes:
+            for dtype, chosen in ((np.float32, floats), (np.uint8, integers)):
+                yield from (_chain(np.ones(shape, dtype), link, links) for link in chosen)
     for channels, side, kernel in _FIRST:
         for dtype, first in ((np.float32, _first_conv), (np.uint8, _quantized_first_conv)):
             image = np.ones((1, channels, side, side), dtype)
@@ -112,7 +110,29 @@ def all_probes() -> Iterator[Probe]:
         yield _chain(np.ones((20, 1, width), np.float32), _recurrent, 1)
 
 
-def _chain(start: Array, link: Callable[[_Chain], None], links: int = _LINKS) -> Probe:
+def _grids() -> Iterator[
+    tuple[int, Iterable[tuple[int, ...]], tuple[_Link, ...], tuple[_Link, ...]]
+]:
+    """How many links, on what shapes, of which operators: on floats, and on bytes."""
+    yield (
+        _LINKS,
+        _MATRICES,
+        (_matmul, _relu, _softmax, _norm, _dynamic, _blocks8, _blocks4, _add),
+        (_quantized_gemm, _quantized_add),
+    )
+    yield _MANY, (_SMALL,), (_add, _relu, _rounded), (_quantized_add,)
+    convolutions = (_quantized_conv3, _quantized_conv5, _quantized_conv1, _quantized_depthwise)
+    yield (
+        _LINKS,
+        [(1, channels, side, side) for channels, side in _IMAGES],
+        (_conv3, _conv5, _conv1, _depthwise, _pool, _average, _add),
+        (*convolutions, _quantized_add, _quantized_pool, _quantized_average),
+    )
+    deep = [(1, channels, side, side) for channels, side in _DEEP]
+    yield _DEEP_LINKS, deep, (_conv3, _conv1), (_quantized_conv3, _quantized_conv1)
+
+
+def _chain(start: Array, link: _Link, links: int) -> Probe:
     chain = _Chain(start)
     for _ in range(links):
         link(chain)
@@ -140,6 +160,12 @@ def _norm(chain: _Chain) -> None:
 
 def _add(chain: _Chain) -> None:
     chain.add("Add", "x")
+
+
+def _rounded(chain: _Chain) -> None:
+    scale, zero = _scale(chain), chain.stored(np.array(0, np.uint8))
+    chain.add("QuantizeLinear", scale, zero)
+    chain.add("DequantizeLinear", scale, zero)
 
 
 def _dynamic(chain: _Chain) -> None:
