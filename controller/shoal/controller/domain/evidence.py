@@ -7,7 +7,7 @@ from typing import NewType
 
 from shoal.contract.digest import Digest
 from shoal.controller.domain.fleet import CohortId
-from shoal.controller.domain.gating import Metric
+from shoal.controller.domain.gating import Bound, Metric
 
 # Answers in row order, kept as one text: a record with hundreds of thousands of JSON numbers would
 # be read and written in every pass.
@@ -22,12 +22,66 @@ class Verdict(enum.StrEnum):
     INCONCLUSIVE = "inconclusive"
 
 
+class Source(enum.StrEnum):
+    """Where the evidence of a verdict comes from; one gate may have several."""
+
+    GOLDEN = "golden"
+    SHADOW = "shadow"
+    LABELS = "labels"
+    TRAFFIC = "traffic"
+    INCIDENTS = "incidents"
+    COUNT = "count"
+    QUERY = "query"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The confidence sequence at one moment, when so many samples were in."""
+
+    samples: int
+    low: float
+    value: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whose evidence it is.
+
+    Of `enrolled` updated devices `devices` had samples enough, of those not updated yet `baseline`;
+    `trimmed` names updated ones that were too extreme to count.
+    """
+
+    enrolled: int = 0
+    devices: int = 0
+    baseline: int = 0
+    trimmed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Width:
+    """What the width of an interval is made of, and the data that a verdict would need.
+
+    Shares of one; `data_factor` is how many times the data of now, None where more does not help.
+    """
+
+    sampling: float
+    devices: float
+    liars: float
+    data_factor: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateVerdict:
-    """One gate on one cohort, with the numbers that decided it.
+    """One gate on one cohort, from one source, with the numbers that decided it.
 
-    `value` is what was observed, positive when worse; `interval` is its confidence sequence.
-    `waived` is set when an operator promoted past a failed gate.
+    `value` is what was observed and `interval` its confidence sequence, both in the terms of
+    `limit` (a drop, a share, a ratio); `effects` are those of single devices, thinned, and `path`
+    the looks so far. `gate` is the key of the gate that was judged. `alpha` is its share of the
+    chance to fail falsely. `advisory` verdicts neither block nor pass a wave. `passed` remembers an
+    earlier pass of this rollout; `holds` is set where devices are beyond the limit against their
+    own past and there is no other side left to compare with. `waived` is set when an operator
+    promoted past a failed gate.
     """
 
     metric: Metric
@@ -41,6 +95,22 @@ class GateVerdict:
     advisory: bool = False
     waived: bool = False
     message: str = ""
+    gate: str = ""
+    name: str = ""
+    source: Source = Source.GOLDEN
+    bound: Bound | None = None
+    alpha: float = 0.0
+    scope: Scope = Scope()
+    width: Width | None = None
+    effects: tuple[float, ...] = ()
+    path: tuple[Look, ...] = ()
+    passed: bool = False
+    holds: bool = False
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the wave must not go on for it."""
+        return self.verdict is Verdict.INCONCLUSIVE and not self.advisory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

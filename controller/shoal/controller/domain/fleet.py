@@ -13,6 +13,7 @@ from typing import NewType
 from shoal.contract.budget import Budget
 from shoal.contract.profile import ProfileClass
 from shoal.contract.report import DeploymentReport
+from shoal.controller.domain.incidents import Incident
 
 CohortId = NewType("CohortId", str)
 
@@ -63,6 +64,8 @@ class DeviceView:
     ready: bool = True
     selected: bool = True
     report: DeploymentReport | None = None
+    incidents: tuple[Incident, ...] = ()
+    switched_at: float = 0.0
 
     @property
     def lost(self) -> bool:

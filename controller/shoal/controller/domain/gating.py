@@ -86,16 +86,6 @@ class GateSpec:
         return self.metric in {Metric.ACCURACY, Metric.AGREEMENT}
 
     @property
-    def decides(self) -> bool:
-        """Whether its verdict can block a wave."""
-        return self.counts or self.answers
-
-    @property
-    def tests(self) -> bool:
-        """Whether it is a statistical test, which spends alpha; a count is not."""
-        return self.answers
-
-    @property
     def live(self) -> bool:
         """Whether live traffic says something of it that statistics can judge."""
         return not self.counts and self.metric is not Metric.PROMETHEUS

@@ -126,7 +126,8 @@ class CohortProgress:
     `finished_at` when all its reachable devices in it had finished. `done` means past the last
     wave; `reverted` that a failure took this cohort alone back; `waived` the wave whose judgement
     a promote skips. `returning` cohorts get content that was complete before: no waves, no gates.
-    `alpha_share` is the number of cohorts that shared alpha when this one joined.
+    `alpha_share` is the number of cohorts that shared alpha when this one joined; `live` whether
+    live evidence may decide here, None until the first look.
     """
 
     cohort: CohortId
@@ -140,6 +141,7 @@ class CohortProgress:
     alpha_share: int = 1
     ballots: tuple[Ballot, ...] = ()
     verdicts: tuple[GateVerdict, ...] = ()
+    live: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
 """Everything the planner may look at, taken at one moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shoal.controller.domain.archive import ModelView
 from shoal.controller.domain.fleet import DeviceView
+from shoal.controller.domain.live import LiveEvidence
 from shoal.controller.domain.rollout import RolloutRecord
 from shoal.controller.domain.strategy import Strategy
 
@@ -23,6 +24,7 @@ class Snapshot:
     `now` is seconds since the epoch. `models` holds every known revision of the model, or at least
     the newest ready, the pinned and the current one; `pinned` is None for a following deployment.
     `devices` may hold devices that are not selected: the planner withdraws what they were told.
+    `live` is what their traffic said, of the current revision and before it.
     """
 
     now: float
@@ -36,6 +38,7 @@ class Snapshot:
     devices: tuple[DeviceView, ...]
     record: RolloutRecord
     conflict: Conflict | None = None
+    live: LiveEvidence = field(default_factory=LiveEvidence)
 
     @property
     def newest_ready(self) -> ModelView | None:

@@ -10,19 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from shoal.contract.reason import Reason
-from shoal.contract.report import Phase
-from shoal.controller.domain.evidence import Verdict
+from shoal.controller.domain.evidence import Source, Verdict
 from shoal.controller.domain.fleet import CohortId
-from shoal.controller.domain.gating import Metric
-from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.revisions import Proven, Result, Revision, WaveState
 from shoal.controller.domain.strategy import Action, Scope
 from shoal.controller.planning import naming, transitions, waves
 from shoal.controller.planning.decisions import Decision, Held, Moved, warning
+from shoal.controller.planning.judging import incidents
+from shoal.controller.planning.judging.sides import Scene
 from shoal.controller.planning.view import CohortView, Member, View
-
-SIDE = 8  # devices that a side needs before shares mean anything
-_FAILED_STARTS = frozenset({Reason.LOAD_FAILED, Reason.CRASHED, Reason.BAD_SLOT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +62,7 @@ def _failures(view: View, cohort: CohortView) -> list[Failure]:
         return []
     return [
         *_failed_gates(cohort),
-        *_hard_stops(cohort),
+        *_hard_stops(view, cohort),
         *_too_many(view, cohort),
     ]
 
@@ -75,32 +71,23 @@ def _failed_gates(cohort: CohortView) -> list[Failure]:
     found = []
     for one in cohort.progress.verdicts:
         if one.verdict is Verdict.FAIL and not one.advisory and not one.waived:
-            hard = one.metric is Metric.RESTARTS
+            hard = one.source is Source.COUNT
             reason = Reason.HARD_STOP if hard else Reason.GATE_FAILED
             found.append(
-                Failure(cohort=cohort, reason=reason, message=f"{one.metric}: {one.message}")
+                Failure(
+                    cohort=cohort,
+                    reason=reason,
+                    message=f"{one.name or one.metric}: {one.message}",
+                )
             )
     return found
 
 
-def _hard_stops(cohort: CohortView) -> list[Failure]:
-    updated = [one for one in cohort.in_wave if one.told and not one.waived]
-    others = [one for one in cohort.members if not one.in_wave]
-    incidents = [one for one in updated if _incident(one)]
-    elsewhere = sum(_incident(one) for one in others)
-    if min(len(updated), len(others)) < SIDE:
-        started = [one for one in cohort.failures if _failed_start(one)]
-        if started:
-            message = f"{_names(started)} failed to run it ({started[0].state.reason})"
-            return [Failure(cohort=cohort, reason=Reason.HARD_STOP, message=message)]
-        too_many = len(incidents) >= elsewhere + 2
-    else:
-        discount = -(-len(updated) // 20)
-        too_many = elsewhere == 0 and len(incidents) >= discount + 2
-    if not too_many:
-        return []
-    message = f"{_names(incidents)} had incidents, against {elsewhere} of those not updated"
-    return [Failure(cohort=cohort, reason=Reason.HARD_STOP, message=message)]
+def _hard_stops(view: View, cohort: CohortView) -> list[Failure]:
+    return [
+        Failure(cohort=cohort, reason=Reason.HARD_STOP, message=one.message)
+        for one in incidents.hard_stops(Scene(view=view, cohort=cohort))
+    ]
 
 
 def _too_many(view: View, cohort: CohortView) -> list[Failure]:
@@ -136,20 +123,6 @@ def _stays(cohort: CohortView) -> bool:
 def _is_proven(current: Revision, cohort: CohortView) -> bool:
     variant = cohort.content.variants[cohort.progress.step]
     return Proven(cohort=cohort.id, variant=variant) in current.proven
-
-
-def _failed_start(member: Member) -> bool:
-    report = member.device.report
-    local = report is not None and report.phase is Phase.LOCAL_ROLLBACK
-    return member.outcome is Outcome.FAILED and (local or member.state.reason in _FAILED_STARTS)
-
-
-def _incident(member: Member) -> bool:
-    """Whether the device had an incident under what it was told; a crash loop counts once."""
-    report, known = member.device.report, member.known
-    if report is None or known is None or report.generation != known.generation:
-        return False
-    return report.restarts > 0 or report.phase is Phase.LOCAL_ROLLBACK
 
 
 def _sentence(failures: list[Failure]) -> str:

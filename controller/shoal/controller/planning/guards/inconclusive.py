@@ -1,9 +1,10 @@
 """Guard 11: a gate without a verdict prolongs the soak, up to maxSoak; then onInconclusive."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shoal.contract.reason import Reason
-from shoal.controller.domain.evidence import GateVerdict, Verdict
+from shoal.controller.domain.evidence import GateVerdict
 from shoal.controller.domain.gating import OnInconclusive
 from shoal.controller.domain.revisions import Result, WaveState
 from shoal.controller.planning import allocating, transitions, waves
@@ -60,9 +61,14 @@ def _undecided(view: View, cohort: CohortView) -> list[_Open]:
     until = soaked_until(view, cohort)
     if until is None or not cohort.judging or cohort.progress.returning:
         return []
-    actions = {one.metric: one.on_inconclusive for one in view.strategy.gates if one.decides}
+    actions = {one.key: one.on_inconclusive for one in view.strategy.gates}
     return [
-        _Open(cohort=cohort, gate=one, until=until, action=actions[one.metric])
+        _Open(cohort=cohort, gate=one, until=until, action=_action(one, actions))
         for one in cohort.progress.verdicts
-        if one.verdict is Verdict.INCONCLUSIVE and one.metric in actions
+        if one.blocks and one.gate in actions
     ]
+
+
+def _action(gate: GateVerdict, actions: Mapping[str, OnInconclusive]) -> OnInconclusive:
+    """A device's own past never takes a rollout back (design: section 6.5)."""
+    return OnInconclusive.HOLD if gate.holds else actions[gate.gate]

@@ -1,0 +1,97 @@
+"""Verdicts in words: where the interval lies, the limit, and what is missing (gates.md, 10)."""
+
+import math
+from dataclasses import replace
+
+from shoal.contract import units
+from shoal.controller.domain.evidence import GateVerdict, Source, Verdict
+from shoal.controller.domain.gating import Bound, Metric
+from shoal.controller.gates.engine import MIN_DEVICES
+
+_WIDE = 1e3  # beyond it "about N times the data" means: not with these devices
+_MOSTLY = 0.5
+_WHAT = {
+    Source.SHADOW: "on shadowed requests",
+    Source.LABELS: "on labelled requests",
+}
+
+
+def tell(judged: GateVerdict, *, first: bool) -> GateVerdict:
+    """The verdict with its caption."""
+    parts = [span(judged), _missing(judged), _needed(judged)]
+    text = "; ".join(part for part in parts if part)
+    if judged.holds:
+        text += "; beyond the limit against their own past, and no other side is left"
+    elif judged.advisory:
+        why = (
+            "there is no earlier rollout to compare with"
+            if first
+            else f"it takes {MIN_DEVICES} devices on each side"
+        )
+        text = f"advisory ({why}): {text}"
+    return replace(judged, message=text)
+
+
+def span(judged: GateVerdict) -> str:
+    """`drop is between -0.4 and +1.1 points (limit 2)`; empty without an interval."""
+    if judged.interval is None:
+        return ""
+    low, high = (amount(judged, one) for one in judged.interval)
+    where = f" {_WHAT[judged.source]}" if judged.source in _WHAT else ""
+    least = "at least" if judged.bound is Bound.MIN else "limit"
+    limit = f"({least} {amount(judged, judged.limit, signed=False)})"
+    return f"{_subject(judged)}{where} is between {low} and {high}{_points(judged)} {limit}"
+
+
+def amount(judged: GateVerdict, value: float, *, signed: bool = True) -> str:
+    """A number in the terms of the gate's limit."""
+    if judged.bound is Bound.MAX_RATIO:
+        return f"{value:.2f}x"
+    if judged.bound is Bound.MAX_DROP:
+        return f"{100 * value:+.1f}" if signed else f"{100 * value:g}"
+    if judged.metric is Metric.MEMORY:
+        return units.format_size(max(round(value), 0))
+    if judged.metric.value.startswith("latency."):
+        return f"{value:.3g} ms"
+    if judged.metric in {Metric.QUALITY, Metric.PROMETHEUS} and judged.bound is Bound.MAX:
+        return f"{value:.3g}"
+    return f"{100 * value:.3g} %"
+
+
+def _missing(judged: GateVerdict) -> str:
+    """`NO DATA from 6 of 20 devices`."""
+    missing = judged.scope.enrolled - judged.scope.devices
+    if not judged.scope.enrolled:
+        return "NO DATA: no device runs it yet"
+    if missing <= 0:
+        return ""
+    return f"NO DATA from {missing} of {judged.scope.enrolled} devices"
+
+
+def _needed(judged: GateVerdict) -> str:
+    """`need about 2x the data`, where the interval still holds the limit."""
+    if judged.verdict is not Verdict.INCONCLUSIVE or judged.width is None or judged.advisory:
+        return ""
+    factor = judged.width.data_factor
+    if factor is None or factor <= 1 or not math.isfinite(factor):
+        return ""
+    if factor > _WIDE:
+        return "it lies at the limit: these devices cannot tell"
+    times = f"{factor:.1f}x" if factor < 9.5 else f"{factor:.0f}x"
+    if judged.width.devices > _MOSTLY:
+        return f"need about {times} the devices: they differ, and more time does not help"
+    return f"need about {times} the data"
+
+
+def _subject(judged: GateVerdict) -> str:
+    if judged.bound is Bound.MAX_DROP:
+        return (
+            "drop"
+            if judged.metric in {Metric.ACCURACY, Metric.AGREEMENT}
+            else (f"drop of {judged.metric}")
+        )
+    return str(judged.metric)
+
+
+def _points(judged: GateVerdict) -> str:
+    return " points" if judged.bound is Bound.MAX_DROP else ""

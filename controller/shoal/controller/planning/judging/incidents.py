@@ -1,0 +1,222 @@
+"""What went wrong on devices: counts with a limit, first incidents as a test, and hard stops.
+
+An incident is a restart of the engine, a local rollback, a long silence, or answers unlike those of
+the other devices. Only a device's first one counts. Devices that had one shortly before the rollout
+are left out of both sides, by that rule alone: nobody chose them after looking.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shoal.contract.reason import Reason
+from shoal.contract.report import Phase
+from shoal.controller.domain.evidence import GateVerdict, Source, Verdict
+from shoal.controller.domain.evidence import Scope as Whose
+from shoal.controller.domain.gating import GateSpec, Metric
+from shoal.controller.domain.outcomes import Outcome
+from shoal.controller.gates import engine
+from shoal.controller.gates import incidents as logrank
+from shoal.controller.gates.engine import ALPHA_PASS, EPS, MIN_DEVICES
+from shoal.controller.gates.incidents import Exposure
+from shoal.controller.planning import naming
+from shoal.controller.planning.judging import ballots
+from shoal.controller.planning.judging.sides import Scene, runs_told
+from shoal.controller.planning.view import Member
+
+UNHEALTHY_S = 600.0  # an incident this shortly before the rollout leaves a device out
+FAILED_STARTS = frozenset({Reason.LOAD_FAILED, Reason.CRASHED, Reason.BAD_SLOT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """A hard stop, in words that name the devices."""
+
+    message: str
+
+
+def count(scene: Scene, gate: GateSpec) -> GateVerdict:
+    """A count of incidents on the updated devices against its limit; a crash loop adds up.
+
+    It fails when exceeded and counts as passed at the end of the soak.
+    """
+    running = [one for one in scene.cohort.in_wave if runs_told(one)]
+    if gate.metric is Metric.RESTARTS:
+        what, number = "restarts", sum(_restarts(one) for one in running)
+    else:
+        what, number = "crashes", sum(failed_start(one) for one in scene.enrolled)
+    verdict = Verdict.INCONCLUSIVE
+    if number > gate.limit:
+        verdict = Verdict.FAIL
+    elif scene.cohort.progress.finished_at is not None and running:
+        verdict = Verdict.PASS
+    return GateVerdict(
+        metric=gate.metric,
+        cohort=scene.cohort.id,
+        verdict=verdict,
+        value=float(number),
+        limit=gate.limit,
+        samples=len(running),
+        message=f"{number} {what} on {len(running)} devices (limit {gate.limit:g})",
+        gate=gate.key,
+        source=Source.COUNT,
+        bound=gate.kind,
+        scope=Whose(enrolled=len(scene.enrolled), devices=len(running)),
+    )
+
+
+def judge(scene: Scene, gate: GateSpec, alpha: float) -> GateVerdict:
+    """First incidents of updated devices against those not updated: a safe logrank test."""
+    exposures = exposures_of(scene)
+    found = logrank.evidence(exposures, gate.limit)
+    verdict = Verdict.INCONCLUSIVE
+    if scene.decides and found.log_e_fail_robust >= -math.log(alpha):
+        verdict = Verdict.FAIL
+    elif scene.decides and found.log_e_pass >= -math.log(ALPHA_PASS):
+        verdict = Verdict.PASS
+    candidates = sum(one.candidate for one in exposures)
+    text = (
+        f"{found.candidate_events} of {candidates} updated devices had an incident, and"
+        f" {found.events - found.candidate_events} of {len(exposures) - candidates} while not"
+        f" updated (limit {gate.limit:g}x); evidence {_power(found.log_e_fail_robust)} against"
+        f" {_power(-math.log(alpha))} needed"
+    )
+    return GateVerdict(
+        metric=gate.metric,
+        cohort=scene.cohort.id,
+        verdict=verdict,
+        value=float(found.candidate_events),
+        baseline=float(found.events - found.candidate_events),
+        limit=gate.limit,
+        samples=found.events,
+        advisory=not scene.decides,
+        message=text if scene.decides else f"advisory: {text}",
+        gate=gate.key,
+        source=Source.INCIDENTS,
+        bound=gate.kind,
+        alpha=alpha,
+        scope=Whose(
+            enrolled=len(scene.enrolled), devices=candidates, baseline=len(exposures) - candidates
+        ),
+    )
+
+
+def hard_stops(scene: Scene) -> list[Stop]:
+    """Rules of safety, no tests (design: section 6.5; gates.md section 4).
+
+    Under 8 devices on either side: a failed start, a local rollback, or two first incidents more
+    than among the devices not updated. From 8 on: g + 2 incidents with none on the other side,
+    g = 5 % of the updated rounded up. Of 20 updated ones: 1 + 2.
+    """
+    updated, others = scene.enrolled, scene.others
+    odd = set(ballots.odd(scene.cohort.progress.ballots))
+    incidents = [one for one in updated if _had_incident(scene, one) or one.name in odd]
+    elsewhere = sum(_had_incident(scene, one) for one in others)
+    if min(len(updated), len(others)) < MIN_DEVICES:
+        started = [one for one in scene.cohort.failures if failed_start(one)]
+        if started:
+            reason = started[0].state.reason
+            return [Stop(message=f"{_names(started)} failed to run it ({reason})")]
+        too_many = len(incidents) >= elsewhere + 2
+    else:
+        too_many = elsewhere == 0 and len(incidents) >= engine.extremes(len(updated), EPS) + 2
+    if not too_many:
+        return []
+    text = f"{_names(incidents)} had incidents, against {elsewhere} of those not updated"
+    if differing := sorted(odd & {one.name for one in incidents}):
+        text += f"; {naming.listed(differing)} answered the golden set unlike the others"
+    return [Stop(message=text)]
+
+
+def failed_start(member: Member) -> bool:
+    """Whether the device could not run the candidate, or went back by itself."""
+    report = member.device.report
+    local = report is not None and report.phase is Phase.LOCAL_ROLLBACK
+    return member.outcome is Outcome.FAILED and (local or member.state.reason in FAILED_STARTS)
+
+
+def exposures_of(scene: Scene) -> list[Exposure]:
+    """How long each device was watched on each side, in seconds since the rollout's start.
+
+    A device told at 60 s was a device not updated until then, and is an updated one from its
+    switch on.
+    """
+    start, now = scene.view.record.going.started_at, scene.view.now
+    healthy = [one for one in scene.cohort.members if not _was_unhealthy(one, start)]
+    odd = ballots.odd(scene.cohort.progress.ballots)
+    found = []
+    for member in healthy:
+        switched = _switched_at(member, start)
+        until = now if switched is None else max(start, switched)
+        first = _first_incident(member, start, switched if member.name in odd else None)
+        found.append(_exposure(member, (start, until), first, candidate=False))
+        if switched is not None:
+            span = (max(start, switched), max(now, switched))
+            found.append(_exposure(member, span, first, candidate=True))
+    return found
+
+
+def _exposure(
+    member: Member, span: tuple[float, float], first: float | None, *, candidate: bool
+) -> Exposure:
+    return Exposure(
+        device=member.name, candidate=candidate, since=span[0], until=span[1], incident_at=first
+    )
+
+
+def _switched_at(member: Member, start: float) -> float | None:
+    """When it was first seen running the candidate; one that fell back had it from its telling."""
+    if runs_told(member):
+        return max(start, member.device.switched_at)
+    if member.known is not None and _fell_back(member):
+        return max(start, member.known.since)
+    return None
+
+
+def _first_incident(member: Member, start: float, odd_since: float | None) -> float | None:
+    """When it first went wrong; answers unlike the others' count from the switch on."""
+    seen = [one.at for one in member.device.incidents if one.at >= start]
+    if odd_since is not None:
+        seen.append(odd_since)
+    return min(seen, default=None)
+
+
+def _was_unhealthy(member: Member, start: float) -> bool:
+    return any(start - UNHEALTHY_S <= one.at < start for one in member.device.incidents)
+
+
+def _had_incident(scene: Scene, member: Member) -> bool:
+    """Whether it had an incident with what it was told, or before that, since the rollout began."""
+    start = scene.view.record.going.started_at
+    seen = [one for one in member.device.incidents if one.at >= start]
+    report, known = member.device.report, member.known
+    if report is None or known is None or not member.told:
+        return bool(seen)
+    if report.generation != known.generation:
+        return bool(seen)
+    own = any(one.generation == known.generation for one in seen)
+    return own or report.restarts > 0 or report.phase is Phase.LOCAL_ROLLBACK
+
+
+def _fell_back(member: Member) -> bool:
+    report, known = member.device.report, member.known
+    return (
+        member.told
+        and report is not None
+        and known is not None
+        and report.generation == known.generation
+        and report.phase is Phase.LOCAL_ROLLBACK
+    )
+
+
+def _restarts(member: Member) -> int:
+    return member.device.report.restarts if member.device.report else 0
+
+
+def _power(log_e: float) -> str:
+    """10 to the power of what: `10^1.3`."""
+    return f"10^{log_e / math.log(10):.1f}"
+
+
+def _names(members: Sequence[Member]) -> str:
+    return naming.listed([one.name for one in members])

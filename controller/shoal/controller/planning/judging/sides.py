@@ -1,0 +1,111 @@
+"""Which devices stand on which side of a gate, and whether live evidence decides at all.
+
+Live evidence decides where a cohort has 8 devices on each side: those that run the candidate and
+those that do not yet (design: section 6.5). Below that, and in a first rollout, it advises.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from shoal.contract.digest import Digest
+from shoal.controller.domain.gating import GateSpec
+from shoal.controller.domain.live import DeviceEvidence
+from shoal.controller.domain.outcomes import Outcome
+from shoal.controller.gates.engine import MIN_DEVICES
+from shoal.controller.planning import targets
+from shoal.controller.planning.view import CohortView, Member, View
+
+MIN_COVERAGE = 0.8  # of the updated devices: silence is no agreement
+
+# A device that stands here serves what it served before.
+_BEFORE = frozenset({Outcome.PENDING, Outcome.FETCHING, Outcome.PREFLIGHT, Outcome.UNREACHABLE})
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One cohort as every gate sees it in one pass."""
+
+    view: View
+    cohort: CohortView
+
+    @cached_property
+    def variant(self) -> Digest | None:
+        """The candidate."""
+        return targets.variant_of(self.cohort.content, self.cohort.progress)
+
+    @cached_property
+    def enrolled(self) -> tuple[Member, ...]:
+        """Devices whose turn has come, whatever became of them since."""
+        return tuple(one for one in self.cohort.in_wave if not one.waived)
+
+    @cached_property
+    def updated(self) -> tuple[Member, ...]:
+        """Of those, the ones seen running the candidate."""
+        return tuple(one for one in self.enrolled if runs_told(one))
+
+    @cached_property
+    def others(self) -> tuple[Member, ...]:
+        """Devices that have not switched yet and have not failed to.
+
+        A device that was told and still fetches serves what it served before: it is one of them, so
+        that telling it changes no verdict of the same pass.
+        """
+        return tuple(
+            one for one in self.cohort.members if one.outcome in _BEFORE and not runs_told(one)
+        )
+
+    @cached_property
+    def first(self) -> bool:
+        """Whether nothing was complete before: there is no other side."""
+        current = self.view.record.going.number
+        return not any(
+            one.completed_at is not None and one.number < current
+            for one in self.view.record.revisions
+        )
+
+    @property
+    def decides(self) -> bool:
+        """Whether live evidence decides now."""
+        sides = min(len(self.updated), len(self.others))
+        return self.can_decide and sides >= MIN_DEVICES
+
+    @property
+    def can_decide(self) -> bool:
+        """Whether it ever may in this rollout; fixed at the first look, as alpha is split by it."""
+        fixed = self.cohort.progress.live
+        return might_decide(self) if fixed is None else fixed
+
+    @property
+    def last(self) -> bool:
+        """Whether the cohort is in its last wave, where the other side runs out."""
+        return self.cohort.progress.wave == len(self.view.strategy.waves) - 1
+
+    @cached_property
+    def evidence(self) -> dict[str, DeviceEvidence]:
+        """The live evidence of its devices."""
+        names = {one.name for one in self.cohort.members}
+        return {one.device: one for one in self.view.snapshot.live.devices if one.device in names}
+
+    def alpha(self, gate: GateSpec, tests: int) -> float:
+        """A test's share of the gate's alpha.
+
+        0.05 over 3 tests in each of 2 cohorts: 0.05 / 6 each.
+        """
+        return gate.alpha / (max(tests, 1) * self.cohort.progress.alpha_share)
+
+
+def might_decide(scene: Scene) -> bool:
+    """Whether the cohort is large enough for two sides, and has a past to compare with."""
+    return not scene.first and len(scene.cohort.members) >= 2 * MIN_DEVICES
+
+
+def runs_told(member: Member) -> bool:
+    """Whether the device is seen running what it was told, under that generation."""
+    report, known = member.device.report, member.known
+    return (
+        member.told
+        and report is not None
+        and known is not None
+        and report.generation == known.generation
+        and report.running_generation == known.generation
+    )
