@@ -48,15 +48,8 @@ class Tally:
 
 def log_e_fail(tally: Tally, delta: float) -> float:
     """The log of E against "the drop is at most delta": large when the candidate is worse."""
-    top = 0.95 / (1 + delta)
-    return _log_mean(
-        [
-            _power(1 + bet * (1 - delta), tally.worse)
-            + _power(1 - bet * delta, tally.same)
-            + _power(1 - bet * (1 + delta), tally.better)
-            for bet in _bets(top)
-        ]
-    )
+    worse, better, same = tally.worse, tally.better, tally.same
+    return _log_mean([b * worse + c * better + n0 * same for b, c, n0 in _bets(delta)])
 
 
 def log_e_pass(tally: Tally, delta: float) -> float:
@@ -96,13 +89,18 @@ def _crossing(holds: Callable[[float], bool]) -> float:
     return low
 
 
-def _bets(top: float) -> list[float]:
-    return [top * math.exp(-k / 4) for k in range(BETS)]
-
-
-def _power(factor: float, count: int) -> float:
-    """ln(factor ** count), where nothing to the power of zero is one."""
-    return count * math.log(factor) if count else 0.0
+@functools.lru_cache(maxsize=1024)
+def _bets(delta: float) -> tuple[tuple[float, float, float], ...]:
+    """The log factors of each bet for a worse, a better and a same answer."""
+    bets = [0.95 / (1 + delta) * math.exp(-k / 4) for k in range(BETS)]
+    return tuple(
+        (
+            math.log(1 + bet * (1 - delta)),
+            math.log(1 - bet * (1 + delta)),
+            math.log(1 - bet * delta),
+        )
+        for bet in bets
+    )
 
 
 def _log_mean(logs: list[float]) -> float:
