@@ -10,7 +10,7 @@ import pytest
 
 from shoal.contract.problem import ConflictError, NotFoundError
 from shoal.controller.errors import GoneError
-from shoal.controller.store.port import Change, Delete, Put, Store
+from shoal.controller.store.port import Change, Delete, Part, Put, Store
 
 T = TypeVar("T")
 Opener = Callable[[], AbstractAsyncContextManager[Any]]
@@ -271,3 +271,19 @@ def test_a_version_that_this_store_never_had_is_gone(opened: Opener) -> None:
             await take(store.changes(7), 1)
 
     on(opened, story)
+
+
+def test_a_list_is_read_in_parts(opened: Opener) -> None:
+    def a_box(namespace: str, name: str) -> Put:
+        return Put(kind="Box", namespace=namespace, name=name, data={}, expected=None)
+
+    async def story(store: Store) -> list[list[str]]:
+        await store.commit([a_box("b", "one"), a_box("a", "two"), a_box("a", "one")])
+        parts = [
+            await store.list("Box", namespace, Part(after=after, limit=2))
+            for namespace, after in ((None, ("", "")), (None, ("a", "two")), ("a", ("a", "one")))
+        ]
+        assert {one.resource_version for one in parts} == {3}
+        return [[f"{r.namespace}/{r.name}" for r in one.records] for one in parts]
+
+    assert on(opened, story) == [["a/one", "a/two"], ["b/one"], ["a/two"]]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from shoal.controller.api import bodies, documents, openapi, paging, selecting
@@ -15,7 +15,7 @@ from shoal.controller.api.watching import Follower, encode, lines
 from shoal.controller.api.writing import Writer
 from shoal.controller.errors import GoneError
 from shoal.controller.store.port import Record
-from shoal.resources.kinds import WRITTEN_BY_PEOPLE
+from shoal.resources.kinds import KINDS, WRITTEN_BY_PEOPLE
 
 NDJSON = "application/x-ndjson"
 
@@ -25,10 +25,32 @@ class Wanted:
     """The query of a list: which resources, in what portions, or as an endless watch."""
 
     label_selector: str
+    field_selector: str
     limit: int
     token: str
     watch: bool
     version: int | None
+
+
+def _wanted(
+    label_selector: Annotated[str, Query(alias="labelSelector")] = "",
+    field_selector: Annotated[str, Query(alias="fieldSelector")] = "",
+    limit: Annotated[int, Query(ge=0)] = 0,
+    token: Annotated[str, Query(alias="continue")] = "",
+    watch: bool = False,  # noqa: FBT001, FBT002 - a query parameter
+    version: Annotated[int | None, Query(alias="resourceVersion", ge=0)] = None,
+) -> Wanted:
+    return Wanted(
+        label_selector=label_selector,
+        field_selector=field_selector,
+        limit=limit,
+        token=token,
+        watch=watch,
+        version=version,
+    )
+
+
+AsWanted = Annotated[Wanted, Depends(_wanted)]
 
 
 class KindRoutes:
@@ -61,31 +83,10 @@ class KindRoutes:
             add(one, "DELETE", self.delete, **openapi.answers(kind), name=f"Delete a {kind}")
         return router
 
-    async def list_all(  # noqa: D102 - its name in the route says it
-        self,
-        label_selector: Annotated[str, Query(alias="labelSelector")] = "",
-        limit: Annotated[int, Query(ge=0)] = 0,
-        token: Annotated[str, Query(alias="continue")] = "",
-        watch: bool = False,  # noqa: FBT001, FBT002 - a query parameter
-        version: Annotated[int | None, Query(alias="resourceVersion", ge=0)] = None,
-    ) -> Response:
-        wanted = Wanted(
-            label_selector=label_selector, limit=limit, token=token, watch=watch, version=version
-        )
+    async def list_all(self, wanted: AsWanted) -> Response:  # noqa: D102 - its route says it
         return await self._answer(None, wanted)
 
-    async def list_some(  # noqa: D102 - its name in the route says it
-        self,
-        namespace: str,
-        label_selector: Annotated[str, Query(alias="labelSelector")] = "",
-        limit: Annotated[int, Query(ge=0)] = 0,
-        token: Annotated[str, Query(alias="continue")] = "",
-        watch: bool = False,  # noqa: FBT001, FBT002 - a query parameter
-        version: Annotated[int | None, Query(alias="resourceVersion", ge=0)] = None,
-    ) -> Response:
-        wanted = Wanted(
-            label_selector=label_selector, limit=limit, token=token, watch=watch, version=version
-        )
+    async def list_some(self, namespace: str, wanted: AsWanted) -> Response:  # noqa: D102
         return await self._answer(namespace, wanted)
 
     async def get(self, namespace: str, name: str) -> dict[str, Any]:  # noqa: D102
@@ -131,17 +132,19 @@ class KindRoutes:
         return {**document, "metadata": {**metadata, "namespace": namespace}}
 
     async def _answer(self, namespace: str | None, wanted: Wanted) -> Response:
-        selector = selecting.parse(wanted.label_selector)
+        labels = selecting.parse(wanted.label_selector)
+        fields = selecting.parse_fields(wanted.field_selector, KINDS[self._kind])
 
         def matches(record: Record) -> bool:
-            return selecting.matches(selector, documents.labels(record))
+            return selecting.matches(labels, documents.labels(record)) and (
+                not fields.conditions or fields.matches(documents.resource(record))
+            )
 
         if wanted.watch:
             return await self._watch(namespace, wanted.version, matches)
         cursor = paging.read_token(wanted.token) if wanted.token else None
-        listing = await self._ports.store.list(self._kind, namespace)
-        found = [record for record in listing.records if matches(record)]
-        page = paging.page(listing, found, cursor, wanted.limit)
+        pages = paging.Pages(store=self._ports.store, kind=self._kind, namespace=namespace)
+        page = await pages.read(cursor, wanted.limit, matches)
         return JSONResponse(
             {
                 "items": [documents.resource(record) for record in page.records],

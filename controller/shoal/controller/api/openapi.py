@@ -48,6 +48,17 @@ def answers_list(kind: str) -> dict[str, Any]:
     return {"responses": {200: _content(schema)}}
 
 
+def answers_names() -> dict[str, Any]:
+    """Arguments of a route that lists what has a name and little else."""
+    one = {
+        "type": "object",
+        "required": ["metadata"],
+        "properties": {"metadata": {"type": "object", "required": ["name"]}},
+    }
+    schema = {"type": "object", "properties": {"items": {"type": "array", "items": one}}}
+    return {"responses": {200: _content(schema)}}
+
+
 def takes_and_answers(kind: str) -> dict[str, Any]:
     """Arguments of a route that takes a resource and answers it as stored."""
     return {**answers(kind), **takes({"$ref": f"{_PREFIX}{kind}"})}
