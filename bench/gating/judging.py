@@ -14,6 +14,7 @@ from shoal.controller.gates.engine import Design, Estimate
 from shoal.controller.gates.incidents import Exposure
 
 ALPHA = 0.05  # of either side
+_Q = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,12 +107,12 @@ def latency(stream: LatencyStream, design: Design, *, others: bool = True) -> Ou
 
 
 def _ratios(arm: LatencyArm) -> Callable[[int], list[float]]:
-    before = [arm.histogram(row) for row in arm.before]
+    before = [arm.histogram(row).quantile(_Q) or 0.0 for row in arm.before]
 
     def at(look: int) -> list[float]:
         after = [arm.histogram(row) for row in arm.after[look]]
         return [
-            effects.log_ratio(was, now, 0.95)
+            effects.log_change(was, now.quantile(_Q) or 0.0)
             for was, now in zip(before, after, strict=True)
             if now.count >= LEAST_SAMPLES[Effect.LATENCY_P95]
         ]

@@ -4,24 +4,14 @@ import math
 
 import pytest
 
-from shoal.contract.histogram import Histogram, Recorder
 from shoal.controller.gates import effects
 from shoal.controller.gates.effects import LEAST_SAMPLES, Counts, Effect
-
-
-def recorded(*values: float) -> Histogram:
-    recorder = Recorder()
-    for value in values:
-        recorder.record(value)
-    return recorder.freeze()
 
 
 def test_worse_answers_are_positive() -> None:
     assert effects.paired(3, 1, 20) == pytest.approx(0.1)
     before, after = Counts(events=10, n=100), Counts(events=30, n=200)
     assert effects.rate_change(before, after) == pytest.approx(0.05)
-    slow = effects.log_ratio(recorded(*[10.0] * 20), recorded(*[20.0] * 20), 0.95)
-    assert slow == pytest.approx(math.log(2), abs=0.025)
     assert effects.log_change(100.0, 110.0) == pytest.approx(math.log(1.1))
 
 
@@ -51,11 +41,6 @@ def test_a_change_needs_both_windows() -> None:
 def test_ratios_need_positive_numbers(before: float, after: float) -> None:
     with pytest.raises(ValueError, match="positive numbers"):
         effects.log_change(before, after)
-
-
-def test_an_empty_histogram_has_no_ratio() -> None:
-    with pytest.raises(ValueError, match="positive numbers"):
-        effects.log_ratio(Histogram(), recorded(1.0), 0.5)
 
 
 def test_the_noise_of_a_rate_is_never_nothing() -> None:

@@ -8,11 +8,6 @@ import enum
 import math
 from dataclasses import dataclass
 
-from shoal.contract.histogram import Histogram
-
-# The window before the switch; fewer make its own noise the largest part of every interval.
-SAMPLES_BEFORE = 300
-
 
 class Effect(enum.StrEnum):
     """The kinds of effects, by what they need."""
@@ -80,17 +75,10 @@ def rate_change(before: Counts, after: Counts) -> float:
     return after.rate - before.rate
 
 
-def log_ratio(before: Histogram, after: Histogram, q: float) -> float:
-    """How much the quantile `q` rose on this device, as a logarithm: 0.095 for 10 %.
-
-    Raises:
-        ValueError: one side is empty or its quantile is zero.
-    """
-    return log_change(before.quantile(q) or 0.0, after.quantile(q) or 0.0)
-
-
 def log_change(before: float, after: float) -> float:
-    """ln(after/before) of a positive quantity, such as memory.
+    """How much a positive quantity rose, as a logarithm: 0.095 for 10 %.
+
+    For memory, and for a quantile of latency out of the device's own histograms.
 
     Raises:
         ValueError: one of the two is not positive and finite.
