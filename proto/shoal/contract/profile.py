@@ -6,6 +6,7 @@ providers, precisions, threads and speed tier. The budget is not part of it: one
 class, and each budget picks from its archive.
 """
 
+import functools
 import hashlib
 import json
 from dataclasses import asdict, dataclass
@@ -78,16 +79,21 @@ class ClassProfile:
     @property
     def name(self) -> ProfileClass:
         """The class name: 16 hexadecimal digits of the SHA-256 of the canonical JSON."""
-        form = asdict(self)
-        if not self.more_engines:  # classes of one engine keep the name that fleets know
-            del form["more_engines"]
-        text = json.dumps(form, sort_keys=True, separators=(",", ":"))
-        return ProfileClass(hashlib.sha256(text.encode()).hexdigest()[:16])
+        return _name(self)
 
     @property
     def engines(self) -> tuple[str, ...]:
         """The names of all engines."""
         return (self.engine, *(name for name, _ in self.more_engines))
+
+
+@functools.lru_cache(maxsize=4096)
+def _name(profile: ClassProfile) -> ProfileClass:
+    form = asdict(profile)
+    if not profile.more_engines:  # classes of one engine keep the name that fleets know
+        del form["more_engines"]
+    text = json.dumps(form, sort_keys=True, separators=(",", ":"))
+    return ProfileClass(hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
 def class_profile(hardware: HardwareProfile, runtime: RuntimeChoice) -> ClassProfile:

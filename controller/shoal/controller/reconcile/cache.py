@@ -32,6 +32,9 @@ class Cache:
 
     _records: dict[str, dict[tuple[str, str], Record]] = field(default_factory=dict)
     _values: dict[tuple[str, str, str], tuple[int, Any]] = field(default_factory=dict)
+    _derived: dict[tuple[str, str, str], dict[str, tuple[object, Any]]] = field(
+        default_factory=dict
+    )
 
     def put(self, record: Record) -> Record | None:
         """Take in `record` unless a newer one is known; returns what it replaced."""
@@ -48,6 +51,7 @@ class Cache:
         if known is not None and known.resource_version < record.resource_version:
             del kind[record.namespace, record.name]
             self._values.pop((record.kind, record.namespace, record.name), None)
+            self._derived.pop((record.kind, record.namespace, record.name), None)
         return known
 
     def apply(self, change: Change) -> Record | None:
@@ -56,7 +60,7 @@ class Cache:
 
     def replace(self, records: Iterable[Record]) -> None:
         """Hold exactly `records`: what is not among them is gone."""
-        self._records, self._values = {}, {}
+        self._records, self._values, self._derived = {}, {}, {}
         for record in records:
             self.put(record)
 
@@ -83,6 +87,19 @@ class Cache:
         if known is None or known[0] != record.resource_version:
             known = (record.resource_version, read(record))
             self._values[place] = known
+        value: T = known[1]
+        return value
+
+    def derived(self, record: Record, what: str, inputs: object, make: Callable[[], T]) -> T:
+        """What `make` makes of `record` and more, made once for as long as `inputs` stay equal.
+
+        `what` names it among the things made of this record; nobody may change what comes out.
+        """
+        made = self._derived.setdefault((record.kind, record.namespace, record.name), {})
+        known = made.get(what)
+        if known is None or known[0] != inputs:
+            known = (inputs, make())
+            made[what] = known
         value: T = known[1]
         return value
 

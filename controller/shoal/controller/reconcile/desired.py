@@ -61,7 +61,23 @@ def _assignment(world: World, member: Member, deployment: str, tell: Tell) -> di
     if not revision or not found:
         log.error("%s: the archive of %s for %s is gone", deployment, name, target.profile_class)
         return None
-    runtime = member.profile.runtime
+    # Every pass asks for every device's assignment again, and few have changed.
+    inputs = (tell, member.profile.runtime, revision.resource_version)
+    device = world.cache.get("Device", member.namespace, member.name) or revision
+    return world.cache.derived(
+        device,
+        f"assignment of {deployment}",
+        inputs,
+        lambda: _document(world, member, deployment, (tell, revision)),
+    )
+
+
+def _document(
+    world: World, member: Member, deployment: str, told: tuple[Tell, Record]
+) -> dict[str, Any]:
+    tell, revision = told
+    target, runtime = tell.target, member.profile.runtime
+    found = revision.data["classes"][target.profile_class]["archive"]
     point = next(one for one in found["points"] if one["digest"] == target.variant)
     value = Assignment(
         deployment=deployment,

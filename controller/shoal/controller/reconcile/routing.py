@@ -55,8 +55,11 @@ def _deployment(cache: Cache, record: Record, _before: Record | None) -> Iterato
     yield from _keys(cache, record.namespace, "Model", "Deployment")
 
 
-def _rollout(_cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
-    yield Key("Deployment", record.namespace, record.name)
+def _rollout(_cache: Cache, record: Record, before: Record | None) -> Iterator[Key]:
+    # What a pass has written itself is in the cache already: the same snapshot with the record of
+    # its own plan changes nothing.
+    if before is None or before.resource_version < record.resource_version:
+        yield Key("Deployment", record.namespace, record.name)
 
 
 _ROUTES = {

@@ -140,11 +140,9 @@ class MemoryStore:
         """
         if since not in self._kept():
             raise GoneError(since)
-        return tuple(
-            Change(type=row.type, record=row.record(), created=row.created)
-            for row in self._history
-            if row.version > since
-        )
+        fresh = itertools.takewhile(lambda row: row.version > since, reversed(self._history))
+        changes = [Change(type=row.type, record=row.record(), created=row.created) for row in fresh]
+        return tuple(reversed(changes))
 
     async def kept(self) -> range:
         """See `Store.kept`."""
