@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -16,13 +17,14 @@ _GAP: Final = "  "
 _PAINT: Final = re.compile("\x1b\\[[0-9;]*m")
 _NARROWEST: Final = 6
 _NARROWEST_PICTURE: Final = 40
+_NARROWEST_TEXT: Final = 20
 
 # Colours that are told apart on light and on dark; a word beside them always says the same.
 GREEN, YELLOW, RED = "32", "33", "31"
 _BOLD = "1"
 _COLOURS: Final = {
-    GREEN: {"True", "complete", "Ready", "Confirmed", "pass", "created", "configured"},
-    YELLOW: {"Unknown", "active", "held", "inconclusive", "Warning", "paused", "pending"},
+    GREEN: {"True", "complete", "Ready", "Confirmed", "pass", "created", "configured", "ok"},
+    YELLOW: {"Unknown", "active", "held", "inconclusive", "Warning", "paused", "pending", "warn"},
     RED: {"False", "failed", "rolled-back", "aborted", "fail", "Failed", "Refused", "TimedOut"},
 }
 _COLOUR_OF: Final = {word: colour for colour, words in _COLOURS.items() for word in words}
@@ -139,6 +141,20 @@ def heading(text: str) -> str:
 def plain(text: str) -> str:
     """`text` without colours."""
     return _PAINT.sub("", text)
+
+
+def wrapped(text: str, first: str, others: str, columns: int) -> list[str]:
+    """`text` in lines no wider than `columns`; several spaces in it are columns and stay."""
+    width = max(columns, len(others) + _NARROWEST_TEXT)
+    return textwrap.wrap(
+        text.rstrip(),
+        width,
+        initial_indent=first,
+        subsequent_indent=others,
+        drop_whitespace=True,
+        break_long_words=True,
+        break_on_hyphens=False,
+    ) or [first.rstrip()]
 
 
 def is_live() -> bool:

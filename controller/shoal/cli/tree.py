@@ -5,7 +5,6 @@ says more than the word beside it, so that nothing depends on colours or on a fo
 """
 
 import datetime as dt
-import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -30,7 +29,6 @@ _COLOUR_OF: Final = {
     _WARNS: printing.YELLOW,
 }
 _NAME_COLUMNS: Final = 28
-_NARROWEST: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ def lines(deployment: Resource, rolls: Sequence[Roll], columns: int) -> Iterator
     status: Mapping[str, Any] = facts.at(deployment, "status") or {}
     yield printing.heading(_cut(_title(deployment, status), columns))
     if message := status.get("message"):
-        yield from _wrapped(str(message), "  ", "  ", columns)
+        yield from printing.wrapped(str(message), "  ", "  ", columns)
     below = list(_waves(status, rolls))
     for number, node in enumerate(below, 1):
         yield from _drawn(node, "", last=number == len(below), columns=columns)
@@ -171,27 +169,13 @@ def _drawn(node: Node, indent: str, *, last: bool, columns: int) -> Iterator[str
     glyph = _GLYPH_OF.get(node.word, _RESTS) if node.word else "…"
     inside = f"{indent}{bar}"
     below = f"{inside}{'│  ' if node.below else '  '}"
-    first, *rest = _wrapped(node.text, f"{indent}{branch}{glyph} ", below, columns)
+    first, *rest = printing.wrapped(node.text, f"{indent}{branch}{glyph} ", below, columns)
     yield first.replace(glyph, printing.paint(glyph, _COLOUR_OF.get(glyph)), 1)
     yield from rest
     for text in node.more:
-        yield from _wrapped(text, below, below, columns)
+        yield from printing.wrapped(text, below, below, columns)
     for number, one in enumerate(node.below, 1):
         yield from _drawn(one, inside, last=number == len(node.below), columns=columns)
-
-
-def _wrapped(text: str, first: str, others: str, columns: int) -> list[str]:
-    """`text` in lines no wider than `columns`; several spaces in it are columns and stay."""
-    width = max(columns, len(others) + _NARROWEST)
-    return textwrap.wrap(
-        text.rstrip(),
-        width,
-        initial_indent=first,
-        subsequent_indent=others,
-        drop_whitespace=True,
-        break_long_words=True,
-        break_on_hyphens=False,
-    ) or [first.rstrip()]
 
 
 def _cut(text: str, columns: int) -> str:

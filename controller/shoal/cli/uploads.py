@@ -3,12 +3,13 @@
 import contextlib
 import copy
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shoal.cli.manifests import Manifest
+from shoal.contract import digest as digests
 from shoal.contract import limits
 from shoal.contract.problem import FailedError, InvalidError, NotFoundError, Problem
 from shoal.contract.reason import Reason
@@ -49,19 +50,20 @@ class Uploader:
             return document
         for file in _files(document):
             try:
-                digest = self._digest(file, manifest.folder)
+                digest = self.digest(file, manifest.folder)
             except (InvalidError, NotFoundError, FailedError) as error:
                 located = manifest.locate(_at(error.problem, file.field))
                 raise type(error)(located) from error
             _replace(document, file, digest)
         return document
 
-    def _digest(self, file: File, folder: Path) -> str:
+    def digest(self, file: File, folder: Path) -> str:
+        """The digest of one file of a Model, once the controller has it."""
         with (
             tempfile.TemporaryDirectory(prefix="shoal-") as scratch,
             contextlib.ExitStack() as rest,
         ):
-            path = self._local(file, folder, Path(scratch))
+            path = self.local(file, folder, Path(scratch))
             if file.field == "spec.source":
                 from shoal.client import modelfile
 
@@ -69,9 +71,18 @@ class Uploader:
             elif file.field.startswith("spec.assets"):
                 _check_size(path)
             report = rest.enter_context(self._progress.of(Path(file.text).name))
-            return self._client.blobs.upload(path, progress=report)
+            return self._kept(path, report)
 
-    def _local(self, file: File, folder: Path, scratch: Path) -> Path:
+    def _kept(self, path: Path, report: Callable[[int, int], None]) -> str:
+        """The digest of the file, which the controller then has."""
+        return self._client.blobs.upload(path, progress=report)
+
+    def _kept(self, path: Path, report: Callable[[int, int], None]) -> str:
+        """The digest of the file at `path`, which the controller has afterwards."""
+        return self._client.blobs.upload(path, progress=report)
+
+    def local(self, file: File, folder: Path, scratch: Path) -> Path:
+        """Where the file lies on this machine; what a URL names is fetched into `scratch`."""
         if _is_url(file.text):
             return _fetched(file.text, scratch)
         path = folder / file.text
@@ -84,6 +95,16 @@ class Uploader:
                 )
             )
         return path
+
+
+class Measurer(Uploader):
+    """Replaces the files of Models by digests and sends nothing: for plans and dry runs."""
+
+    def _kept(self, path: Path, report: Callable[[int, int], None]) -> str:
+        size = path.stat().st_size
+        digest = digests.of_file(path)
+        report(size, size)
+        return digest
 
 
 def urls(manifest: Manifest) -> list[str]:

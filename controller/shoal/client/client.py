@@ -1,5 +1,7 @@
 """One controller, seen by an operator's program."""
 
+import email.utils
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -7,6 +9,7 @@ from typing import Any, Self
 
 from shoal.client.audit import Audit
 from shoal.client.blobs import Blobs
+from shoal.client.decisions import Decisions
 from shoal.client.devices import Devices
 from shoal.client.resources import Resources
 from shoal.client.rollouts import Rollouts
@@ -25,6 +28,18 @@ class TokenRequest:
     approve: str = "auto"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """How a controller answered: its version, how long it took, how far its clock is ahead.
+
+    `skew_s` is None where the answer bears no date.
+    """
+
+    version: str
+    latency_ms: float
+    skew_s: float | None
+
+
 class Client:
     """Talks to one controller; also a context manager that closes its connections.
 
@@ -37,6 +52,7 @@ class Client:
         self.resources = Resources(self._transport)
         self.blobs = Blobs(self._transport)
         self.rollouts = Rollouts(self._transport)
+        self.decisions = Decisions(self._transport)
         self.devices = Devices(self._transport)
         self.audit = Audit(self._transport)
 
@@ -76,6 +92,19 @@ class Client:
         if deployment is not None:
             query["deployment"] = deployment
         return self._transport.json(Request(method="GET", path="/telemetry", query=query))
+
+    def probe(self) -> Answered:
+        """How the controller answers at all."""
+        start = time.perf_counter()
+        answer = self._transport.send(Request(method="GET", path="/version"))
+        latency_ms = (time.perf_counter() - start) * 1000
+        try:
+            said = email.utils.parsedate_to_datetime(answer.headers.get("Date", ""))
+            skew_s = said.timestamp() - time.time()
+        except ValueError:
+            skew_s = None
+        version = str(answer.json().get("version"))
+        return Answered(version=version, latency_ms=latency_ms, skew_s=skew_s)
 
     def version(self) -> dict[str, Any]:
         """What the controller says of itself."""
