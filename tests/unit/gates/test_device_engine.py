@@ -194,3 +194,37 @@ def test_the_boundary_is_tuned_for_the_margin_or_the_least_effect() -> None:
     assert engine.least_effect(0.05) == 0.05
     assert engine.least_effect(0.0) == engine.LEAST_DIFFERENCE
     assert engine.least_effect(0.0, engine.LEAST_LOG_RATIO) == math.log(1.1)
+
+
+CANDIDATE = [
+    *(0.02, -0.01, 0.0, 0.03, 0.01, 0.05, -0.04, 0.0, 0.02, 0.01),
+    *(0.3, -0.2, 0.0, 0.01, 0.02, 0.03, -0.02, 0.04, 0.01, 0.0),
+]
+OTHERS = [0.0, 0.01, -0.01, 0.02, -0.02, 0.0, 0.01, 0.0, 0.03, -0.03]
+
+
+def test_the_interval_agrees_with_scipy() -> None:
+    # trim_mean, winsorize and the exact t of scipy 1.17; ours is a hair wider.
+    design = a_design(mde=0.02)
+    alone, beside = a_comparison(CANDIDATE, None, design), a_comparison(CANDIDATE, OTHERS, design)
+    assert (alone.value, beside.value) == pytest.approx((0.01, 0.00875))
+    assert (alone.low, alone.high) == pytest.approx((-0.012575, 0.032575), abs=1.5e-5)
+    assert (beside.low, beside.high) == pytest.approx((-0.021859, 0.039359), abs=1.5e-5)
+
+
+def test_either_side_has_its_own_level() -> None:
+    design = dataclasses.replace(a_design(mde=0.02), alpha_fail=0.001)
+    both, strict = (
+        a_comparison(CANDIDATE, None, a_design(mde=0.02)),
+        a_comparison(CANDIDATE, None, design),
+    )
+    assert strict.low < both.low
+    assert strict.high == both.high
+
+
+def test_the_allowance_for_liars_does_not_shrink_with_more_devices() -> None:
+    few, many = (a_comparison(CANDIDATE * times).shares for times in (1, 50))
+    assert many.liars > few.liars
+    blind = a_comparison(CANDIDATE * 50, design=a_design(beta=0.0))
+    wide = a_comparison(CANDIDATE * 50)
+    assert blind.low - wide.low == pytest.approx(0.11 * 0.0244, rel=0.01)
