@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from shoal.cli import confirming, facts, printing, reached, rollouts, showing, successors
+from shoal.cli import (
+    confirming,
+    facts,
+    printing,
+    reached,
+    replays,
+    rollouts,
+    showing,
+    successors,
+)
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session
 from shoal.contract.problem import ExitCode, NotFoundError
@@ -86,12 +95,23 @@ def _wait_for_successor(
 
 
 @app.command()
-def history(context: typer.Context, name: _Name) -> None:
+def history(
+    context: typer.Context,
+    name: _Name,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="decide every kept decision again, and compare")
+    ] = False,
+) -> None:
     """List the revisions and what became of them, the newest last.
 
     Example: shoal rollout history digits
+
+    With --replay: the kept decisions, made again from what they saw; exit 1 where one differs.
     """
     session: Session = context.obj
+    if replay:
+        replays.show(session, _plain_name(name))
+        return
     namespace = session.invocation.one_namespace
     revisions = session.client.rollouts.revisions(namespace, _plain_name(name))
     if session.output in {Output.JSON, Output.YAML}:
@@ -163,14 +183,20 @@ def abort(context: typer.Context, name: _Name, yes: _Yes = False) -> None:
 
 
 @app.command()
-def promote(context: typer.Context, name: _Name) -> None:
+def promote(
+    context: typer.Context,
+    name: _Name,
+    full: Annotated[
+        bool, typer.Option("--full", help="open the last wave at once, whatever lies in between")
+    ] = False,
+) -> None:
     """Approve the next wave, or go on from a hold.
 
     What failed or lags so far is waived: it stays in the history and counts no more.
 
     Example: shoal rollout promote digits
     """
-    _act(context.obj, name, "promote")
+    _act(context.obj, name, "promote", full=full)
 
 
 @app.command()
@@ -212,22 +238,14 @@ def _agree(session: Session, name: str, what: str, *, yes: bool) -> None:
     )
 
 
-def _act(
-    session: Session,
-    name: str,
-    word: str,
-    *,
-    to_revision: int | None = None,
-    follow: bool = False,
-) -> None:
-    from shoal.client.rollouts import Verb
+def _act(session: Session, name: str, word: str, **options: Any) -> None:
+    from shoal.client.rollouts import Options, Verb
 
     deployment = session.client.rollouts.act(
         session.invocation.one_namespace,
         _plain_name(name),
         Verb(word),
-        to_revision=to_revision,
-        follow=follow,
+        Options(**options),
     )
     if session.output in {Output.TABLE, Output.WIDE}:
         printing.line(f"{showing.name(deployment)} {_SAID[word]}")

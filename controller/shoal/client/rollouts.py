@@ -1,6 +1,7 @@
 """Rollouts of deployments: the verbs and the history."""
 
 import enum
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,15 @@ class Verb(enum.StrEnum):
     UNDO = "undo"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """`to_revision` goes with undo, `follow` with resume, `full` with promote."""
+
+    to_revision: int | None = None
+    follow: bool = False
+    full: bool = False
+
+
 class Rollouts:
     """The rollouts of one controller."""
 
@@ -30,16 +40,19 @@ class Rollouts:
         namespace: str,
         name: str,
         verb: Verb,
-        *,
-        to_revision: int | None = None,
-        follow: bool = False,
+        options: Options = Options(),
     ) -> Resource:
-        """The deployment after `verb`; `to_revision` goes with undo, `follow` with resume.
+        """The deployment after `verb`.
 
         Raises:
             ConflictError: the rollout is not in a state in which this can be done.
         """
-        body = {"verb": verb.value, "toRevision": to_revision, "follow": follow}
+        body = {
+            "verb": verb.value,
+            "toRevision": options.to_revision,
+            "follow": options.follow,
+            **({"full": True} if options.full else {}),
+        }
         path = f"{_deployment(namespace, name)}/rollout"
         return self._transport.json(Request(method="POST", path=path, body=body))
 

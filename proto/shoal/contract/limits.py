@@ -43,6 +43,7 @@ MANIFEST_BYTES = 1 * MIB
 PAGE_ITEMS = 500
 EVENTS_KEPT = 10_000
 REVISIONS_KEPT = 50
+COHORTS_PER_REVISION = 64  # each has a canary of its own, and its share of alpha
 DECISIONS_KEPT = 200  # of each deployment: why a rollout went as it did
 SNAPSHOTS_KEPT = 20  # of the newest of them the whole inputs, for replay
 SNAPSHOT_BYTES_KEPT = 16 * MIB  # compressed, of each deployment

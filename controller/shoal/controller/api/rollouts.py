@@ -23,7 +23,7 @@ class Verb(enum.StrEnum):
     UNDO = "undo"
 
 
-_BODY = openapi.fields(verb="string", toRevision="integer", follow="boolean")
+_BODY = openapi.fields(verb="string", toRevision="integer", follow="boolean", full="boolean")
 _ONE = "/namespaces/{namespace}/deployments/{name}"
 
 
@@ -48,16 +48,28 @@ def router(ports: ApiPorts) -> APIRouter:
 
 
 def _read(deployment: str, body: dict[str, Any]) -> RolloutRequest:
-    bodies.only(body, ("verb", "toRevision", "follow"))
-    verb, to_revision, follow = body.get("verb"), body.get("toRevision"), body.get("follow", False)
+    bodies.only(body, ("verb", "toRevision", "follow", "full"))
+    verb, to_revision = body.get("verb"), body.get("toRevision")
     if not isinstance(verb, str) or verb not in set(Verb):
         raise bodies.invalid("verb", f"{verb!r} is no verb: {suggestion(str(verb), set(Verb))}")
     if to_revision is not None and (type(to_revision) is not int or to_revision < 1):
         raise bodies.invalid("toRevision", f"{to_revision!r} is not the number of a revision")
     if to_revision is not None and verb != Verb.UNDO:
         raise bodies.invalid("toRevision", f"{verb} takes no revision, only undo does")
-    if not isinstance(follow, bool):
-        raise bodies.invalid("follow", f"{follow!r} is neither true nor false")
-    if follow and verb != Verb.RESUME:
-        raise bodies.invalid("follow", f"{verb} does not follow, only resume does")
-    return RolloutRequest(deployment=deployment, verb=verb, to_revision=to_revision, follow=follow)
+    return RolloutRequest(
+        deployment=deployment,
+        verb=verb,
+        to_revision=to_revision,
+        follow=_flag(body, "follow", Verb.RESUME),
+        full=_flag(body, "full", Verb.PROMOTE),
+    )
+
+
+def _flag(body: dict[str, Any], name: str, verb: Verb) -> bool:
+    """An option that only one verb has."""
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        raise bodies.invalid(name, f"{value!r} is neither true nor false")
+    if value and body["verb"] != verb:
+        raise bodies.invalid(name, f"{body['verb']} has no option {name}, only {verb} has")
+    return value

@@ -13,9 +13,11 @@ from typing import NewType
 from shoal.contract.budget import Budget
 from shoal.contract.profile import ProfileClass
 from shoal.contract.report import DeploymentReport
+from shoal.contract.windows import Window
 from shoal.controller.domain.incidents import Incident
 
 CohortId = NewType("CohortId", str)
+Labels = tuple[tuple[str, str], ...]
 
 
 class Reach(enum.StrEnum):
@@ -30,22 +32,25 @@ class Reach(enum.StrEnum):
 class CohortKey:
     """Devices with the same profile class and the same budget share a variant.
 
-    `profile` is the name to show; two profiles with one budget in one class are one cohort.
+    `profile` is the name to show; two profiles with one budget in one class are one cohort. Where a
+    deployment judges the values of labels apart, `labels` are those of this cohort.
     """
 
     profile_class: ProfileClass
     budget: Budget
     profile: str = field(compare=False)
+    labels: Labels = ()
 
     @property
     def id(self) -> CohortId:
         """A short stable name for records: the class and eight digits of the budget's hash."""
-        return CohortId(f"{self.profile_class}-{_short_hash(self.budget)}")
+        return CohortId(f"{self.profile_class}-{_short_hash(self.budget, self.labels)}")
 
 
 @functools.lru_cache(maxsize=1024)
-def _short_hash(budget: Budget) -> str:
-    text = json.dumps(asdict(budget), sort_keys=True, separators=(",", ":"))
+def _short_hash(budget: Budget, labels: Labels) -> str:
+    form = {**asdict(budget), "labels": labels} if labels else asdict(budget)
+    text = json.dumps(form, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -55,7 +60,10 @@ class DeviceView:
 
     `cohort` is None until the device has told its hardware. `report` is what it last said of this
     deployment, None when it never did. `ready` means that it serves and could be missed.
-    `selected` is whether the deployment's selector picks it now.
+    `selected` is whether the deployment's selector picks it now. `labels` are those that the
+    deployment's strategy names. A `suspended` device is told nothing new, and one with a `window`
+    of its own only while that is open. `incidents` are the last that the controller learned of, and
+    `switched_at` is when it was first seen running what it runs.
     """
 
     name: str
@@ -64,6 +72,9 @@ class DeviceView:
     ready: bool = True
     selected: bool = True
     report: DeploymentReport | None = None
+    labels: Labels = ()
+    suspended: bool = False
+    window: Window | None = None
     incidents: tuple[Incident, ...] = ()
     switched_at: float = 0.0
 

@@ -8,7 +8,7 @@ from shoal.contract.choice import Miss
 from shoal.contract.digest import Digest
 from shoal.contract.profile import ProfileClass
 from shoal.controller.domain.evidence import GateVerdict
-from shoal.controller.domain.fleet import CohortId
+from shoal.controller.domain.fleet import CohortId, CohortKey, Labels
 from shoal.controller.domain.outcomes import Count
 from shoal.controller.domain.strategy import Strategy
 
@@ -54,6 +54,7 @@ class CohortContent:
     """One cohort's frozen choice: the variant it gets, then those it may fall to.
 
     Empty `variants` is NoFeasibleVariant, with the nearest misses or the `reason` there is none.
+    `labels` are the values that set it apart from cohorts of the same class and budget.
     """
 
     cohort: CohortId
@@ -63,6 +64,12 @@ class CohortContent:
     variants: tuple[Digest, ...]
     misses: tuple[Miss, ...] = ()
     reason: str = ""
+    labels: Labels = ()
+
+    @property
+    def name(self) -> str:
+        """What people call it: the profile, and the labels that are judged apart."""
+        return "/".join((self.profile, *(f"{key}={value}" for key, value in self.labels)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +86,30 @@ class Content:
         """The choice for one cohort."""
         return next((one for one in self.cohorts if one.cohort == cohort), None)
 
+    def home(self, key: CohortKey) -> CohortId | None:
+        """The cohort that a device with this key belongs to, None where it has no place.
+
+        Class and budget decide what fits. Content from before labels were judged apart holds one
+        cohort for all of them; where they no longer are, any of the same class and budget fits.
+        """
+        if self.of(key.id) is not None:
+            return key.id
+        near = (
+            one.cohort
+            for one in self.cohorts
+            if (one.profile_class, one.budget) == (key.profile_class, key.budget)
+            and (not key.labels or set(one.labels) < set(key.labels))
+        )
+        return next(near, None)
+
     @property
     def names(self) -> dict[CohortId, str]:
         """A name for each cohort: its profile's, with the class where two share a profile."""
-        profiles = [one.profile for one in self.cohorts]
+        names = [one.name for one in self.cohorts]
         return {
-            one.cohort: one.profile
-            if profiles.count(one.profile) == 1
-            else f"{one.profile}/{one.cohort[:6]}-{one.cohort[-4:]}"
+            one.cohort: one.name
+            if names.count(one.name) == 1
+            else f"{one.name}/{one.cohort[:6]}-{one.cohort[-4:]}"
             for one in self.cohorts
         }
 
@@ -134,7 +157,8 @@ class Revision:
     """One immutable target and its history.
 
     `source` is the revision whose content a return copies. `completed_at` stays once it was set,
-    even when the wave is reopened. `proven` lists the variants whose canary passed.
+    even when the wave is reopened. `proven` lists the variants whose canary passed. `by` is the
+    operator who asked for it, empty where Shoal did.
     """
 
     number: int
@@ -149,3 +173,4 @@ class Revision:
     completed_at: float | None = None
     waves: tuple[WaveRecord, ...] = ()
     proven: tuple[Proven, ...] = ()
+    by: str = ""

@@ -32,11 +32,12 @@ class Verb(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """An abort or undo that an operator asked for and that the next pass carries out."""
+    """An abort, an undo or a full promote that the next pass carries out, and who asked for it."""
 
     verb: Verb
     to_revision: int | None
     asked_at: float
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +71,33 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined:
-    """A digest that failed in one cohort and is not chosen there again until retried by hand."""
+    """A digest that failed in one cohort and is not chosen there again until retried by hand.
+
+    `lifted_by` is who retried it, and `lifted_at` when; it stays in the record, and counts again
+    only when it fails again.
+    """
 
     cohort: CohortId
     digest: Digest
     revision: int
     reason: str
+    message: str = ""
+    at: float = 0.0
+    lifted_by: str = ""
+    lifted_at: float | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the digest may not be chosen."""
+        return self.lifted_at is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burst:
+    """How many devices one pass told, for the rate."""
+
+    at: float
+    devices: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,12 +186,19 @@ class RolloutRecord:
     taken: Taken = Taken()
     suspended: str = ""
     paused_at: float | None = None
+    paused_by: str = ""
     hold: Hold | None = None
     waiting: Waiting | None = None
     approved_wave: int | None = None
     intent: Intent | None = None
     quarantine: tuple[Quarantined, ...] = ()
     progress: Progress = Progress()
+    bursts: tuple[Burst, ...] = ()
+
+    @property
+    def set_aside(self) -> frozenset[tuple[CohortId, Digest]]:
+        """The digests in quarantine, each with its cohort."""
+        return frozenset((one.cohort, one.digest) for one in self.quarantine if one.holds)
 
     @property
     def current(self) -> Revision | None:

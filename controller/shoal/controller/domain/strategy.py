@@ -151,6 +151,13 @@ class Strategy:
     window: Window | None = None
     verdicts_per: tuple[str, ...] = ()
 
+    @property
+    def labels(self) -> frozenset[str]:
+        """The labels of devices that it asks for."""
+        named = {one.label for one in self.max_unavailable_per}
+        selectors = [one.selector for one in self.waves if one.selector is not None]
+        return frozenset(named | {one.key for two in selectors for one in two.conditions})
+
 
 def strategy_from_json(spec: Mapping[str, Any]) -> Strategy:
     """The strategy of a fully defaulted Deployment spec (contracts: section 4).

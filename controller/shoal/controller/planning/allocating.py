@@ -1,26 +1,78 @@
-"""Which devices may be told now: those whose wave came, within maxUnavailable."""
+"""Which devices may be told now, and what keeps the others of an open wave waiting.
 
-from collections.abc import Collection, Iterable, Iterator
+Windows, the rate and maxUnavailable are asked in this order. Unavailable is a device from when it
+was told until it confirmed or finished otherwise, or one that is not ready; telling such a device
+costs nothing more. Lost devices are a debt: they count nowhere, and are told when they are back,
+or at once where a return must reach them before they wake up.
+"""
 
-from shoal.contract.report import Phase
-from shoal.controller.domain.outcomes import Outcome
-from shoal.controller.planning import targets
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from shoal.contract.reason import Reason
+from shoal.controller.planning import pacing, targets
+from shoal.controller.planning.budgets import Group, Room, free, in_flight, unavailable
+from shoal.controller.planning.decisions import Settled, Withheld
 from shoal.controller.planning.view import CohortView, Member, View
+
+__all__ = [
+    "Allocation",
+    "allocate",
+    "allowed",
+    "in_flight",
+    "settled",
+    "taken_back",
+    "unavailable",
+    "wanting",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """Who may be told the current revision now, and who has to wait for what."""
+
+    go: tuple[str, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
 
 
 def allowed(view: View) -> tuple[str, ...]:
-    """Devices of open waves and debts of finished cohorts that may be told now.
+    """Devices of open waves and debts of finished cohorts that may be told now."""
+    return allocate(view).go
 
-    25 % of 9 devices is 2 at a time. Unavailable is a device from when it was told until it
-    confirmed or finished otherwise, or one that is not ready; telling such a device costs nothing
-    more. Lost devices are a debt: they count nowhere, and are told when they are back, or at once
-    where a return must reach them before they wake up.
-    """
+
+def allocate(view: View) -> Allocation:
+    """Everyone whose turn has come, sorted into those who may start and those who may not yet."""
     if view.current is None or view.current.result.tombstone:
-        return ()
+        return Allocation()
+    room, pace = Room(view), pacing.left(view)
     # What must be taken back comes first, so that unproven variants never become more.
-    owed = [one for one in _misplaced(view, ()) if not _free(one)]
-    return _within(_left(view) - len(owed), _candidates(view))
+    room.reserve(one for one in _misplaced(view, ()) if not free(one))
+    go, withheld = [], []
+    for cohort, member in _candidates(view):
+        new = not cohort.progress.returning
+        why = pacing.withheld(view, member.device) if new else None
+        if why is None and new and pace < 1:
+            why = pacing.limited(view, member.device)
+        if why is None and not free(member) and (full := room.take(member)) is not None:
+            why = _full(room, member, full)
+        if why is not None:
+            withheld.append(why)
+            continue
+        pace -= new
+        go.append(member.name)
+    return Allocation(go=tuple(go), withheld=tuple(withheld))
+
+
+def settled(view: View) -> Settled:
+    """Let start who may; where nothing moves nor may move, say what is being waited for."""
+    found = allocate(view)
+    moving = any(in_flight(one) for cohort in view.open for one in cohort.judged)
+    if found.go or moving or not found.withheld:
+        return Settled(go=found.go)
+    first = found.withheld[0]
+    count = len(found.withheld)
+    message = f"{count} devices wait, {first.device} among them: {first.message}"
+    return Settled(reason=first.reason, message=message)
 
 
 def taken_back(view: View, go: Collection[str]) -> tuple[str, ...]:
@@ -29,44 +81,26 @@ def taken_back(view: View, go: Collection[str]) -> tuple[str, ...]:
     They go back whatever guard decided, also while paused, within what `go` leaves of
     maxUnavailable. A reachable device whose wave came waits for its turn instead.
     """
-    starting = [one for one in view.members if one.name in go and not _free(one)]
-    return _within(_left(view) - len(starting), _misplaced(view, go))
+    room = Room(view)
+    room.reserve(one for one in view.members if one.name in go and not free(one))
+    return tuple(one.name for one in _misplaced(view, go) if free(one) or room.take(one) is None)
 
 
-def _left(view: View) -> int:
-    limit = max(1, view.strategy.max_unavailable.down(len(view.members)))
-    return limit - sum(unavailable(one) for one in view.members)
-
-
-def _within(left: int, members: Iterable[Member]) -> tuple[str, ...]:
-    names = []
-    for member in members:
-        if not _free(member):
-            if left <= 0:
-                continue
-            left -= 1
-        names.append(member.name)
-    return tuple(names)
-
-
-def _free(member: Member) -> bool:
-    """Whether telling the device something makes none unavailable that was not so before."""
-    return member.device.lost or unavailable(member)
+def wanting(cohort: CohortView, member: Member) -> bool:
+    """Whether its turn has come and it was not told yet, or is to be told again."""
+    if not member.in_wave or (member.device.lost and not cohort.progress.returning):
+        return False
+    again = member.known is not None and member.known.again
+    return again or not member.told
 
 
 def _misplaced(view: View, go: Collection[str]) -> Iterator[Member]:
     """Devices whose assignment may not stand and that are not called to the current revision.
 
     A device of a return that is called and has to wait is among them where moving it is free: it
-    must not wake up to what was given up.
+    must not wake up to what was given up. So is a suspended one, which nothing new is told.
     """
-    dead = view.current is not None and view.current.result.tombstone
-    called = {
-        one.name
-        for cohort in view.cohorts
-        for one in cohort.members
-        if not dead and wanting(cohort, one) and not (cohort.progress.returning and _free(one))
-    }
+    called = {one.name for one in _called(view)}
     for member in view.members:
         told = member.known.told if member.known else None
         if told is None or member.name in go or member.name in called:
@@ -78,35 +112,29 @@ def _misplaced(view: View, go: Collection[str]) -> Iterator[Member]:
             yield member
 
 
-def unavailable(member: Member) -> bool:
-    """Whether the device serves nobody, or may stop to at any moment; never so when lost."""
-    if member.device.lost:
-        return False
-    return not member.device.ready or in_flight(member)
+def _called(view: View) -> Iterator[Member]:
+    if view.current is not None and view.current.result.tombstone:
+        return
+    for cohort in view.cohorts:
+        back = cohort.progress.returning
+        for member in cohort.members:
+            exempt = free(member) if back else member.device.suspended
+            if wanting(cohort, member) and not exempt:
+                yield member
 
 
-def in_flight(member: Member) -> bool:
-    """Whether what it was told last has not come to an end, one way or the other."""
-    known, report = member.known, member.device.report
-    if known is None or known.told is None or known.confirmed:
-        return False
-    if report is None or report.generation != known.generation:
-        return member.outcome is not Outcome.TIMED_OUT
-    if report.phase.terminal:
-        return False
-    return report.phase is Phase.SOAKING or member.outcome is not Outcome.TIMED_OUT
-
-
-def wanting(cohort: CohortView, member: Member) -> bool:
-    """Whether its turn has come and it was not told yet, or is to be told again."""
-    if not member.in_wave or (member.device.lost and not cohort.progress.returning):
-        return False
-    again = member.known is not None and member.known.again
-    return again or not member.told
-
-
-def _candidates(view: View) -> Iterator[Member]:
+def _candidates(view: View) -> Iterator[tuple[CohortView, Member]]:
     """First devices of all cohorts, then second ones, so that every canary starts early."""
-    queues = [[one for one in cohort.members if wanting(cohort, one)] for cohort in view.cohorts]
+    queues = [
+        [(cohort, one) for one in cohort.members if wanting(cohort, one)] for cohort in view.cohorts
+    ]
     for place in range(max((len(one) for one in queues), default=0)):
         yield from (queue[place] for queue in queues if place < len(queue))
+
+
+def _full(room: Room, member: Member, group: Group) -> Withheld:
+    return Withheld(
+        device=member.name,
+        reason=Reason.MAX_UNAVAILABLE,
+        message=f"as many devices of {group} are unavailable as may be: {room.limit(group)}",
+    )

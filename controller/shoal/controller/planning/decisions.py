@@ -24,6 +24,16 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withheld:
+    """A device whose turn has come and that may not start, why, and until when if that is known."""
+
+    device: str
+    reason: Reason
+    message: str
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
     """This pass ends here; `go` names the devices that may be told the current revision now.
 

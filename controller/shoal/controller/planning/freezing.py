@@ -1,14 +1,15 @@
 """Freezing a choice: from archives to the ordered digests of each cohort."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from shoal.contract import choice
+from shoal.contract.digest import Digest
+from shoal.contract.limits import COHORTS_PER_REVISION
 from shoal.contract.reason import Reason
 from shoal.controller.domain.archive import ArchiveState, ClassArchive, ModelView
-from shoal.controller.domain.fleet import CohortKey
+from shoal.controller.domain.fleet import CohortId, CohortKey
 from shoal.controller.domain.revisions import CohortContent, Content
-from shoal.controller.domain.rollout import Quarantined
 from shoal.controller.domain.snapshot import Snapshot
 
 FALLS = 2  # steps that a cohort may fall within one revision
@@ -27,14 +28,15 @@ def content_of(snapshot: Snapshot, model: ModelView) -> Content | NotYet:
 
     Cohorts of lost devices join when their search is done and the devices are back.
     """
-    waiting = _waiting_for(snapshot, model)
+    found = keys(snapshot)
+    waiting = _waiting_for(snapshot, model) or _too_many(len(found))
     if waiting is not None:
         return waiting
     cohorts = []
-    for key in keys(snapshot):
+    for key in found:
         archive = model.archive(key.profile_class)
         if archive is not None and archive.state.settled:
-            cohorts.append(choose(key, archive, model, snapshot.record.quarantine))
+            cohorts.append(choose(key, archive, model, snapshot.record.set_aside))
     return Content(
         generation=snapshot.generation,
         strategy=snapshot.strategy,
@@ -48,10 +50,10 @@ def choose(
     key: CohortKey,
     archive: ClassArchive,
     model: ModelView,
-    quarantine: Iterable[Quarantined],
+    set_aside: Collection[tuple[CohortId, Digest]],
 ) -> CohortContent:
     """The frozen list of one cohort: the choice, and the two it may fall to."""
-    bad = {one.digest for one in quarantine if one.cohort == key.id}
+    bad = {digest for cohort, digest in set_aside if cohort == key.id}
     points = [one for one in archive.points if one.digest not in bad]
     order = choice.ranked(points, key.budget, archive.min_score, model.objective)
     variants = tuple(one.digest for one in order)[: FALLS + 1]
@@ -64,6 +66,7 @@ def choose(
         variants=variants,
         misses=() if variants else misses,
         reason="" if variants else _why_none(archive, bad_ones=len(bad)),
+        labels=key.labels,
     )
 
 
@@ -100,6 +103,17 @@ def _waiting_for(snapshot: Snapshot, model: ModelView) -> NotYet | None:
             f"{len(open_ones)} of {len(classes)} profile classes",
         )
     return None
+
+
+def _too_many(cohorts: int) -> NotYet | None:
+    """A label with a value of its own on every device would make canaries of all of them."""
+    if cohorts <= COHORTS_PER_REVISION:
+        return None
+    return NotYet(
+        reason=Reason.TOO_MANY_COHORTS,
+        message=f"profile classes, budgets and the labels of verdictsPer make {cohorts} cohorts,"
+        f" {COHORTS_PER_REVISION} are allowed",
+    )
 
 
 def _why_none(archive: ClassArchive, *, bad_ones: int) -> str:

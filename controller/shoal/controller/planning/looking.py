@@ -7,7 +7,9 @@ from shoal.controller.domain.fleet import CohortId, DeviceView
 from shoal.controller.domain.revisions import CohortContent, Revision
 from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, RolloutRecord
 from shoal.controller.domain.snapshot import Snapshot
-from shoal.controller.planning import ranking, standing, targets
+from shoal.controller.domain.strategy import Strategy
+from shoal.controller.planning import budgets, ranking, standing, targets
+from shoal.controller.planning.budgets import Group
 from shoal.controller.planning.view import CohortView, Member, View
 
 
@@ -19,14 +21,13 @@ class _Scene:
     record: RolloutRecord
     current: Revision
     known: dict[str, DeviceRecord]
-    selected: tuple[DeviceView, ...]
+    starved: frozenset[Group]
+    picked: tuple[int, ...]
 
     @property
-    def starved(self) -> bool:
-        """Whether devices that are not ready use up all of maxUnavailable."""
-        down = sum(not one.ready and not one.lost for one in self.selected)
-        limit = self.current.content.strategy.max_unavailable.down(len(self.selected))
-        return down >= max(1, limit)
+    def strategy(self) -> Strategy:
+        """The strategy that was frozen with the revision."""
+        return self.current.content.strategy
 
 
 def look(snapshot: Snapshot, record: RolloutRecord) -> View:
@@ -37,7 +38,15 @@ def look(snapshot: Snapshot, record: RolloutRecord) -> View:
     if current is None:
         loose = tuple(_loose(one, known.get(one.name)) for one in selected)
         return View(snapshot=snapshot, record=record, cohorts=(), loose=loose)
-    scene = _Scene(now=snapshot.now, record=record, current=current, known=known, selected=selected)
+    strategy = current.content.strategy
+    scene = _Scene(
+        now=snapshot.now,
+        record=record,
+        current=current,
+        known=known,
+        starved=budgets.starved(strategy, selected),
+        picked=ranking.picked(strategy.waves, selected),
+    )
     groups: dict[CohortId | None, list[DeviceView]] = defaultdict(list)
     for device in selected:
         home = cohort_of(device, known.get(device.name), current)
@@ -49,6 +58,11 @@ def look(snapshot: Snapshot, record: RolloutRecord) -> View:
     return View(snapshot=snapshot, record=record, cohorts=cohorts, loose=loose)
 
 
+def again(view: View, record: RolloutRecord) -> View:
+    """The view under `record`: the one there is where nothing changed, as looking is what costs."""
+    return view if record == view.record else look(view.snapshot, record)
+
+
 def cohort_of(device: DeviceView, known: DeviceRecord | None, current: Revision) -> CohortId | None:
     """A device told the current revision keeps its cohort there; others are where they fit now.
 
@@ -57,32 +71,41 @@ def cohort_of(device: DeviceView, known: DeviceRecord | None, current: Revision)
     """
     if known and known.told and known.told.revision == current.number and not known.regroup:
         return known.told.cohort
-    return device.cohort.id if device.cohort else None
+    return current.content.home(device.cohort) if device.cohort else None
 
 
 def _loose(device: DeviceView, known: DeviceRecord | None) -> Member:
     state = standing.untold(lost=device.lost)
-    return Member(device=device, known=known, in_wave=False, told=False, state=state)
+    return Member(device=device, known=known, in_wave=False, joins=None, told=False, state=state)
 
 
 def _cohort(scene: _Scene, content: CohortContent, devices: list[DeviceView]) -> CohortView:
     record, known = scene.record, scene.known
     progress = record.cohort(content.cohort) or CohortProgress(cohort=content.cohort)
-    sizes = ranking.wave_sizes(scene.current.content, len(devices), len(scene.selected))
-    size = len(devices) if progress.done or progress.returning else sizes[progress.wave]
-    if progress.wave < 0 or progress.reverted or not content.variants:
-        size = 0
-    order = ranking.Order(record=record, progress=progress, starved=scene.starved)
-    ordered = sorted(devices, key=lambda one: order.rank(one, known.get(one.name)))
+    order = ranking.Order(
+        record=record, progress=progress, starved=scene.starved, strategy=scene.strategy
+    )
+    ordered = sorted(devices, key=lambda one: order.rank(scene.now, one, known.get(one.name)))
     told = {one.name for one in devices if targets.follows(record, progress, known.get(one.name))}
+    joins = ranking.joins(scene.strategy.waves, ordered, scene.picked)
+    reached = _reached(progress, content, len(scene.strategy.waves))
     members = tuple(
         Member(
             device=one,
             known=known.get(one.name),
-            in_wave=i < max(size, len(told)),
+            in_wave=one.name in told or wave <= reached,
+            joins=wave,
             told=one.name in told,
             state=standing.of(scene.now, scene.current, progress, one, known.get(one.name)),
         )
-        for i, one in enumerate(ordered)
+        for one, wave in zip(ordered, joins, strict=True)
     )
+    sizes = ranking.wave_sizes(scene.strategy.waves, joins)
     return CohortView(content=content, progress=progress, members=members, sizes=sizes)
+
+
+def _reached(progress: CohortProgress, content: CohortContent, waves: int) -> int:
+    """The wave up to which devices are called; a return calls all of them, in a wave or not."""
+    if progress.reverted or not content.variants:
+        return -1
+    return waves if progress.returning else progress.wave

@@ -4,8 +4,9 @@ Everything here is level-triggered and idempotent: the same snapshot folded twic
 record. Stamps of time are set only where something changed.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from shoal.contract.limits import COHORTS_PER_REVISION
 from shoal.contract.reason import Reason
 from shoal.controller.domain.fleet import DeviceView
 from shoal.controller.domain.outcomes import Outcome
@@ -32,13 +33,23 @@ _DISTANCE = {
 }
 
 
-def observe(snapshot: Snapshot, record: RolloutRecord) -> Moved:
-    """The record with everything that devices showed since, and what of it is news."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """The view under the record with everything that devices showed since, and what is news."""
+
+    view: View
+    events: tuple[PlanEvent, ...]
+
+
+def observe(snapshot: Snapshot, record: RolloutRecord) -> Observed:
+    """Fold in what devices showed."""
     events: tuple[PlanEvent, ...] = ()
-    for fold in (_devices, _late_cohorts, _confirmations, _reopened, _falls, _evidence, _marks):
-        moved = fold(look(snapshot, record))
-        record, events = moved.record, (*events, *moved.events)
-    return Moved(record=record, events=events)
+    view = look(snapshot, record)
+    for fold in _FOLDS:
+        moved = fold(view)
+        events = (*events, *moved.events)
+        view = looking.again(view, moved.record)
+    return Observed(view=view, events=events)
 
 
 def _devices(view: View) -> Moved:
@@ -49,14 +60,37 @@ def _devices(view: View) -> Moved:
         home = device.cohort.id if device.cohort else None
         if known.regroup and known.told is not None and known.told.cohort == home:
             known = replace(known, regroup=False)
-        if known.lost and not device.lost:
-            return replace(known, lost=False, since=view.now)
-        return replace(known, lost=device.lost)
+        if known.lost == device.lost:
+            return known
+        since = known.since if device.lost else view.now
+        return replace(known, lost=device.lost, since=since)
 
     devices = tuple(
         note(one, seen[one.device]) for one in view.record.devices if one.device in seen
     )
     return Moved(record=replace(view.record, devices=devices))
+
+
+def _retries(view: View) -> Moved:
+    """A retry is for what failed: a device that is still at it goes on with what it was told."""
+    current, going_on = view.current, set()
+    if current is None:
+        return Moved(record=view.record)
+    for cohort in view.cohorts:
+        for member in cohort.members:
+            if member.known is None or not member.known.again:
+                continue
+            at_it = replace(member.known, again=False)
+            state = standing.of(view.now, current, cohort.progress, member.device, at_it)
+            if not state.outcome.failure:
+                going_on.add(member.name)
+    if not going_on:
+        return Moved(record=view.record)
+    return Moved(
+        record=view.record.map_devices(
+            lambda one: replace(one, again=False) if one.device in going_on else one
+        )
+    )
 
 
 def _late_cohorts(view: View) -> Moved:
@@ -71,6 +105,8 @@ def _late_cohorts(view: View) -> Moved:
     model = view.snapshot.model_view(current.content.model_revision)
     record, events = view.record, []
     for key in freezing.keys(view.snapshot):
+        if len(current.content.cohorts) >= COHORTS_PER_REVISION:
+            break
         archive = model.archive(key.profile_class) if model else None
         if model is None or archive is None or not archive.state.settled:
             continue
@@ -79,7 +115,7 @@ def _late_cohorts(view: View) -> Moved:
             continue
         if frozen is not None and frozen.variants:
             continue
-        added = freezing.choose(key, archive, model, record.quarantine)
+        added = freezing.choose(key, archive, model, record.set_aside)
         if frozen is not None and not added.variants:
             continue
         others = (one for one in current.content.cohorts if one.cohort != key.id)
@@ -103,9 +139,9 @@ def _confirmations(view: View) -> Moved:
         if device is None or known.told is None:
             return known
         seen = standing.confirmed(device, known, known.told)
-        if known.confirmed and not seen:
-            return replace(known, confirmed=False, since=view.now)
-        return replace(known, confirmed=seen)
+        if known.confirmed == seen:
+            return known
+        return replace(known, confirmed=seen, since=known.since if seen else view.now)
 
     return Moved(record=view.record.map_devices(latch))
 
@@ -212,3 +248,15 @@ def _marks(view: View) -> Moved:
     if mark <= view.record.progress.mark:
         return Moved(record=view.record)
     return Moved(record=replace(view.record, progress=Progress(mark=mark, at=view.now)))
+
+
+_FOLDS = (
+    _devices,
+    _retries,
+    _late_cohorts,
+    _confirmations,
+    _reopened,
+    _falls,
+    _evidence,
+    _marks,
+)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from shoal.controller.domain.plan import Plan, PlanEvent
 from shoal.controller.domain.rollout import RolloutRecord
 from shoal.controller.domain.snapshot import Snapshot
-from shoal.controller.planning import closing, presenting, telling, waking
+from shoal.controller.planning import closing, looking, presenting, telling, waking
 from shoal.controller.planning.decisions import Decision, Held, Moved, Settled
 from shoal.controller.planning.guards import (
     advancing,
@@ -27,7 +27,6 @@ from shoal.controller.planning.guards import (
     superseding,
     thresholds,
 )
-from shoal.controller.planning.looking import look
 from shoal.controller.planning.observing import observe
 from shoal.controller.planning.view import View
 
@@ -42,7 +41,7 @@ GUARDS: tuple[Guard, ...] = (
     pausing.decide,  #       6 paused: nothing new starts
     deadlines.decide,  #     7 progress deadline
     quorums.decide,  #       8 quorum missing: hold
-    assigning.decide,  #     9 wave unfinished: assign within maxUnavailable
+    assigning.decide,  #     9 wave unfinished: assign within window, rate, maxUnavailable
     thresholds.decide,  #   10 thresholds unmet: hold
     inconclusive.decide,  # 11 gate inconclusive: prolong, then onInconclusive
     approvals.decide,  #    12 approval missing: wait
@@ -60,11 +59,12 @@ def plan(snapshot: Snapshot, guards: Sequence[Guard] = GUARDS) -> Plan:
     Law: with the record of its own plan, the same snapshot gives the same record, no event and
     nothing to tell.
     """
-    record, decision, events = _decide(snapshot, guards)
-    record, news = closing.close(snapshot, record, decision)
+    view, decision, events = _decide(snapshot, guards)
+    record, news = closing.close(snapshot, view.record, decision)
     go = decision.go if isinstance(decision, Settled) else ()
-    told = telling.tell(look(snapshot, record), go)
-    view = look(snapshot, told.record)
+    view = looking.again(view, record)
+    told = telling.tell(view, go)
+    view = looking.again(view, told.record)
     return Plan(
         record=told.record,
         tells=told.tells,
@@ -79,15 +79,15 @@ def plan(snapshot: Snapshot, guards: Sequence[Guard] = GUARDS) -> Plan:
 
 def _decide(
     snapshot: Snapshot, guards: Sequence[Guard]
-) -> tuple[RolloutRecord, Held | Settled, tuple[PlanEvent, ...]]:
+) -> tuple[View, Held | Settled, tuple[PlanEvent, ...]]:
     record = snapshot.record
     events: tuple[PlanEvent, ...] = ()
     for _ in range(_TURNS):
         seen = observe(snapshot, record)
-        decision = _first(look(snapshot, seen.record), guards)
-        record, events = seen.record, (*events, *seen.events)
+        decision = _first(seen.view, guards)
+        events = (*events, *seen.events)
         if not isinstance(decision, Moved):
-            return record, decision, events
+            return seen.view, decision, events
         record, events = decision.record, (*events, *decision.events)
     raise RuntimeError(f"{snapshot.deployment}: the guards do not come to rest")
 

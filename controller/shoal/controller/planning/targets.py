@@ -66,10 +66,9 @@ def stale(record: RolloutRecord, told: Target) -> bool:
 
 def proven(record: RolloutRecord, told: Target) -> bool:
     """Whether the variant passed its cohort's canary once and did not fail since."""
-    bad = {(one.cohort, one.digest) for one in record.quarantine}
     one = Proven(cohort=told.cohort, variant=told.variant)
     passed = any(one in revision.proven for revision in record.revisions)
-    return passed and (told.cohort, told.variant) not in bad
+    return passed and (told.cohort, told.variant) not in record.set_aside
 
 
 def return_from(record: RolloutRecord, revision: Revision) -> Return | None:
@@ -142,8 +141,7 @@ def _resting(revision: Revision, content: CohortContent, step: int) -> Target:
 
 def quarantined(record: RolloutRecord, revision: Revision) -> bool:
     """Whether a variant that the revision proved has failed in its cohort since."""
-    bad = {(one.cohort, one.digest) for one in record.quarantine}
-    return any((one.cohort, one.variant) in bad for one in revision.proven)
+    return any((one.cohort, one.variant) in record.set_aside for one in revision.proven)
 
 
 def target(revision: Revision, cohort: CohortContent, progress: CohortProgress) -> Target:

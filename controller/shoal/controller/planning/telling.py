@@ -5,13 +5,13 @@ whatever the device claims to have accepted, so that it is never taken for a lat
 I4).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shoal.controller.domain.fleet import DeviceView
 from shoal.controller.domain.plan import Tell
 from shoal.controller.domain.rollout import DeviceRecord, RolloutRecord, Target
-from shoal.controller.planning import allocating, targets
+from shoal.controller.planning import allocating, pacing, targets
 from shoal.controller.planning.view import CohortView, View
 
 
@@ -29,7 +29,8 @@ def tell(view: View, go: Collection[str]) -> Told:
     homes = {one.name: cohort for cohort in view.cohorts for one in cohort.members}
     back = allocating.taken_back(view, go)
     records = {one.device: one for one in view.record.devices}
-    tells, withdrawals = [], []
+    tells: list[Tell] = []
+    withdrawals = []
     for device in view.snapshot.devices:
         known = records.get(device.name)
         told = known.told if known else None
@@ -51,13 +52,19 @@ def tell(view: View, go: Collection[str]) -> Told:
         else:
             tells.append(_as_tell(changed, changed.told))
     devices = tuple(records[name] for name in sorted(records))
-    record = replace(view.record, devices=devices)
+    record = pacing.counted(view.record, _new(tells, go, homes), view.now)
+    record = replace(record, devices=devices)
     return Told(record=record, tells=tuple(tells), withdrawals=tuple(withdrawals))
 
 
 def desired(record: RolloutRecord) -> tuple[Tell, ...]:
     """Everything that is told now."""
     return tuple(_as_tell(one, one.told) for one in record.devices if one.told is not None)
+
+
+def _new(tells: Sequence[Tell], go: Collection[str], homes: Mapping[str, CohortView]) -> int:
+    """How many of the tellings the rate counts: those of content that was not complete before."""
+    return sum(one.device in go and not homes[one.device].progress.returning for one in tells)
 
 
 def _current(view: View, cohort: CohortView) -> Target:

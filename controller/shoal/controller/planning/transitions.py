@@ -27,6 +27,8 @@ from shoal.controller.domain.rollout import (
 from shoal.controller.planning import targets
 from shoal.controller.planning.decisions import Moved, normal, warning
 
+LIFTED_KEPT = 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why:
@@ -124,24 +126,43 @@ def end(record: RolloutRecord, why: Why, now: float) -> RolloutRecord:
     return replace(record, hold=None, waiting=None)
 
 
-def quarantine(record: RolloutRecord, cohorts: Sequence[CohortId], reason: Reason) -> RolloutRecord:
+def quarantine(
+    record: RolloutRecord, cohorts: Sequence[CohortId], why: Why, now: float
+) -> RolloutRecord:
     """The record with the variants that these cohorts got set aside until retried by hand."""
     current = record.going
     kept = {(one.cohort, one.digest): one for one in record.quarantine}
+    set_aside = record.set_aside
     for progress in record.cohorts:
         content = current.content.of(progress.cohort)
         if progress.cohort in cohorts and content is not None and content.variants:
             digest = content.variants[progress.step]
-            kept.setdefault(
-                (progress.cohort, digest),
-                Quarantined(
-                    cohort=progress.cohort,
-                    digest=digest,
-                    revision=current.number,
-                    reason=reason,
-                ),
+            if (progress.cohort, digest) in set_aside:
+                continue
+            kept[progress.cohort, digest] = Quarantined(
+                cohort=progress.cohort,
+                digest=digest,
+                revision=current.number,
+                reason=why.reason,
+                message=why.message,
+                at=now,
             )
     return replace(record, quarantine=tuple(kept[key] for key in sorted(kept)))
+
+
+def lift(record: RolloutRecord, revision: Revision, by: str, now: float) -> RolloutRecord:
+    """The record in which this revision's variants may be chosen again, and who said so."""
+    chosen = {(one.cohort, digest) for one in revision.content.cohorts for digest in one.variants}
+    lifted = tuple(
+        replace(one, lifted_by=by, lifted_at=now)
+        if one.holds and (one.cohort, one.digest) in chosen
+        else one
+        for one in record.quarantine
+    )
+    # What holds is kept as long as it holds; of what was lifted, the newest are for people to read.
+    past = sorted((one for one in lifted if not one.holds), key=lambda one: -(one.lifted_at or 0))
+    kept = {*(one for one in lifted if one.holds), *past[:LIFTED_KEPT]}
+    return replace(record, quarantine=tuple(one for one in lifted if one in kept))
 
 
 def with_wave(record: RolloutRecord, index: int, wave: WaveRecord) -> RolloutRecord:

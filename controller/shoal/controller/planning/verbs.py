@@ -23,11 +23,16 @@ from shoal.controller.planning import targets, transitions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One verb with its options; `to_revision` is for undo, `follow` for resume."""
+    """One verb of one operator with its options.
+
+    `to_revision` is for undo, `follow` for resume, and `full` for promote.
+    """
 
     verb: Verb
     to_revision: int | None = None
     follow: bool = False
+    full: bool = False
+    by: str = ""
 
 
 def apply(record: RolloutRecord, request: Request, now: float) -> RolloutRecord:
@@ -39,22 +44,24 @@ def apply(record: RolloutRecord, request: Request, now: float) -> RolloutRecord:
     """
     match request.verb:
         case Verb.PAUSE:
-            return pause(record, now)
+            return pause(record, now, by=request.by)
         case Verb.RESUME:
             return resume(record, now, follow=request.follow)
         case Verb.ABORT:
-            return abort(record, now)
+            return abort(record, now, by=request.by)
         case Verb.PROMOTE:
-            return promote(record, now)
+            return promote(record, now, full=request.full, by=request.by)
         case Verb.RETRY:
-            return retry(record, now)
+            return retry(record, now, by=request.by)
         case Verb.UNDO:
-            return undo(record, now, to_revision=request.to_revision)
+            return undo(record, now, to_revision=request.to_revision, by=request.by)
 
 
-def pause(record: RolloutRecord, now: float) -> RolloutRecord:
+def pause(record: RolloutRecord, now: float, *, by: str = "") -> RolloutRecord:
     """Let running devices finish and start nothing new; pausing twice changes nothing."""
-    return record if record.paused_at is not None else replace(record, paused_at=now)
+    if record.paused_at is not None:
+        return record
+    return replace(record, paused_at=now, paused_by=by)
 
 
 def resume(record: RolloutRecord, now: float, *, follow: bool) -> RolloutRecord:
@@ -66,14 +73,14 @@ def resume(record: RolloutRecord, now: float, *, follow: bool) -> RolloutRecord:
     if record.paused_at is not None:
         away = now - max(record.paused_at, record.progress.at)
         progress = replace(record.progress, at=record.progress.at + max(away, 0.0))
-        record = replace(record, paused_at=None, progress=progress)
+        record = replace(record, paused_at=None, paused_by="", progress=progress)
     if follow and record.suspended and record.current is not None:
         taken = replace(record.taken, model_revision=_followed_from(record))
         record = replace(record, suspended="", taken=taken)
     return record
 
 
-def abort(record: RolloutRecord, now: float) -> RolloutRecord:
+def abort(record: RolloutRecord, now: float, *, by: str = "") -> RolloutRecord:
     """Give the current revision up for ever and return its devices.
 
     Raises:
@@ -86,13 +93,16 @@ def abort(record: RolloutRecord, now: float) -> RolloutRecord:
             f"revision {current.number} is itself a rollback and cannot be aborted",
             "wait for it, or shoal rollout undo --to-revision N",
         )
-    return replace(record, intent=Intent(verb=Verb.ABORT, to_revision=None, asked_at=now))
+    return replace(record, intent=Intent(verb=Verb.ABORT, to_revision=None, asked_at=now, by=by))
 
 
-def promote(record: RolloutRecord, now: float) -> RolloutRecord:
+def promote(
+    record: RolloutRecord, now: float, *, full: bool = False, by: str = ""
+) -> RolloutRecord:
     """Approve the next wave, or go on from a wave that holds or has not finished.
 
-    What failed so far is waived: it stays in the history and no longer counts.
+    What failed so far is waived: it stays in the history and no longer counts. A `full` one opens
+    the last wave at once; budgets, and the evidence from here on, still decide there.
 
     Raises:
         ConflictError: nothing is going on.
@@ -104,17 +114,25 @@ def promote(record: RolloutRecord, now: float) -> RolloutRecord:
             f"revision {current.number} returns to earlier content and has no waves to promote",
             "wait for it, or shoal rollout retry",
         )
+    if full and record.wave + 1 < len(current.content.strategy.waves):
+        intent = Intent(verb=Verb.PROMOTE, to_revision=None, asked_at=now, by=by)
+        return replace(record, intent=intent)
     record = replace(
         record, approved_wave=record.wave + 1, progress=replace(record.progress, at=now)
     )
     if record.waiting is not None and record.waiting.reason == Reason.APPROVAL_MISSING:
         return record
-    cohorts = tuple(replace(_waived(one), waived=one.wave) for one in record.cohorts)
-    record = replace(record, cohorts=cohorts, hold=None)
+    cohorts = tuple(replace(one, waived=one.wave) for one in record.cohorts)
+    return forgiven(replace(record, cohorts=cohorts, hold=None))
+
+
+def forgiven(record: RolloutRecord) -> RolloutRecord:
+    """The record in which what failed so far no longer counts."""
+    record = replace(record, cohorts=tuple(_waived(one) for one in record.cohorts))
     return record.map_devices(lambda one: replace(one, waived=not one.confirmed or one.waived))
 
 
-def retry(record: RolloutRecord, now: float) -> RolloutRecord:
+def retry(record: RolloutRecord, now: float, *, by: str = "") -> RolloutRecord:
     """Try again by hand what failed: devices of the current revision, or the revision given up.
 
     Lifts the quarantine of the variants concerned.
@@ -129,14 +147,17 @@ def retry(record: RolloutRecord, now: float) -> RolloutRecord:
         )
     given_up = _given_up(record)
     if given_up is not None:
-        record = _lift(record, given_up)
+        record = transitions.lift(record, given_up, by, now)
         moved = transitions.start(record, given_up.content, given_up.origin, given_up.number, now)
         taken = replace(record.taken, model_revision=given_up.content.model_revision)
-        return replace(moved.record, suspended="", taken=taken, intent=None)
-    return _try_again(_lift(record, current), current, now)
+        started = moved.record.with_current(by=by)
+        return replace(started, suspended="", taken=taken, intent=None)
+    return _try_again(transitions.lift(record, current, by, now), current, now)
 
 
-def undo(record: RolloutRecord, now: float, *, to_revision: int | None) -> RolloutRecord:
+def undo(
+    record: RolloutRecord, now: float, *, to_revision: int | None, by: str = ""
+) -> RolloutRecord:
     """Return to the newest earlier complete content that differs, or to that of `to_revision`.
 
     Raises:
@@ -144,7 +165,7 @@ def undo(record: RolloutRecord, now: float, *, to_revision: int | None) -> Rollo
         NotFoundError: no such revision.
     """
     undo_target(record, to_revision)
-    intent = Intent(verb=Verb.UNDO, to_revision=to_revision, asked_at=now)
+    intent = Intent(verb=Verb.UNDO, to_revision=to_revision, asked_at=now, by=by)
     return replace(record, intent=intent)
 
 
@@ -242,13 +263,6 @@ def _waived(progress: CohortProgress) -> CohortProgress:
         for one in progress.verdicts
     )
     return replace(progress, verdicts=verdicts)
-
-
-def _lift(record: RolloutRecord, revision: Revision) -> RolloutRecord:
-    """Without the quarantine of this revision's variants."""
-    chosen = {(one.cohort, digest) for one in revision.content.cohorts for digest in one.variants}
-    kept = tuple(one for one in record.quarantine if (one.cohort, one.digest) not in chosen)
-    return replace(record, quarantine=kept)
 
 
 def _followed_from(record: RolloutRecord) -> int:

@@ -20,12 +20,14 @@ from shoal.controller.planning import standing
 class Member:
     """One selected device: what is seen of it, what is remembered, and its outcome.
 
-    `told` is whether it was told what its cohort gets from the current revision.
+    `told` is whether it was told what its cohort gets from the current revision. `joins` is the
+    wave that takes it, the number of waves where none does, and None where it has no cohort.
     """
 
     device: DeviceView
     known: DeviceRecord | None
     in_wave: bool
+    joins: int | None
     told: bool
     state: standing.Standing
 
@@ -49,7 +51,13 @@ class Member:
         """Whether thresholds count it: it finished, or it could (design: section 6 point 4)."""
         if self.outcome is Outcome.CONFIRMED:
             return True
-        return not self.waived and (self.outcome.finished or not self.device.lost)
+        return not self.waived and not self.owed
+
+    @property
+    def owed(self) -> bool:
+        """Whether it is a debt: lost, or suspended before it was told, and has shown no result."""
+        absent = self.device.lost or (self.device.suspended and not self.told)
+        return absent and not self.outcome.finished
 
 
 @dataclass(frozen=True)
@@ -91,9 +99,9 @@ class CohortView:
 
     @property
     def judging(self) -> bool:
-        """Whether its wave's verdict counts: it is open, in a wave, and no promote skips it."""
+        """Whether its wave's verdict counts: it has devices there, and no promote skips it."""
         at = self.progress.wave
-        return self.open and at >= 0 and self.progress.waived != at
+        return self.open and at >= 0 and self.progress.waived != at and bool(self.in_wave)
 
     @cached_property
     def judged(self) -> tuple[Member, ...]:
@@ -109,6 +117,10 @@ class CohortView:
     def failures(self) -> tuple[Member, ...]:
         """The judged devices that failed, timed out, or refused with nothing left to fall to."""
         return tuple(one for one in self.judged if one.outcome.failure)
+
+    def reach(self, wave: int) -> int:
+        """How many devices it has in this wave, with those that are in one now."""
+        return sum(one.in_wave or (one.joins or 0) <= wave for one in self.members)
 
     def size(self, wave: int) -> int:
         """How many of its devices may be told in this wave; none before the first."""

@@ -32,7 +32,7 @@ def gates(view: View) -> tuple[GateVerdict, ...]:
     return tuple(
         one
         for cohort in view.cohorts
-        if cohort.members and not cohort.progress.returning
+        if cohort.in_wave and not cohort.progress.returning
         for one in cohort.progress.verdicts
     )
 

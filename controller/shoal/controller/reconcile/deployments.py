@@ -1,11 +1,12 @@
 """The pass of a Deployment: take a snapshot, ask the planner, write its plan in one commit."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from shoal.controller.domain.plan import Plan, PlanEvent, Severity
 from shoal.controller.domain.rollout import RolloutRecord, record_from_json, record_to_json
 from shoal.controller.domain.snapshot import Conflict, Snapshot
-from shoal.controller.domain.strategy import strategy_from_json
+from shoal.controller.domain.strategy import Strategy, strategy_from_json
 from shoal.controller.planning import planner
 from shoal.controller.reconcile import deployment_status, desired, fleet, revisions
 from shoal.controller.reconcile.fleet import Member
@@ -23,11 +24,19 @@ async def reconcile(world: World, key: Key) -> float | None:
     everyone = fleet.members(world.cache, key.namespace)
     now = world.now()
     snapshot = take_snapshot(world, deployment, everyone, now)
+    snapshot = replace(snapshot, live=await world.live.look(snapshot.record, now))
     plan = planner.plan(snapshot)
     await world.commit([*_writes(world, deployment, everyone, (snapshot, plan))])
     await world.witness.saw(snapshot, plan)
-    moments = [one.reach_changes_at(world.cadence, now) for one in everyone]
-    return min((m for m in (plan.wake_at, *moments) if m is not None), default=None)
+    if plan.removed:
+        await world.live.forget(snapshot.deployment)
+        return None
+    await world.live.mark(plan.record, now)
+    # Rollouts are led by who is lost; lateness is for people, and the Device's own pass shows it.
+    losses = (one.lost_at(world.cadence) for one in everyone)
+    looks = world.live.next_look(plan.record, now)
+    moments = (plan.wake_at, looks, *(at for at in losses if at is not None and at > now))
+    return min((at for at in moments if at is not None), default=None)
 
 
 def take_snapshot(world: World, deployment: Record, everyone: list[Member], now: float) -> Snapshot:
@@ -39,6 +48,8 @@ def take_snapshot(world: World, deployment: Record, everyone: list[Member], now:
     record = world.cache.value(stored, _record) if stored else read_record(None, key)
     picked = {one.name for one in fleet.selected(everyone, deployment)}
     known = {one.device for one in record.devices}
+    strategy = strategy_from_json(spec)
+    angle = _angle(key, strategy, record, world.cadence.lost_after_s)
     return Snapshot(
         now=now,
         deployment=key,
@@ -46,18 +57,31 @@ def take_snapshot(world: World, deployment: Record, everyone: list[Member], now:
         deleted=bool(metadata.get("deletionTime")),
         model=ref.name,
         pinned=ref.pinned,
-        strategy=strategy_from_json(spec),
+        strategy=strategy,
         models=tuple(
             world.cache.value(one, revisions.model_view)
             for one in revisions.of_model(world.cache, deployment.namespace, ref.name)
         ),
         devices=tuple(
-            fleet.view(one, key, one.reach(world.cadence, now), picked=one.name in picked)
+            fleet.view(one, angle, one.reach(world.cadence, now), picked=one.name in picked)
             for one in everyone
             if one.name in picked or one.name in known
         ),
         record=record,
         conflict=_conflict(world, deployment, everyone, picked),
+    )
+
+
+def _angle(
+    deployment: str, strategy: Strategy, record: RolloutRecord, lost_after_s: float
+) -> fleet.Angle:
+    """What both the strategy asked for and the one going on name of devices, and no more."""
+    going = record.current.content.strategy if record.current else strategy
+    return fleet.Angle(
+        deployment=deployment,
+        lost_after_s=lost_after_s,
+        labels=tuple(sorted(strategy.labels | going.labels)),
+        apart=strategy.verdicts_per,
     )
 
 

@@ -1,16 +1,20 @@
 """The devices of a namespace, read from the cache: labels, profile, class and reach."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shoal.contract import jsonform
 from shoal.contract.profile import ClassProfile, class_profile
 from shoal.contract.report import DeploymentReport, DeviceReport
-from shoal.controller.domain import standing
+from shoal.contract.windows import Window
+from shoal.controller.domain import incidents, standing
 from shoal.controller.domain.fleet import CohortKey, DeviceView, Reach
+from shoal.controller.domain.incidents import History, Incident, IncidentKind
+from shoal.controller.domain.selector import selector_from_json
 from shoal.controller.domain.standing import Standing
+from shoal.controller.domain.strategy import window_from_json
 from shoal.controller.reconcile.cache import Cache
-from shoal.controller.reconcile.selection import MatchedProfile, matches, profile_of
+from shoal.controller.reconcile.selection import MatchedProfile, profile_of
 from shoal.controller.reconcile.world import Cadence
 from shoal.controller.store.port import Record
 
@@ -26,7 +30,10 @@ class Member:
     profile_class: ClassProfile | None
     report: DeviceReport | None
     last_seen_s: float | None
+    histories: tuple[History, ...]
     standing: Standing
+    suspended: bool = False
+    window: Window | None = None
 
     def reach(self, cadence: Cadence, now_s: float) -> Reach:
         """How recently it was heard."""
@@ -34,6 +41,12 @@ class Member:
             return Reach.LOST
         late = now_s - self.last_seen_s > cadence.late_after_s
         return Reach.LATE if late else Reach.REACHABLE
+
+    def lost_at(self, cadence: Cadence) -> float | None:
+        """When silence would make a loss of it; None where it never spoke."""
+        if self.last_seen_s is None:
+            return None
+        return self.last_seen_s + cadence.lost_after_s + 0.01
 
     def reach_changes_at(self, cadence: Cadence, now_s: float) -> float | None:
         """When silence would change its reach; None when it is lost already."""
@@ -46,14 +59,15 @@ class Member:
         # A hair later, so that the comparison above has flipped by then.
         return next((moment + 0.01 for moment in moments if moment >= now_s), None)
 
-    def cohort(self) -> CohortKey | None:
-        """The devices it shares a variant with, for any deployment."""
+    def cohort(self, apart: Sequence[str] = ()) -> CohortKey | None:
+        """The devices it shares a variant and a verdict with: the same under the labels `apart`."""
         if self.profile_class is None:
             return None
         return CohortKey(
             profile_class=self.profile_class.name,
             budget=self.profile.budget,
             profile=self.profile.name,
+            labels=tuple((label, self.labels.get(label, "")) for label in apart),
         )
 
     def report_of(self, deployment: str) -> DeploymentReport | None:
@@ -61,11 +75,25 @@ class Member:
         reports = self.report.deployments if self.report else ()
         return next((one for one in reports if one.deployment == deployment), None)
 
+    def history_of(self, deployment: str) -> History:
+        """What happened to it under one deployment."""
+        found = (one for one in self.histories if one.deployment == deployment)
+        return next(found, History(deployment=deployment))
+
 
 def members(cache: Cache, namespace: str) -> list[Member]:
     """Every device of a namespace, in order of name."""
-    profiles = [(r.name, r.data["spec"]) for r in cache.all("DeviceProfile", namespace)]
-    return [member_of(cache, record, profiles) for record in cache.all("Device", namespace)]
+    known = cache.all("DeviceProfile", namespace)
+    profiles = [(r.name, r.data["spec"]) for r in known]
+    stamp = tuple((r.name, r.resource_version) for r in known)
+
+    def made(record: Record) -> Member:
+        """The member, anew only where something of it has changed since the last pass."""
+        observation = cache.get("Observation", record.namespace, record.name)
+        versions = (record.resource_version, observation and observation.resource_version, stamp)
+        return cache.derived(record, "member", versions, lambda: member_of(cache, record, profiles))
+
+    return [made(record) for record in cache.all("Device", namespace)]
 
 
 def member_of(
@@ -73,7 +101,8 @@ def member_of(
 ) -> Member:
     """One device with everything known of it."""
     labels = dict(record.data["metadata"].get("labels") or {})
-    profile = profile_of(labels, profiles)
+    spec = record.data.get("spec") or {}
+    profile = profile_of(labels, profiles, spec.get("profile"))
     observation = cache.get("Observation", record.namespace, record.name)
     report = cache.value(observation, _report) if observation else None
     return Member(
@@ -84,7 +113,12 @@ def member_of(
         profile_class=class_profile(report.hardware, profile.runtime) if report else None,
         report=report,
         last_seen_s=observation.data["last_seen_ms"] / 1000 if observation else None,
+        histories=incidents.histories_from_json(
+            observation.data.get("histories") if observation else None
+        ),
         standing=standing.of(record.data),
+        suspended=bool(spec.get("suspended")),
+        window=window_from_json(spec.get("maintenanceWindow")),
     )
 
 
@@ -94,18 +128,50 @@ def _report(observation: Record) -> DeviceReport:
 
 def selected(everyone: Iterable[Member], deployment: Record) -> list[Member]:
     """The members that a deployment's selector picks; never one that operators keep out."""
-    selector = deployment.data["spec"].get("selector")
-    return [one for one in everyone if one.standing.admitted and matches(selector, one.labels)]
+    selector = selector_from_json(deployment.data["spec"].get("selector"))
+    return [one for one in everyone if one.standing.admitted and selector.matches(one.labels)]
 
 
-def view(member: Member, deployment: str, reach: Reach, *, picked: bool) -> DeviceView:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Angle:
+    """From where one deployment looks at devices.
+
+    `labels` are those that its strategies name; those `apart` make cohorts of their own. A device
+    silent for longer than `lost_after_s` had an incident.
+    """
+
+    deployment: str
+    lost_after_s: float
+    labels: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+
+
+def view(member: Member, angle: Angle, reach: Reach, *, picked: bool) -> DeviceView:
     """The member as the planner sees it under one deployment."""
-    report = member.report_of(deployment)
+    report = member.report_of(angle.deployment)
+    history = member.history_of(angle.deployment)
     return DeviceView(
         name=member.name,
-        cohort=member.cohort(),
+        cohort=member.cohort(angle.apart),
         reach=reach,
         ready=reach is not Reach.LOST and (report is None or report.running is not None),
         selected=picked,
         report=report,
+        labels=tuple((key, member.labels[key]) for key in angle.labels if key in member.labels),
+        suspended=member.suspended,
+        window=member.window,
+        incidents=_incidents(member, history, angle.lost_after_s, reach),
+        switched_at=history.switched_ms / 1000,
     )
+
+
+def _incidents(
+    member: Member, history: History, lost_after_s: float, reach: Reach
+) -> tuple[Incident, ...]:
+    """What went wrong; a silence that goes on began to count when it made a loss of the device."""
+    found = history.incidents(lost_after_s)
+    if reach is not Reach.LOST or member.last_seen_s is None:
+        return found
+    at = member.last_seen_s + lost_after_s
+    silence = Incident(kind=IncidentKind.SILENCE, generation=history.generation, at=at)
+    return (*found, silence)

@@ -27,6 +27,7 @@ class RolloutRequest:
     verb: str
     to_revision: int | None = None
     follow: bool = False
+    full: bool = False
     user: str = "local"
 
 
@@ -48,7 +49,11 @@ class StoredRollouts:
             NotFoundError: no such revision.
         """
         wanted = verbs.Request(
-            verb=Verb(request.verb), to_revision=request.to_revision, follow=request.follow
+            verb=Verb(request.verb),
+            to_revision=request.to_revision,
+            follow=request.follow,
+            full=request.full,
+            by=request.user,
         )
         place = _place(request.deployment)
         for _ in range(_ATTEMPTS):
@@ -77,7 +82,7 @@ class StoredRollouts:
             kind="Deployment",
             namespace=place[0],
             name=place[1],
-            detail="follow" if request.follow else to,
+            detail="follow" if request.follow else "full" if request.full else to,
         )
 
     async def _carried_out(self, place: tuple[str, str], deployment: str) -> None:

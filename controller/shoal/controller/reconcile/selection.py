@@ -7,6 +7,7 @@ from typing import Any
 from shoal.contract import units
 from shoal.contract.budget import Budget
 from shoal.contract.profile import RuntimeChoice
+from shoal.controller.domain.selector import selector_from_json
 
 DEFAULT_PROFILE = "default"
 
@@ -21,31 +22,26 @@ class MatchedProfile:
 
 
 def matches(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
-    """Whether `labels` satisfy every part of `selector`; an empty selector picks everything.
-
-    Source: Kubernetes label selectors (matchLabels and matchExpressions with In, NotIn, Exists,
-    DoesNotExist).
-    """
-    if not selector:
-        return True
-    wanted = selector.get("matchLabels") or {}
-    if any(labels.get(key) != value for key, value in wanted.items()):
-        return False
-    return all(_matches_one(one, labels) for one in selector.get("matchExpressions") or ())
+    """Whether `labels` satisfy every part of `selector`; an empty selector picks everything."""
+    return not selector or selector_from_json(selector).matches(labels)
 
 
 def profile_of(
-    labels: Mapping[str, str], profiles: Sequence[tuple[str, Mapping[str, Any]]]
+    labels: Mapping[str, str],
+    profiles: Sequence[tuple[str, Mapping[str, Any]]],
+    named: str | None = None,
 ) -> MatchedProfile:
     """The profile with the highest priority, then the first name, whose selector picks `labels`.
 
-    `profiles` holds (name, spec). Without a match: the built-in `default` with no budget.
+    `profiles` holds (name, spec). One that the device itself names goes before all selectors, as
+    long as it exists. Without a match: the built-in `default` with no budget.
     """
     picked = [
         (-int(spec.get("priority", 0)), name, spec)
         for name, spec in profiles
         if matches(spec.get("selector"), labels)
     ]
+    picked = [(0, name, spec) for name, spec in profiles if name == named] or picked
     if not picked:
         return MatchedProfile(name=DEFAULT_PROFILE, budget=Budget(), runtime=RuntimeChoice())
     _, name, spec = min(picked, key=lambda one: one[:2])
@@ -79,17 +75,3 @@ def runtime_from_json(spec: Mapping[str, Any]) -> RuntimeChoice:
 
 def _size(text: str | None) -> int | None:
     return None if text is None else units.parse_size_bytes(text)
-
-
-def _matches_one(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    key, operator = expression["key"], expression["operator"]
-    values = expression.get("values") or ()
-    if operator == "Exists":
-        return key in labels
-    if operator == "DoesNotExist":
-        return key not in labels
-    if operator == "In":
-        return labels.get(key) in values
-    if operator == "NotIn":
-        return key not in labels or labels[key] not in values
-    raise RuntimeError(f"admission let the selector operator {operator!r} through")

@@ -1,9 +1,9 @@
 """Guard 13: the next wave, or complete; cohorts that are behind catch up first."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from shoal.contract.reason import Reason
-from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.revisions import Proven, Result, Revision, WaveRecord, WaveState
 from shoal.controller.domain.rollout import RolloutRecord
 from shoal.controller.planning import allocating, transitions, waves
@@ -20,7 +20,7 @@ def decide(view: View) -> Decision:
         return _nobody(view)
     behind = [one for one in view.open if one.progress.wave < view.record.wave]
     if behind:
-        record = _proven(view, current, [one.id for one in behind if one.progress.wave >= 0])
+        record = _proven(view, current, behind)
         for cohort in behind:
             record = record.with_cohort(
                 replace(
@@ -33,6 +33,8 @@ def decide(view: View) -> Decision:
         return Moved(record=record)
     if view.record.wave + 1 < len(view.strategy.waves) and view.open:
         return _next_wave(view, current)
+    if view.open and not any(one.in_wave for one in view.cohorts):
+        return _no_wave()
     return _complete(view, current)
 
 
@@ -50,10 +52,17 @@ def _nobody(view: View) -> Settled:
     return Settled(reason=Reason.NO_DEVICES, message="the selector matches no device")
 
 
+def _no_wave() -> Settled:
+    """Every wave was empty: nothing was rolled out, and nothing is complete."""
+    return Settled(
+        reason=Reason.NO_DEVICES,
+        message="the selectors of the waves pick none of the devices",
+    )
+
+
 def _next_wave(view: View, current: Revision) -> Moved:
     coming = view.record.wave + 1
-    passed = [one.id for one in view.open if view.record.wave >= 0]
-    record = _proven(view, current, passed)
+    record = _proven(view, current, view.open)
     events = []
     # Events are counted by their text: without the revision two rollouts would be one event.
     which = f"revision {current.number}: wave"
@@ -62,10 +71,9 @@ def _next_wave(view: View, current: Revision) -> Moved:
         done = current.waves[view.record.wave].name
         events.append(normal(Reason.WAVE_COMPLETE, f"{which} {done} is complete"))
     name = view.strategy.waves[coming].name
-    grows = any(one.size(coming) > len(one.in_wave) for one in view.open)
-    if grows:
+    devices = sum(one.reach(coming) for one in view.open)
+    if devices > sum(len(one.in_wave) for one in view.open):
         wave = WaveRecord(name=name, state=WaveState.ACTIVE, started_at=view.now)
-        devices = sum(max(one.size(coming), len(one.in_wave)) for one in view.open)
         events.append(normal(Reason.WAVE_STARTED, f"{which} {name} started: {devices} devices"))
     else:
         wave = WaveRecord(
@@ -81,7 +89,7 @@ def _next_wave(view: View, current: Revision) -> Moved:
 
 
 def _complete(view: View, current: Revision) -> Moved:
-    record = _proven(view, current, [one.id for one in view.open])
+    record = _proven(view, current, view.open)
     if current.waves[view.record.wave].state is not WaveState.SKIPPED:
         record = waves.stamped(_with(view, record), WaveState.COMPLETE)
     for cohort in view.open:
@@ -99,12 +107,15 @@ def _complete(view: View, current: Revision) -> Moved:
     return Moved(record=replace(record, hold=None, waiting=None), events=(event,))
 
 
-def _proven(view: View, current: Revision, passed: list[CohortId]) -> RolloutRecord:
-    """The record in which the variants of these cohorts are proven; the newest comes last."""
+def _proven(view: View, current: Revision, passed: Iterable[CohortView]) -> RolloutRecord:
+    """The record in which the variants of these cohorts are proven; the newest comes last.
+
+    A cohort that has had no device in a wave yet has proven nothing.
+    """
     added = [
         Proven(cohort=one.id, variant=one.content.variants[one.progress.step])
-        for one in view.open
-        if one.id in passed
+        for one in passed
+        if one.progress.wave >= 0 and one.in_wave
     ]
     kept = tuple(one for one in current.proven if one not in added)
     return view.record.with_current(proven=(*kept, *added))

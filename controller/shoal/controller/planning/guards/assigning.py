@@ -1,7 +1,7 @@
-"""Guard 9: the wave is unfinished: let its devices start, within maxUnavailable."""
+"""Guard 9: the wave is unfinished: let devices start within window, rate and maxUnavailable."""
 
 from shoal.controller.planning import allocating
-from shoal.controller.planning.decisions import Decision, Settled
+from shoal.controller.planning.decisions import Decision
 from shoal.controller.planning.view import View
 
 
@@ -9,4 +9,4 @@ def decide(view: View) -> Decision | None:
     """Settle while a reachable device of a wave has not finished."""
     if not view.running or not any(one.judging and one.unfinished for one in view.open):
         return None
-    return Settled(go=allocating.allowed(view))
+    return allocating.settled(view)

@@ -49,11 +49,11 @@ def decide(view: View) -> Decision | None:
     others = [one for one in view.cohorts if _stays(one) and one.id not in failed]
     if view.strategy.scope is Scope.COHORT and others:
         return _revert(view, failures, set(failed))
-    record = waves.stamped(view, WaveState.FAILED)
-    record = transitions.quarantine(record, tuple(failed), failures[0].reason)
     why = transitions.Why(
         result=Result.ROLLED_BACK, reason=failures[0].reason, message=held.message
     )
+    record = waves.stamped(view, WaveState.FAILED)
+    record = transitions.quarantine(record, tuple(failed), why, view.now)
     return transitions.give_up(record, why, view.now)
 
 
@@ -105,7 +105,10 @@ def _too_many(view: View, cohort: CohortView) -> list[Failure]:
 
 def _revert(view: View, failures: list[Failure], which: set[CohortId]) -> Moved:
     """Take these cohorts alone back; the others go on."""
-    record = transitions.quarantine(view.record, tuple(which), failures[0].reason)
+    why = transitions.Why(
+        result=Result.ROLLED_BACK, reason=failures[0].reason, message=_sentence(failures)
+    )
+    record = transitions.quarantine(view.record, tuple(which), why, view.now)
     events = []
     for failure in failures:
         progress = record.cohort(failure.cohort.id)

@@ -43,7 +43,7 @@ def decide(view: View) -> Decision | None:
         result=Result.ROLLED_BACK, reason=Reason.GATE_INCONCLUSIVE, message=message
     )
     record = waves.stamped(view, WaveState.FAILED)
-    record = transitions.quarantine(record, [one.cohort.id for one in back], why.reason)
+    record = transitions.quarantine(record, [one.cohort.id for one in back], why, view.now)
     return transitions.give_up(record, why, view.now)
 
 

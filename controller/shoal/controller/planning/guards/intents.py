@@ -1,13 +1,13 @@
-"""Guard 3: an operator's abort or undo, also while paused."""
+"""Guard 3: an operator's abort, undo or full promote, also while paused."""
 
 from dataclasses import replace
 
 from shoal.contract.problem import ProblemError
 from shoal.contract.reason import Reason
 from shoal.controller.domain.revisions import Origin, Result, WaveState
-from shoal.controller.domain.rollout import RolloutRecord, Verb
+from shoal.controller.domain.rollout import Intent, RolloutRecord, Verb
 from shoal.controller.planning import transitions, verbs, waves
-from shoal.controller.planning.decisions import Decision, Moved, warning
+from shoal.controller.planning.decisions import Decision, Moved, normal, warning
 from shoal.controller.planning.view import View
 
 
@@ -20,21 +20,46 @@ def decide(view: View) -> Decision | None:
         # The state may have moved since the verb was accepted: ask again.
         if intent.verb is Verb.ABORT:
             verbs.abort(view.record, view.now)
-            return _abort(view)
+            return _abort(view, intent)
+        if intent.verb is Verb.PROMOTE:
+            verbs.promote(view.record, view.now, full=True)
+            return _promote(view, intent)
         to = verbs.undo_target(view.record, intent.to_revision)
     except ProblemError as error:
         dropped = replace(view.record, intent=None)
         message = f"{intent.verb} was dropped: {error.problem.message}"
         return Moved(record=dropped, events=(warning(Reason.CONFLICT, message),))
     record = _without_intent(view, waves.stamped(view, WaveState.HELD))
-    return transitions.give_back(record, to, Origin.UNDO, view.now)
+    moved = transitions.give_back(record, to, Origin.UNDO, view.now)
+    return replace(moved, record=moved.record.with_current(by=intent.by))
 
 
-def _abort(view: View) -> Moved:
-    record = _without_intent(view, waves.stamped(view, WaveState.FAILED))
-    why = transitions.Why(
-        result=Result.ABORTED, reason=Reason.ABORTED, message="aborted by an operator"
+def _promote(view: View, intent: Intent) -> Moved:
+    """Open the last wave at once; those in between are skipped, and what failed is waived."""
+    last = len(view.strategy.waves) - 1
+    record = verbs.forgiven(replace(waves.stamped(view, WaveState.COMPLETE), intent=None))
+    for index in range(view.record.wave + 1, last + 1):
+        state = WaveState.SKIPPED if index < last else WaveState.ACTIVE
+        ended = view.now if index < last else None
+        wave = replace(record.going.waves[index], state=state, started_at=view.now, ended_at=ended)
+        record = transitions.with_wave(record, index, wave)
+    ahead = tuple(
+        one if one.reverted or one.done else replace(one, wave=last, finished_at=None, waived=None)
+        for one in record.cohorts
     )
+    progress = replace(record.progress, at=view.now)
+    record = replace(
+        record, cohorts=ahead, wave=last, approved_wave=last, progress=progress, hold=None
+    )
+    who = intent.by or "an operator"
+    message = f"revision {record.going.number}: {who} opened the last wave at once"
+    return Moved(record=record, events=(normal(Reason.WAVE_STARTED, message),))
+
+
+def _abort(view: View, intent: Intent) -> Moved:
+    record = _without_intent(view, waves.stamped(view, WaveState.FAILED))
+    message = f"aborted by {intent.by or 'an operator'}"
+    why = transitions.Why(result=Result.ABORTED, reason=Reason.ABORTED, message=message)
     return transitions.give_up(record, why, view.now)
 
 

@@ -9,4 +9,6 @@ def decide(view: View) -> Decision | None:
     """Settle while the operator's pause lasts."""
     if view.record.paused_at is None or view.returning:
         return None
-    return Settled(reason=Reason.PAUSED, message="paused by an operator")
+    return Settled(
+        reason=Reason.PAUSED, message=f"paused by {view.record.paused_by or 'an operator'}"
+    )

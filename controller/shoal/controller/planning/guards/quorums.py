@@ -4,7 +4,7 @@ from shoal.contract.reason import Reason
 from shoal.controller.domain.strategy import WHOLE
 from shoal.controller.planning import naming
 from shoal.controller.planning.decisions import Decision, Held
-from shoal.controller.planning.view import CohortView, View
+from shoal.controller.planning.view import View
 
 
 def decide(view: View) -> Decision | None:
@@ -14,17 +14,12 @@ def decide(view: View) -> Decision | None:
     for cohort in view.open:
         if not cohort.judging or cohort.progress.returning:
             continue
-        missing = _missing(cohort)
+        missing = [one.name for one in cohort.in_wave if one.owed]
         there = len(cohort.in_wave) - len(missing)
         if there * WHOLE < view.strategy.quorum_ppm * len(cohort.in_wave):
             return Held(
                 reason=Reason.QUORUM_MISSING,
                 message=f"cohort {cohort.content.profile}: {there} of {len(cohort.in_wave)} devices"
-                f" of the wave are reachable; lost: {naming.listed(missing)}",
+                f" of the wave are reachable; lost or suspended: {naming.listed(missing)}",
             )
     return None
-
-
-def _missing(cohort: CohortView) -> list[str]:
-    """Lost devices that have not shown their result before."""
-    return [one.name for one in cohort.in_wave if one.device.lost and not one.outcome.finished]

@@ -1,6 +1,7 @@
 """Guard 2: what cannot run is held: a conflict, a missing model, nothing to start from.
 
-An impossible budget is refused at admission; one that no variant meets is found by thresholds.
+An impossible budget is refused at admission; one that no variant meets is found by thresholds. What
+the selector picks is known only here, so maxDevices is checked before anything is told.
 """
 
 from dataclasses import replace
@@ -21,10 +22,29 @@ def decide(view: View) -> Decision | None:
             message=f"{snapshot.deployment} and {other.deployment} both deploy {snapshot.model}; "
             f"{other.deployment} is older and keeps {naming.listed(other.devices)}",
         )
+    crowd = _crowd(view)
+    if crowd is not None:
+        return crowd
     if not snapshot.models and (view.current is None or view.running):
         return Held(reason=Reason.MODEL_NOT_READY, message=f"model {snapshot.model} does not exist")
-    if view.current is not None:
+    return None if view.current is not None else _nothing_to_start(view)
+
+
+def _crowd(view: View) -> Held | None:
+    """A selector that picks more than was meant, as long as none of it has been told."""
+    most = view.strategy.max_devices
+    begun = view.current is not None and (not view.running or view.record.wave >= 0)
+    if begun or most is None or len(view.members) <= most:
         return None
+    return Held(
+        reason=Reason.TOO_MANY_DEVICES,
+        message=f"the selector picks {len(view.members)} devices, maxDevices allows {most}",
+    )
+
+
+def _nothing_to_start(view: View) -> Settled | None:
+    """What the first revision waits for."""
+    snapshot = view.snapshot
     model = snapshot.newest_ready
     if model is None:
         wanted = (
