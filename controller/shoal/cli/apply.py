@@ -5,18 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shoal.cli import printing, showing
+from shoal.cli import printing, proposals, showing
+from shoal.cli.facts import Resource
 from shoal.cli.invocation import Output
 from shoal.cli.manifests import Manifest
 from shoal.cli.session import Session
-from shoal.contract.problem import ExitCode, InvalidError, Problem, ProblemError
+from shoal.contract.problem import InvalidError, Problem, ProblemError
 from shoal.contract.reason import Reason
 
 if TYPE_CHECKING:
     from shoal.client.resources import Applied
-
-# What others refer to comes first, whatever the order in the files.
-_ORDER = ("DeviceProfile", "Device", "Model", "Deployment")
 
 
 def command(
@@ -25,7 +23,7 @@ def command(
         list[str], typer.Option("-f", "--filename", help="file, folder, or - for stdin")
     ],
     dry_run: Annotated[
-        str | None, typer.Option("--dry-run", help="server: check and say, change nothing")
+        str | None, typer.Option("--dry-run", help="server: check and plan, change nothing")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="fetch URLs without asking")] = False,
 ) -> None:
@@ -33,91 +31,73 @@ def command(
 
     Example: shoal apply -f examples/digits
     """
-    from shoal.cli import manifests
-
     session: Session = context.obj
     if dry_run not in {None, "server"}:
         raise _invalid(f"--dry-run: there is no {dry_run!r}", "write --dry-run server")
-    found = manifests.load(sources)
-    if not found:
-        raise _invalid("there is no document in the manifests", "see `shoal explain model`")
-    problems = [problem for manifest in found for problem in _problems(manifest)]
-    if problems:
-        printing.problem(problems[0], as_json=session.output is Output.JSON, more=problems[1:])
-        raise typer.Exit(ExitCode.INVALID)
-    _agree_to_fetch(found, yes=yes)
-    _report(session, _applied(session, found, dry_run=dry_run is not None), dry_run=dry_run)
+    if dry_run is None:
+        _report(session, _applied(session, proposals.checked(session, sources, yes=yes)))
+    else:
+        _dry(session, sources, yes=yes)
 
 
-def _problems(manifest: Manifest) -> list[Problem]:
-    """Everything that is wrong with the document, each with its place."""
-    from shoal.resources import kinds, parsing
-    from shoal.resources.errors import ManifestError
-
-    try:
-        kind = parsing.parse(manifest.document).kind
-    except ManifestError as error:
-        return [manifest.locate(problem) for problem in error.problems]
-    if kind not in kinds.WRITTEN_BY_PEOPLE:
-        message = f"a {kind} is written by Shoal, not by people"
-        wrong = Problem(reason=Reason.INVALID, message=message, field="kind")
-        return [manifest.locate(wrong)]
-    return []
-
-
-def _agree_to_fetch(found: Sequence[Manifest], *, yes: bool) -> None:
-    """Asks before anything is downloaded, where somebody can answer."""
-    import sys
-
-    from shoal.cli import uploads
-
-    urls = [url for manifest in found for url in uploads.urls(manifest)]
-    if urls and not yes and sys.stdin.isatty():
-        typer.confirm(f"fetch {', '.join(urls)}?", abort=True, err=True)
-
-
-def _applied(session: Session, found: Sequence[Manifest], *, dry_run: bool) -> "list[Applied]":
+def _applied(session: Session, found: Sequence[Manifest]) -> "list[Applied]":
     from shoal.cli import uploads
     from shoal.cli.progress import Progress
 
-    namespace = session.invocation.one_namespace
     uploader = uploads.Uploader(session.client, Progress())
     results = []
-    for manifest in sorted(found, key=lambda one: _ORDER.index(one.document["kind"])):
-        document = uploader.resolved(manifest)
-        document["metadata"].setdefault("namespace", namespace)
+    for manifest in found:
+        document = proposals.resolved(session, manifest, uploader)
         try:
-            result = session.client.resources.apply(document, dry_run=dry_run)
+            result = session.client.resources.apply(document)
         except ProblemError as error:
             if error.problem.field is None:
                 raise
             raise type(error)(manifest.locate(error.problem)) from error
-        for warning in result.warnings:
-            printing.note(f"warning: {showing.name(result.resource)}: {warning}")
-        if session.output in {Output.TABLE, Output.WIDE, Output.NAME}:
-            _say(session, result, dry_run=dry_run)
+        _say(session, result.resource, result.result, result.warnings)
         results.append(result)
     return results
 
 
-def _say(session: Session, result: "Applied", *, dry_run: bool) -> None:
-    name = showing.name(result.resource)
+def _dry(session: Session, sources: Sequence[str], *, yes: bool) -> None:
+    """What apply would do, and what the fleet would do then; nothing is sent but the documents."""
+    from shoal.cli import forecasts
+
+    plan = proposals.planned(session, sources, yes=yes, force=False)
+    for one in plan["resources"]:
+        _say(session, one["object"], f"{one['result']} (dry run)", one["warnings"])
+    if session.output in {Output.JSON, Output.YAML}:
+        items = [{key: one[key] for key in _SHOWN} for one in plan["resources"]]
+        told = {"items": plan["items"], "searches": plan["searches"]}
+        document = {"items": items, "continue": None, "dryRun": True, "plan": told}
+        printing.document(document, session.output)
+    elif session.output is not Output.NAME:
+        for text in forecasts.lines(plan):
+            printing.line(text)
+
+
+_SHOWN = ("result", "object", "warnings")
+
+
+def _say(session: Session, resource: Resource, result: str, warnings: Sequence[str]) -> None:
+    name = showing.name(resource)
+    for warning in warnings:
+        printing.note(f"warning: {name}: {warning}")
     if session.output is Output.NAME:
         printing.line(name)
-    else:
-        note = " (dry run)" if dry_run else ""
-        printing.line(f"{name} {printing.status(result.result)}{note}")
+    elif session.output in {Output.TABLE, Output.WIDE}:
+        word, _, rest = result.partition(" ")
+        printing.line(f"{name} {printing.status(word)} {rest}".rstrip())
 
 
-def _report(session: Session, results: "list[Applied]", *, dry_run: str | None) -> None:
+def _report(session: Session, results: "list[Applied]") -> None:
     if session.output not in {Output.JSON, Output.YAML}:
         return
     items = [
         {"result": one.result, "object": one.resource, "warnings": list(one.warnings)}
         for one in results
     ]
-    document = {"items": items, "continue": None, "dryRun": dry_run is not None}
-    printing.document(document, session.output)
+    printing.document({"items": items, "continue": None, "dryRun": False}, session.output)
 
 
 def _invalid(message: str, hint: str) -> InvalidError:

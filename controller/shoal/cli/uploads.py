@@ -77,10 +77,6 @@ class Uploader:
         """The digest of the file, which the controller then has."""
         return self._client.blobs.upload(path, progress=report)
 
-    def _kept(self, path: Path, report: Callable[[int, int], None]) -> str:
-        """The digest of the file at `path`, which the controller has afterwards."""
-        return self._client.blobs.upload(path, progress=report)
-
     def local(self, file: File, folder: Path, scratch: Path) -> Path:
         """Where the file lies on this machine; what a URL names is fetched into `scratch`."""
         if _is_url(file.text):

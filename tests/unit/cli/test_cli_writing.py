@@ -65,8 +65,16 @@ def test_the_unchanged_file_changes_nothing(shoal: Shoal, folder: Path) -> None:
 
 def test_a_dry_run_says_so_and_stores_nothing(api: ApiServer, shoal: Shoal, folder: Path) -> None:
     ran = shoal("apply", "-f", str(folder / "a-deployment.yaml"), "--dry-run", "server")
-    assert ran.out == "deployment/digits created (dry run)\n"
+    assert ran.out == "deployment/digits created (dry run)\nno deployment is touched\n"
     assert not api.resources
+
+
+def test_a_dry_run_uploads_nothing(api: ApiServer, shoal: Shoal, folder: Path) -> None:
+    ran = shoal("apply", "-f", str(folder), "--dry-run", "server", "-o", "json")
+    assert (ran.code, ran.json["dryRun"], api.blobs) == (0, True, {})
+    source = digest.of_file(folder / "teacher.onnx")
+    assert ran.json["items"][0]["object"]["spec"]["source"] == source
+    assert ran.json["plan"] == {"items": [], "searches": []}
 
 
 def test_a_warning_is_told_beside_the_data(api: ApiServer, shoal: Shoal, folder: Path) -> None:

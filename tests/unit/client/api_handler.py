@@ -34,6 +34,12 @@ class Handler(Rest):
         if self.parts[4:] == ["waves"]:
             self._answer(200, {"items": self.server.waves})
             return
+        if self.parts[4:] == ["decisions"]:
+            self._answer(200, {"items": self.server.decisions, "continue": None})
+            return
+        if self.parts[4:] == ["why"]:
+            self._why()
+            return
         kind, namespace, name = self._where()
         if name is not None:
             found = self.server.resources.get((kind, namespace or "", name))
@@ -127,15 +133,33 @@ class Handler(Rest):
         else:
             self._answer(200, found)
 
-    def _post_apply(self) -> None:
-        resource = self._json()
+    def _why(self) -> None:
+        found = self.server.whys.get((self.parts[2], self.parts[3]))
+        if found is None:
+            self._error(404, "NotFound", f"{self.parts[2]} {self.parts[3]} does not exist")
+        else:
+            self._answer(200, found)
+
+    def _post_plan(self) -> None:
+        """What each document would be; what the fleet would do is what the test says."""
+        resources = [
+            {**self._result(one), "changes": self.server.differences}
+            for one in self._json()["items"]
+        ]
+        told = {"items": self.server.plans, "searches": [], "continue": None}
+        self._answer(200, {**told, "resources": resources})
+
+    def _result(self, resource: Resource) -> Resource:
         metadata = resource["metadata"]
         key = (resource["kind"], metadata.get("namespace", "default"), metadata["name"])
         before = self.server.resources.get(key)
         result = "created"
         if before is not None:
             result = "unchanged" if before["spec"] == resource["spec"] else "configured"
-        if self.query["dryRun"] == "0" and result != "unchanged":
-            resource = self.server.store(resource)
-        answer = {"result": result, "object": resource, "warnings": self.server.warnings}
+        return {"result": result, "object": resource, "warnings": self.server.warnings}
+
+    def _post_apply(self) -> None:
+        answer = self._result(self._json())
+        if self.query["dryRun"] == "0" and answer["result"] != "unchanged":
+            answer["object"] = self.server.store(answer["object"])
         self._answer(200, answer)

@@ -34,6 +34,10 @@ class ApiServer(ThreadingHTTPServer):
         self.revisions: list[dict[str, Any]] = []
         self.waves: list[dict[str, Any]] = []
         self.entries: list[Resource] = []
+        self.plans: list[Resource] = []
+        self.differences: list[Resource] = []
+        self.whys: dict[tuple[str, str], Resource] = {}
+        self.decisions: list[Resource] = []
         self.warnings: list[str] = []
         self.requests: list[str] = []
         self.bodies: list[Any] = []

@@ -1,0 +1,54 @@
+"""The kept decisions of a rollout, decided again by the controller and compared byte for byte."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from shoal.cli import facts, printing
+from shoal.cli.invocation import Output
+from shoal.cli.session import Session
+from shoal.contract.problem import ExitCode
+
+Part = Mapping[str, Any]
+
+
+def show(session: Session, name: str) -> None:
+    """Print every kept decision and whether it was decided so again; exit 1 where one was not."""
+    found = session.client.decisions.kept(session.invocation.one_namespace, name, replay=True)
+    if session.output in {Output.JSON, Output.YAML}:
+        printing.document({"items": found, "continue": None}, session.output)
+    elif session.output is Output.NAME:
+        for one in found:
+            printing.line(str(one["number"]))
+    elif not found:
+        printing.note(f"no decision of {name} is kept yet")
+    else:
+        rows = [[*_row(one), _verdict(one)] for one in found]
+        titles = ["DECISION", "AGE", "REVISION", "RESULT", "REASON", "TOLD", "REPLAY"]
+        printing.table(titles, rows, wide=session.output is Output.WIDE)
+    others = [one for one in found if one["replay"] and not one["replay"]["same"]]
+    for one in others:
+        written = f" (written by version {one['version']})"
+        printing.note(f"decision {one['number']}: {one['replay']['difference']}{written}")
+    if others:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _row(decision: Part) -> list[str]:
+    return [
+        str(decision["number"]),
+        facts.age(decision["time"]),
+        facts.plain(decision["revision"]),
+        facts.plain(decision["result"]),
+        facts.plain(decision["reason"]),
+        facts.plain(decision["toldDevices"]),
+    ]
+
+
+def _verdict(decision: Part) -> str:
+    """`same`, `differs`, or that only the facts are left."""
+    replay = decision["replay"]
+    if replay is None:
+        return "inputs gone"
+    return "same" if replay["same"] else "differs"
