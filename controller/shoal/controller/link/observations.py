@@ -9,6 +9,8 @@ from typing import Any
 
 from shoal.contract import jsonform
 from shoal.contract.report import DeploymentReport, DeviceReport
+from shoal.controller.domain import incidents
+from shoal.controller.domain.incidents import History
 
 KIND = "Observation"
 _PAST_BOOTS = 16
@@ -17,6 +19,9 @@ _PAST_BOOTS = 16
 def merge(known: dict[str, Any] | None, report: DeviceReport, now_ms: int) -> dict[str, Any] | None:
     """The observation after `report`, or None where it is late or repeated."""
     past: list[str] = []
+    before: tuple[DeploymentReport, ...] = ()
+    histories: tuple[History, ...] = ()
+    silent_ms = 0
     if known is not None:
         last = jsonform.from_json(DeviceReport, known["report"])
         past = known["past_boots"]
@@ -27,7 +32,18 @@ def merge(known: dict[str, Any] | None, report: DeviceReport, now_ms: int) -> di
         elif report.sequence <= last.sequence:
             return None
         report = _with_known_answers(report, last)
-    return {"report": jsonform.to_json(report), "last_seen_ms": now_ms, "past_boots": past}
+        before, histories = last.deployments, incidents.histories_from_json(known.get("histories"))
+        silent_ms = max(0, now_ms - known["last_seen_ms"])
+    moment = incidents.Moment(now_ms=now_ms, silent_ms=silent_ms)
+    return {
+        "report": jsonform.to_json(report),
+        "last_seen_ms": now_ms,
+        "past_boots": past,
+        "histories": [
+            jsonform.to_json(one)
+            for one in incidents.after(histories, before, report.deployments, moment)
+        ],
+    }
 
 
 def _with_known_answers(report: DeviceReport, last: DeviceReport) -> DeviceReport:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from shoal.controller.reconcile.cache import KINDS, Cache
 from shoal.controller.reconcile.jobs import Jobs
+from shoal.controller.reconcile.live import Live
 from shoal.controller.reconcile.witnesses import NoWitness, Witness
 from shoal.controller.store.port import BlobStore, Delete, Put, Record, Store, Write
 
@@ -38,6 +39,7 @@ class World:
     cadence: Cadence
     cache: Cache = field(default_factory=Cache)
     witness: Witness = field(default_factory=NoWitness)
+    live: Live = field(default_factory=Live)
 
     async def load(self) -> int:
         """Fill the cache; returns the version from which changes are to be followed."""
