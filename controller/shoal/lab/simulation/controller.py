@@ -153,7 +153,10 @@ class Controller:
 
     def record(self) -> RolloutRecord:
         """The planner's memory, as it is stored."""
-        return deployments.read_record(self._get("Rollout", NAME), DEPLOYMENT)
+        stored = self._get("Rollout", NAME)
+        if stored is None:
+            return RolloutRecord(deployment=DEPLOYMENT)
+        return self._world.cache.value(stored, lambda one: deployments.read_record(one, DEPLOYMENT))
 
     # inside
 

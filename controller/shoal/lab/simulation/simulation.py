@@ -157,12 +157,7 @@ class Simulation:
 
     def assignments(self) -> dict[str, dict[str, Any]]:
         """What each device is told."""
-        found = {}
-        for name in self.devices:
-            data = self.controllers.leader.read("Assignment", name)
-            if data is not None and DEPLOYMENT in data["deployments"]:
-                found[name] = data["deployments"][DEPLOYMENT]
-        return found
+        return {name: one for name, one in self.store.assigned.items() if one}
 
     # ports of the devices
 

@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 from shoal.contract.digest import Digest
 from shoal.controller.reconcile.jobs import JobRequest, JobResult
+from shoal.controller.store.acts import Act
 from shoal.controller.store.memory import MemoryStore
-from shoal.controller.store.port import Act, Record, Write
+from shoal.controller.store.port import Record, Write
+from shoal.lab.simulation.fleet import DEPLOYMENT
 
 T = TypeVar("T")
 
@@ -25,7 +27,8 @@ class SharedStore(MemoryStore):
 
     With `halting` set, the next commit stops before it is made: whoever decided it is frozen there,
     or killed. `decider` names whose pass is under way, `decided_by` whose pass changed a rollout or
-    an assignment last; `decided` counts these changes. `written` is called after every commit.
+    an assignment last; `decided` counts these changes; `assigned` is what each device is told now.
+    `written` is called after every commit.
     """
 
     def __init__(self, written: Callable[[], None]) -> None:
@@ -35,6 +38,7 @@ class SharedStore(MemoryStore):
         self.decider = ""
         self.decided_by = ""
         self.decided = 0
+        self.assigned: dict[str, dict[str, Any]] = {}
         self._written = written
 
     async def commit(self, writes: Sequence[Write], act: Act | None = None) -> tuple[Record, ...]:
@@ -46,6 +50,9 @@ class SharedStore(MemoryStore):
         if any(one.kind in {"Rollout", "Assignment"} for one in writes):
             self.decided += 1
             self.decided_by = self.decider
+            for one in records:
+                if one.kind == "Assignment":
+                    self.assigned[one.name] = one.data["deployments"].get(DEPLOYMENT, {})
         self._written()
         return records
 
