@@ -63,12 +63,17 @@ class OneDevice:
 
     def infer(self, model: str, tensor: dict[str, Any]) -> dict[str, Any]:
         """What the device answers to one input."""
-        status = json.loads((self._state / "status.json").read_text())
-        url = f"{status['serving']}/v2/models/{model}/infer"
+        url = f"{self._models}/{model}/infer"
         reply = httpx.post(url, json={"inputs": [tensor]}, timeout=60, trust_env=False)
         assert reply.status_code == 200, reply.text
         found: dict[str, Any] = reply.json()
         return found
+
+    def asset(self, model: str, name: str) -> bytes:
+        """A file that travelled with the model, as the device hands it out."""
+        reply = httpx.get(f"{self._models}/{model}/assets/{name}", timeout=60, trust_env=False)
+        assert reply.status_code == 200, reply.text
+        return reply.content
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         end_s = time.monotonic() + DEADLINE_S
@@ -87,9 +92,9 @@ class OneDevice:
             process.wait(30)
 
     @property
-    def blobs(self) -> Path:
-        """Where the device keeps what it fetched."""
-        return self._state / "blobs" / "sha256"
+    def _models(self) -> str:
+        status = json.loads((self._state / "status.json").read_text())
+        return f"{status['serving']}/v2/models"
 
     @property
     def _state(self) -> Path:

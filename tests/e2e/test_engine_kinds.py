@@ -100,3 +100,37 @@ def test_the_engine_answers_the_golden_set_of_any_kind(tmp_path: Path, kind: str
             assert found == tuple(WANTED.argmax(1))
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("kind", EACH)
+def test_the_metadata_names_the_kind_of_model(tmp_path: Path, kind: str) -> None:
+    async def story() -> None:
+        async with an_engine(tmp_path) as bench, bench.tcp() as client:
+            await bench.serve(forms.save(tmp_path, kind, MODEL), 1)
+            found = (await client.get("/v2/models/digits")).json()
+            assert found["platform"].endswith(f"_{kind}")
+
+    asyncio.run(story())
+
+
+def test_files_that_travel_with_a_model_are_handed_out(tmp_path: Path) -> None:
+    labels = tmp_path / "blob-of-labels"
+    labels.write_bytes("zero\none\u00e4\n".encode())
+    gone = tmp_path / "blob-of-another"
+
+    async def story() -> None:
+        async with an_engine(tmp_path) as bench, bench.tcp() as client:
+            assets = (("labels.txt", labels), ("gone.txt", gone))
+            await bench.serve(forms.save(tmp_path, "onnx", MODEL), 1, assets=assets)
+            listed = await client.get("/v2/models/digits/assets")
+            assert listed.json() == {"assets": ["labels.txt", "gone.txt"]}
+            one = await client.get("/v2/models/digits/assets/labels.txt")
+            assert (one.status_code, one.content) == (200, labels.read_bytes())
+            assert one.headers["content-type"] == "application/octet-stream"
+            for name, status in (("other.txt", 404), ("gone.txt", 503), ("../labels.txt", 404)):
+                reply = await client.get(f"/v2/models/digits/assets/{name}")
+                assert (reply.status_code, "error" in reply.json()) == (status, True)
+            refused = await client.post("/v2/models/digits/assets/labels.txt")
+            assert refused.status_code == 405
+
+    asyncio.run(story())

@@ -12,7 +12,6 @@ import onnxruntime
 import pytest
 from onnx import helper, numpy_helper
 
-from shoal.contract import digest
 from tests.e2e.one_device import OneDevice
 from tests.unit.agent_serve.test_runtimes import needs_litert
 
@@ -124,8 +123,7 @@ def test_a_tflite_source_is_judged_by_its_errors_and_served_by_litert(
     np.testing.assert_allclose(given, answers(model, asked), atol=0.8)
     told = device.shoal("get", "device", "cam")
     assert "litert" in json.dumps(told["status"])
-    asset = digest.hex_of(digest.of_file(folder / "labels.txt"))
-    assert (device.blobs / asset).read_text() == "eight\nclasses\n"
+    assert device.asset("net", "labels.txt") == b"eight\nclasses\n"
 
 
 def test_what_fits_no_memory_whole_is_served_in_stages(device: OneDevice, tmp_path: Path) -> None:

@@ -205,7 +205,8 @@ def serves_alike(one: Assignment, other: Assignment) -> bool:
 
 
 def _serving(one: Assignment) -> tuple[object, ...]:
-    return (one.variant, one.model, one.engine, one.providers, one.threads, one.output)
+    assets = tuple(file for file in one.artifacts if file.role is ArtifactRole.ASSET)
+    return (one.variant, one.model, one.engine, one.providers, one.threads, one.output, assets)
 
 
 def referenced(context: Context) -> frozenset[Digest]:

@@ -17,7 +17,10 @@ from shoal.contract.telemetry import TelemetryBatch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotSpec:
-    """What the engine needs to run one variant; `path` is the complete, verified blob."""
+    """What the engine needs to run one variant; `path` is the complete, verified blob.
+
+    `assets` are the files that travel with it, by name.
+    """
 
     deployment: str
     model: str
@@ -27,6 +30,7 @@ class SlotSpec:
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     threads: int = 1
     output: str = ""
+    assets: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

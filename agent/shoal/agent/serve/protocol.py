@@ -6,11 +6,13 @@
     GET  /v2/models/NAME[/versions/V]/ready
     POST /v2/models/NAME[/versions/V]/infer
     POST /v2/models/NAME/feedback              {"id": "<request id>", "label": n | [n, …]}
+    GET  /v2/models/NAME/assets[/FILE]         files that travel with the model, of the active slot
 
 Errors are `{"error": "<sentence>"}`. The version of a model is the generation of its slot. Bare,
 because a web framework costs half a second at start and three times the session's own time a call.
 """
 
+import asyncio
 import importlib.metadata
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,13 +29,13 @@ from shoal.agent.serve.slots import Endpoint, Slot
 Scope = Mapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
-EXTENSIONS = ["binary_tensor_data", "feedback"]
+EXTENSIONS = ["binary_tensor_data", "feedback", "assets"]
 _JSON_BYTES = b"inference-header-content-length"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """Status, body, and where the body's JSON ends if bytes follow it."""
+    """Status and body; `json_bytes` is where its JSON ends if bytes follow it, 0 without JSON."""
 
     status: int
     body: bytes
@@ -70,6 +72,9 @@ class Protocol:
             case ["v2", "models", model, "feedback"]:
                 _only("POST", method)
                 return await self._feedback(scope, receive, model)
+            case ["v2", "models", model, "assets", name]:
+                _only("GET", method)
+                return await self._asset(model, name)
         _only("GET", method)
         return self._read(path, parts)
 
@@ -88,6 +93,9 @@ class Protocol:
             case ["v2", "models", model, "ready"] | ["v2", "models", model, "versions", _, "ready"]:
                 self._answering.find(model, _version(parts))
                 return _json({"name": model, "ready": True})
+            case ["v2", "models", model, "assets"]:
+                _, slot = self._answering.find(model, "")
+                return _json({"assets": [name for name, _ in slot.spec.assets]})
         raise RequestError(404, f"there is nothing at {path}")
 
     async def _infer(self, scope: Scope, receive: Receive, model: str, version: str) -> Reply:
@@ -100,6 +108,17 @@ class Protocol:
         finally:
             endpoint.in_flight -= 1
         return Reply(status=200, body=answer.body, json_bytes=answer.json_bytes)
+
+    async def _asset(self, model: str, name: str) -> Reply:
+        _, slot = self._answering.find(model, "")
+        path = dict(slot.spec.assets).get(name)
+        if path is None:
+            raise RequestError(404, f"no file {name!r} travels with model {model!r}")
+        try:
+            body = await asyncio.to_thread(path.read_bytes)
+        except OSError as error:  # another variant took over, and this one's files went
+            raise RequestError(503, f"{name!r} was just replaced; try again") from error
+        return Reply(status=200, body=body, json_bytes=0)
 
     async def _feedback(self, scope: Scope, receive: Receive, model: str) -> Reply:
         with self._intake.admit() as ticket:
@@ -138,7 +157,7 @@ def _metadata(endpoint: Endpoint, slot: Slot) -> dict[str, Any]:
     return {
         "name": endpoint.model,
         "versions": [str(slot.spec.generation)],
-        "platform": "onnxruntime_onnx",
+        "platform": slot.session.platform,
         "inputs": [_tensor(one) for one in slot.session.inputs],
         "outputs": [_tensor(one) for one in slot.session.outputs],
         "parameters": {"variant": slot.spec.variant},
@@ -169,7 +188,8 @@ async def _send(reply: Reply, send: Send) -> None:
         headers.append((b"content-type", b"application/json"))
     else:
         headers.append((b"content-type", b"application/octet-stream"))
-        headers.append((_JSON_BYTES, str(reply.json_bytes).encode()))
+        if reply.json_bytes:
+            headers.append((_JSON_BYTES, str(reply.json_bytes).encode()))
     if reply.status == 413:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

@@ -30,6 +30,7 @@ class Session:
         started = time.perf_counter()
         self._runtime = files.opened(path, options)
         self.load_s = time.perf_counter() - started
+        self.platform = self._runtime.platform
         self.inputs, self.outputs = self._runtime.inputs, self._runtime.outputs
         if not self.inputs:
             raise LoadError("the model has no input")

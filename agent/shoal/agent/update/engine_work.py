@@ -9,6 +9,7 @@ from shoal.agent.core.lives import Slot
 from shoal.agent.core.ports import Engine, SlotSpec, Switched
 from shoal.agent.errors import EngineError, StageError
 from shoal.agent.update.blobs import BlobStore
+from shoal.contract.assignment import ArtifactRole
 from shoal.contract.reason import Reason
 
 Feed = Callable[[ev.Event], None]
@@ -136,6 +137,11 @@ class EngineWork:
             providers=assignment.providers,
             threads=assignment.threads,
             output=assignment.output,
+            assets=tuple(
+                (one.name, self._blobs.path(one.digest))
+                for one in assignment.artifacts
+                if one.role is ArtifactRole.ASSET
+            ),
         )
 
 

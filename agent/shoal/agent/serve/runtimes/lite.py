@@ -20,6 +20,8 @@ class LiteRuntime:
     of took them too, and clients must not see which form of a model serves.
     """
 
+    platform = "litert_tflite"
+
     def __init__(self, path: Path, options: SessionOptions) -> None:
         """Open the file at `path`.
 

@@ -36,6 +36,8 @@ _TYPES: Mapping[str, type[np.generic]] = {
 class OnnxRuntime:
     """One session over a whole graph."""
 
+    platform = "onnxruntime_onnx"
+
     def __init__(self, path: Path, options: SessionOptions) -> None:
         """Open the graph at `path`.
 

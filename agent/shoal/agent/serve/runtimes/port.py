@@ -42,6 +42,11 @@ class Runtime(Protocol):
     """A model in memory. Its methods may be called from several threads at once."""
 
     @property
+    def platform(self) -> str:
+        """What kind of model it is, as the protocol's metadata names it: runtime_format."""
+        ...
+
+    @property
     def inputs(self) -> tuple[TensorSpec, ...]:
         """Every input."""
         ...

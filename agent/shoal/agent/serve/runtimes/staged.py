@@ -17,6 +17,8 @@ _ROWS = 16  # rows that share the loading of a stage; requests wait for them no 
 class StagedRuntime:
     """Stage by stage, one inference at a time: two at once would take the memory twice."""
 
+    platform = "onnxruntime_stages"
+
     def __init__(self, path: Path, options: SessionOptions) -> None:
         """Open the file at `path`, and each of its stages once.
 
