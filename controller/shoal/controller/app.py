@@ -35,7 +35,9 @@ from shoal.controller.link.service import Links, LinkSettings, start_links
 from shoal.controller.reconcile.foresight import Foresight
 from shoal.controller.reconcile.hindsight import Hindsight
 from shoal.controller.reconcile.jobs import ProcessJobs
+from shoal.controller.reconcile.live import Live
 from shoal.controller.reconcile.loop import Reconciler
+from shoal.controller.reconcile.prometheus import Prometheus
 from shoal.controller.reconcile.rollcalls import RollCalls
 from shoal.controller.reconcile.rollouts import StoredRollouts
 from shoal.controller.reconcile.witnesses import Recorder
@@ -169,6 +171,7 @@ async def _running(settings: Settings, ending: _Ending) -> AsyncIterator[_Parts]
                 heartbeat_s=settings.heartbeat_s, telemetry_window_s=settings.telemetry_window_s
             ),
             witness=Recorder(decisions, VERSION),
+            live=_live(settings, telemetry),
         )
         reconciling = await stack.enter_async_context(_reconciling(world))
         links = await start_links(
@@ -204,6 +207,11 @@ async def _running(settings: Settings, ending: _Ending) -> AsyncIterator[_Parts]
         server = HttpServer(create_app(ports, dashboard), bound)
         serving = await stack.enter_async_context(_serving(server, ending))
         yield _Parts(http=address, links=links, tasks=(reconciling, serving))
+
+
+def _live(settings: Settings, telemetry: SqliteTelemetry) -> Live:
+    prometheus = Prometheus(settings.prometheus) if settings.prometheus else None
+    return Live(telemetry, prometheus, settings.telemetry_window_s)
 
 
 @contextlib.asynccontextmanager

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,10 @@ _SQLITE = "sqlite:///"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that shapes one controller; addresses are HOST:PORT, port 0 is a free one."""
+    """Everything that shapes one controller; addresses are HOST:PORT, port 0 is a free one.
+
+    `prometheus` is the URL that gates with a query ask; empty where there is none.
+    """
 
     data: Path
     database: Path
@@ -34,6 +38,7 @@ class Settings:
     mqtt_listen: str = MQTT_LISTEN
     telemetry_window_s: float = 10.0
     heartbeat_s: float = 30.0
+    prometheus: str = ""
 
 
 def _duration(text: str) -> str:
@@ -43,6 +48,15 @@ def _duration(text: str) -> str:
 
 
 Duration = Annotated[str, AfterValidator(_duration)]
+
+
+def _prometheus(text: str) -> str:
+    if text and not re.match(r"https?://", text):
+        raise ValueError(f"{text!r} is not the URL of a Prometheus, such as http://127.0.0.1:9090")
+    return text
+
+
+PrometheusUrl = Annotated[str, AfterValidator(_prometheus)]
 
 
 class ConfigFile(BaseModel):
@@ -60,6 +74,7 @@ class ConfigFile(BaseModel):
     mqtt_listen: str = MQTT_LISTEN
     telemetry_window: Duration = "10s"
     heartbeat: Duration = "30s"
+    prometheus: PrometheusUrl = ""
 
 
 def default_data() -> Path:
@@ -87,6 +102,7 @@ def settle(config: Path | None, options: Mapping[str, str | None]) -> Settings:
         mqtt_listen=merged.mqtt_listen,
         telemetry_window_s=units.parse_duration_s(merged.telemetry_window),
         heartbeat_s=units.parse_duration_s(merged.heartbeat),
+        prometheus=merged.prometheus,
     )
 
 
