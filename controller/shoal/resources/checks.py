@@ -50,7 +50,8 @@ def warnings(resource: Resource) -> Iterator[str]:
 
 
 def golden_warnings(deployment: Deployment, model: Model) -> Iterator[str]:
-    """The gates of `deployment` that the golden set of `model` is too small for."""
+    """The gates of `deployment` that the data of `model` are too few for, or of another kind."""
+    yield from quality.gate_warnings(model.spec.quality, deployment.spec.strategy.gates)
     yield from golden.warnings(deployment.spec.strategy.gates, model.spec.data.golden)
 
 

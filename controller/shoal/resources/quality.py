@@ -6,7 +6,7 @@ rise above the source's, and `minScore` the most it may be, as for `shoal-compre
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from shoal.contract.problem import Problem
 from shoal.contract.reason import Reason
 from shoal.resources.base import Document
+from shoal.resources.gate import Gate
 from shoal.resources.words import Words, refusal
 
 
@@ -41,6 +42,7 @@ METRICS: Mapping[str, Range] = {
     **dict.fromkeys(("mse", "mae", "max_abs"), _ERRORS),
     "sqnr": _DECIBELS,
 }
+_OF_VALUES = frozenset({"mse", "mae", "spearman"})  # their labels are no classes
 _SQNR = "sqnr"
 _SQNR_FLOOR = 20.0  # the compressor's own default: noise of 1 % of the signal's power
 
@@ -122,6 +124,16 @@ def problems(quality: Quality) -> Iterator[Problem]:
             f"{quality.metric} is never {quality.min_score:g}",
             f"it is from {possible.least:g} to {possible.most:g}",
         )
+
+
+def gate_warnings(quality: Quality, gates: Sequence[Gate]) -> Iterator[str]:
+    """A sentence for each gate that reads labels of another kind than the Model's data have."""
+    for gate in gates:
+        if gate.metric == "accuracy" and quality.metric in _OF_VALUES:
+            yield (
+                "the accuracy gate needs class labels, and the Model's metric is "
+                f"{quality.metric}: gate on quality or agreement"
+            )
 
 
 def _invalid(field: str, message: str, hint: str) -> Problem:

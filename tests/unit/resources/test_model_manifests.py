@@ -2,8 +2,11 @@
 
 import pytest
 
+from shoal.resources import checks
+from shoal.resources.deployment import Deployment
+from shoal.resources.model import Model
 from shoal.resources.parsing import parse
-from tests.unit.resources.documents import MODEL, PROFILE, refused, with_field
+from tests.unit.resources.documents import DEPLOYMENT, MODEL, PROFILE, refused, with_field
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -83,6 +86,19 @@ def test_a_metric_of_ones_own_is_refused_with_where_it_works() -> None:
     problem = refused(with_field(MODEL, "spec.quality.metric", "mine.metrics:score"))
     assert problem.reason == "UnknownMetric"
     assert "shoal-compress" in (problem.hint or "")
+
+
+def test_an_accuracy_gate_on_a_model_of_values_is_warned_about() -> None:
+    gates = [{"metric": "accuracy", "maxDrop": 0.5}]
+    deployment = parse(with_field(DEPLOYMENT, "spec.strategy.gates", gates)).resource
+    values = parse(with_field(MODEL, "spec.quality.metric", "mae")).resource
+    classes = parse(MODEL).resource
+    assert isinstance(deployment, Deployment)
+    assert isinstance(values, Model)
+    assert isinstance(classes, Model)
+    (warning,) = checks.golden_warnings(deployment, values)
+    assert "class labels" in warning
+    assert list(checks.golden_warnings(deployment, classes)) == []
 
 
 def test_assets_are_paths_urls_or_names_with_digests() -> None:
