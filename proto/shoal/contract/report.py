@@ -69,6 +69,7 @@ class DeploymentReport:
 
     `running` and `running_generation` say what serves now, whatever `phase` says of the newest
     accepted assignment (`generation`). `good_inferences` and `errors` count since the switch.
+    `previous` is the variant in the previous slot: its files need not be fetched again.
     """
 
     deployment: str
@@ -88,6 +89,7 @@ class DeploymentReport:
     fetched_bytes: int = 0
     preflight: PreflightResult | None = None
     golden: GoldenAnswers | None = None
+    previous: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,6 +148,7 @@ class DeploymentReport(message.Message):
     FETCHED_BYTES_FIELD_NUMBER: builtins.int
     PREFLIGHT_FIELD_NUMBER: builtins.int
     GOLDEN_FIELD_NUMBER: builtins.int
+    PREVIOUS_FIELD_NUMBER: builtins.int
     deployment: builtins.str
     """`namespace/name`."""
     generation: builtins.int
@@ -170,6 +171,10 @@ class DeploymentReport(message.Message):
     errors: builtins.int
     restarts: builtins.int
     fetched_bytes: builtins.int
+    previous: builtins.str
+    """Digest of the variant in the previous slot, whose files are still on the device; empty when
+    there is none.
+    """
     @builtins.property
     def preflight(self) -> PreflightResult:
         """Absent before preflight."""
@@ -198,10 +203,11 @@ class DeploymentReport(message.Message):
         fetched_bytes: builtins.int = ...,
         preflight: PreflightResult | None = ...,
         golden: GoldenAnswers | None = ...,
+        previous: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["golden", b"golden", "preflight", b"preflight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["deployment", b"deployment", "errors", b"errors", "fetched_bytes", b"fetched_bytes", "generation", b"generation", "golden", b"golden", "good_inferences", b"good_inferences", "message", b"message", "phase", b"phase", "preflight", b"preflight", "reason", b"reason", "restarts", b"restarts", "revision", b"revision", "running", b"running", "running_generation", b"running_generation", "running_model", b"running_model", "running_revision", b"running_revision", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["deployment", b"deployment", "errors", b"errors", "fetched_bytes", b"fetched_bytes", "generation", b"generation", "golden", b"golden", "good_inferences", b"good_inferences", "message", b"message", "phase", b"phase", "preflight", b"preflight", "previous", b"previous", "reason", b"reason", "restarts", b"restarts", "revision", b"revision", "running", b"running", "running_generation", b"running_generation", "running_model", b"running_model", "running_revision", b"running_revision", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

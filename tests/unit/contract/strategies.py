@@ -122,6 +122,7 @@ deployment_reports = st.builds(
     fetched_bytes=U64,
     preflight=optional(preflight_results),
     golden=optional(golden_answers),
+    previous=optional(DIGESTS),
 )
 device_reports = st.builds(
     DeviceReport,

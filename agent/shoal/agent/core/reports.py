@@ -62,6 +62,7 @@ def _deployment_report(life: Life) -> DeploymentReport | None:
         fetched_bytes=install.fetched_bytes,
         preflight=install.preflight,
         golden=_golden_answers(life),
+        previous=None if life.previous is None else life.previous.variant,
     )
 
 

@@ -159,10 +159,8 @@ def _member(
     view: View, home: tuple[CohortView, CohortWhy], member: Member, place: int
 ) -> DeviceWhy:
     cohort, chosen = home
-    waves = view.strategy.waves
-    wave = next(
-        (one.name for one, size in zip(waves, cohort.sizes, strict=True) if place < size), ""
-    )
+    names = [one.name for one in view.strategy.waves]
+    wave = names[member.joins] if member.joins is not None and member.joins < len(names) else ""
     return _device(
         member,
         cohort=chosen,
@@ -220,14 +218,16 @@ def _turn(view: View, cohort: CohortView, member: Member, wave: str) -> tuple[st
         told = f"it was told generation {member.known.generation} and has not begun"
         return "", told, "its next report"
     if not member.in_wave:
-        at = view.wave_spec(cohort).name if cohort.progress.wave >= 0 else "no wave"
-        because = f"its turn is in wave {wave}; cohort {cohort.content.profile} is in {at}"
+        at = view.wave_spec(cohort).name if cohort.progress.wave >= 0 else "none yet"
+        turn = f"its turn is in wave {wave}" if wave else "no wave takes it"
+        because = f"{turn}; the wave of cohort {cohort.content.profile} is {at}"
         return "", because, said.message if said else f"the verdict on wave {at}"
+    held = {one.device: one for one in allocating.allocate(view).withheld}.get(member.name)
+    if held is not None:
+        return held.reason, held.message, states.meaning(held.reason).until
     if said is not None:
         return said.reason, said.message, states.meaning(said.reason).until
-    busy = [one.name for one in view.members if allocating.unavailable(one)]
-    because = f"maxUnavailable is used up by {naming.listed(busy)}"
-    return Reason.MAX_UNAVAILABLE, because, states.meaning(Reason.MAX_UNAVAILABLE).until
+    return "", "its wave came in this moment", "the next pass"
 
 
 def _loose(view: View, member: Member) -> Why:

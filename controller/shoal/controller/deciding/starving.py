@@ -6,13 +6,17 @@ from shoal.contract.reason import Reason
 from shoal.controller.deciding.rehearsing import End, Rehearsal
 from shoal.controller.domain.plan import Plan
 from shoal.controller.planning import allocating, naming
+from shoal.controller.planning.decisions import Withheld
 from shoal.controller.planning.looking import look
 from shoal.controller.planning.view import View
 
 # What an operator would have to change, by the reason for which the planner waits or holds.
 _FIELDS = {
+    Reason.MAX_UNAVAILABLE: "maxUnavailable",
     Reason.QUORUM_MISSING: "quorum",
     Reason.THRESHOLD_UNMET: "successThreshold",
+    Reason.TOO_MANY_COHORTS: "selector",
+    Reason.TOO_MANY_DEVICES: "maxDevices",
     Reason.TOO_MANY_FAILURES: "maxFailures",
     Reason.PROGRESS_DEADLINE: "progressDeadline",
     Reason.APPROVAL_MISSING: "approval",
@@ -52,15 +56,8 @@ def causes(view: View, plan: Plan, rehearsal: Rehearsal | None) -> tuple[Starvat
         last = rehearsal.waits[-1]
         if last.reason:
             found.append(_cause(last.reason, last.message))
-    last_view = look(rehearsal.snapshot, rehearsal.plan.record)
-    waiting = [
-        one.name
-        for cohort in last_view.open
-        for one in cohort.members
-        if allocating.wanting(cohort, one)
-    ]
-    if waiting and not found:
-        found.append(_unavailable(last_view, waiting))
+    if not found:
+        found = _withheld(look(rehearsal.snapshot, rehearsal.plan.record))
     return tuple(found)
 
 
@@ -69,11 +66,12 @@ def _cause(reason: str, message: str) -> Starvation:
     return Starvation(by=by, reason=reason, message=message)
 
 
-def _unavailable(view: View, waiting: list[str]) -> Starvation:
-    down = [one.name for one in view.members if allocating.unavailable(one)]
-    limit = max(1, view.strategy.max_unavailable.down(len(view.members)))
-    message = (
-        f"{naming.listed(waiting)} wait: maxUnavailable lets {limit} of {len(view.members)} devices"
-        f" be missing, and {len(down)} are: {naming.listed(down)}"
-    )
-    return Starvation(by="maxUnavailable", reason=Reason.MAX_UNAVAILABLE, message=message)
+def _withheld(view: View) -> list[Starvation]:
+    """What keeps devices back whose wave came: one cause for each reason."""
+    devices: dict[Reason, list[Withheld]] = {}
+    for one in allocating.allocate(view).withheld:
+        devices.setdefault(one.reason, []).append(one)
+    return [
+        _cause(reason, f"{naming.listed([one.device for one in those])} wait: {those[0].message}")
+        for reason, those in devices.items()
+    ]

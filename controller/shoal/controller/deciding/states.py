@@ -143,6 +143,14 @@ REASONS: dict[str, Meaning] = {
         what="everyone finished, and too few confirmed",
         until="more devices confirm, or rollout promote, retry, abort or undo",
     ),
+    Reason.TOO_MANY_COHORTS: Meaning(
+        what="its devices fall into more cohorts than a gate's alpha can be split over",
+        until="fewer profile classes and budgets, or a narrower selector",
+    ),
+    Reason.TOO_MANY_DEVICES: Meaning(
+        what="the selector matches more devices than the deployment may have",
+        until="a narrower selector, or a higher limit",
+    ),
     Reason.TOO_MANY_FAILURES: Meaning(
         what="more devices of a wave failed than maxFailures allows",
         until="rollout retry, promote, abort or undo",

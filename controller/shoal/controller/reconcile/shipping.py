@@ -1,9 +1,10 @@
 """What a device would have to fetch: the files of a variant, less those that it holds."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shoal.contract.digest import Digest
+from shoal.contract.report import DeploymentReport, Phase
 from shoal.controller.deciding.foreseeing import Forecast
 from shoal.controller.reconcile import desired, revisions
 from shoal.controller.reconcile.fleet import Member
@@ -11,6 +12,11 @@ from shoal.controller.reconcile.world import World
 from shoal.controller.store.port import Record
 
 Files = dict[Digest, int]  # bytes by digest
+
+# A device that failed may have failed to fetch; these have everything.
+_FETCHED = frozenset(
+    {Phase.PREFLIGHT, Phase.SOAKING, Phase.CONFIRMED, Phase.REFUSED, Phase.LOCAL_ROLLBACK}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,22 +87,32 @@ def of(
 
 
 def _held(world: World, shelf: _Shelf, member: Member) -> set[Digest]:
-    """The files of everything that the device says it keeps."""
+    """The files of every variant whose files the device keeps.
+
+    It keeps those of what it runs, of the slot before, and of the newest assignment once that was
+    fetched, whatever came of it (invariant I2 of the agent).
+    """
     held: set[Digest] = set()
     told = world.cache.get("Assignment", member.namespace, member.name)
     assignments = told.data["deployments"] if told else {}
     for report in member.report.deployments if member.report else ():
         assignment = assignments.get(report.deployment)
-        for variant in _kept(report.running):
+        model = assignment["model"] if assignment else report.running_model
+        for variant in _kept(report):
             if assignment and assignment["variant"] == variant:
                 held |= {Digest(one["digest"]) for one in assignment["artifacts"]}
             else:
-                held |= set(shelf.anywhere(report.running_model, variant))
+                held |= set(shelf.anywhere(report.running_model or model, variant))
     return held
 
 
-def _kept(*variants: Digest | None) -> Iterable[Digest]:
-    return (one for one in variants if one is not None)
+def _kept(report: DeploymentReport) -> Iterator[Digest]:
+    if report.running is not None:
+        yield report.running
+    if report.previous is not None:
+        yield report.previous
+    if report.phase in _FETCHED:
+        yield report.variant
 
 
 def _missing(files: Files, held: set[Digest]) -> int:

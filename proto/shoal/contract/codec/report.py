@@ -84,6 +84,7 @@ def _encode_deployment(value: DeploymentReport) -> report_pb2.DeploymentReport:
         fetched_bytes=value.fetched_bytes,
         preflight=_encode_preflight(value.preflight) if value.preflight else None,
         golden=_encode_golden(value.golden) if value.golden else None,
+        previous=value.previous or "",
     )
 
 
@@ -113,6 +114,7 @@ def _decode_deployment(message: report_pb2.DeploymentReport, place: str) -> Depl
         golden=_decode_golden(message.golden, f"{place}.golden")
         if message.HasField("golden")
         else None,
+        previous=digest_in(message.previous, f"{place}.previous") if message.previous else None,
     )
 
 
