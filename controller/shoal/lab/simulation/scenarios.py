@@ -4,7 +4,9 @@ A run is a seed and a scenario; it repeats exactly. It ends with a fleet at rest
 was complete: where nothing was, a good one is published after the faults have stopped.
 """
 
+import contextlib
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from shoal.lab.simulation.actions import Action, Publish
@@ -53,7 +55,7 @@ class Scenario:
         if devices != fleet.devices:
             small = max(1, devices * fleet.small // fleet.devices)
             fleet = replace(fleet, small=small, large=max(1, devices - small))
-        pace_s = (0.05, 1.0, 2.0)[seed // len(self.fleets) % 3]
+        pace_s = (0.3, 1.0, 3.0)[seed // len(self.fleets) % 3]
         return Setting(
             fleet=fleet,
             weather=self.weather,
@@ -133,20 +135,32 @@ def begin(scenario: Scenario, seed: int, devices: int = DEVICES) -> Simulation:
     return Simulation(seed, scenario.setting(seed, devices))
 
 
+@contextlib.contextmanager
+def replayed(scenario: Scenario, seed: int, devices: int = DEVICES) -> Iterator[None]:
+    """Whatever goes wrong inside ends with the command that replays it.
+
+    Raises:
+        BrokenLawError: a law does not hold, or the fleet broke down in another way.
+    """
+    try:
+        yield
+    except Exception as error:
+        count = "" if devices == DEVICES else f" --devices {devices}"
+        command = f"shoal lab --scenario {scenario.name} --seed {seed}{count}"
+        what = "" if isinstance(error, BrokenLawError) else f"{type(error).__name__}: "
+        raise BrokenLawError(f"{what}{error}\nreplay: {command}") from error
+
+
 def run(scenario: Scenario, seed: int, devices: int = DEVICES) -> Simulation:
     """A whole run; the fleet is at rest at the end.
 
     Raises:
         BrokenLawError: a law does not hold; the message ends with the command that replays it.
     """
-    try:
+    with replayed(scenario, seed, devices):
         simulation = begin(scenario, seed, devices)
         simulation.apply(*scenario.story(seed, simulation.setting.fleet))
         finish(simulation)
-    except Exception as error:
-        count = "" if devices == DEVICES else f" --devices {devices}"
-        command = f"shoal lab --scenario {scenario.name} --seed {seed}{count}"
-        raise BrokenLawError(f"{type(error).__name__}: {error}\nreplay: {command}") from error
     return simulation
 
 

@@ -61,6 +61,7 @@ class Simulation:
         self.soak_s = self.setting.fleet.soak_s
         self.generation = 1
         self._seen = -1
+        self._began_s = self.timeline.now()
         self.controllers.boot()
         self._write_resources()
         for device in self.devices.values():
@@ -145,6 +146,11 @@ class Simulation:
         return "" if known == [phase.value] else f"is {phase}, but known as {known}"
 
     # what is there
+
+    @property
+    def elapsed_s(self) -> float:
+        """Simulated seconds since the beginning."""
+        return self.timeline.now() - self._began_s
 
     @property
     def controller(self) -> Controller:

@@ -39,6 +39,7 @@ class SharedStore(MemoryStore):
         self.decided_by = ""
         self.decided = 0
         self.assigned: dict[str, dict[str, Any]] = {}
+        self._events: list[dict[str, Any]] = []
         self._written = written
 
     async def commit(self, writes: Sequence[Write], act: Act | None = None) -> tuple[Record, ...]:
@@ -50,11 +51,18 @@ class SharedStore(MemoryStore):
         if any(one.kind in {"Rollout", "Assignment"} for one in writes):
             self.decided += 1
             self.decided_by = self.decider
-            for one in records:
-                if one.kind == "Assignment":
-                    self.assigned[one.name] = one.data["deployments"].get(DEPLOYMENT, {})
+        for one in records:
+            if one.kind == "Assignment":
+                self.assigned[one.name] = one.data["deployments"].get(DEPLOYMENT, {})
+            elif one.kind == "Event":
+                self._events.append(one.data)
         self._written()
         return records
+
+    def happened(self) -> list[dict[str, Any]]:
+        """The events since this was asked last."""
+        events, self._events = self._events, []
+        return events
 
 
 def now_or_never(work: Coroutine[Any, Any, T]) -> T:
