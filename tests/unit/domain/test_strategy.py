@@ -63,11 +63,10 @@ def test_the_printed_strategy_is_read() -> None:
     assert strategy.scope is Scope.COHORT
     accuracy, latency, restarts = strategy.gates
     assert (accuracy.limit, accuracy.on_inconclusive) == (0.02, OnInconclusive.ROLLBACK)
-    assert accuracy.decides
-    assert accuracy.tests
-    assert (latency.metric, latency.limit, latency.decides) == (Metric.LATENCY_P95, 1.5, False)
-    assert restarts.decides
-    assert not restarts.tests
+    assert accuracy.answers
+    assert (latency.metric, latency.limit, latency.live) == (Metric.LATENCY_P95, 1.5, True)
+    assert restarts.counts
+    assert not restarts.live
 
 
 def test_a_longest_soak_is_never_shorter_than_the_soak() -> None:

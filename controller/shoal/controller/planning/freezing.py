@@ -77,7 +77,7 @@ def keys(snapshot: Snapshot) -> tuple[CohortKey, ...]:
         if device.selected and device.cohort is not None:
             known = found.setdefault(device.cohort, device.cohort)
             found[known] = min(known, device.cohort, found[known], key=lambda one: one.profile)
-    return tuple(sorted(found.values(), key=lambda one: (one.profile, one.id)))
+    return tuple(sorted(found.values(), key=lambda one: (one.profile, one.labels, one.id)))
 
 
 def _waiting_for(snapshot: Snapshot, model: ModelView) -> NotYet | None:

@@ -19,7 +19,7 @@ from shoal.controller.domain.rollout import (
     RolloutRecord,
 )
 from shoal.controller.domain.snapshot import Snapshot
-from shoal.controller.planning import freezing, gates, naming, standing, transitions
+from shoal.controller.planning import freezing, gates, looking, naming, standing, transitions
 from shoal.controller.planning.decisions import Moved, normal, warning
 from shoal.controller.planning.looking import look
 from shoal.controller.planning.view import View
@@ -212,8 +212,13 @@ def _falls(view: View) -> Moved:
 
 
 def _evidence(view: View) -> Moved:
-    """Collect golden answers, judge the gates, and stamp the end of each cohort's work."""
+    """Collect golden answers, judge the gates, and stamp the end of each cohort's work.
+
+    What was given up is judged no more: its devices are led away, and evidence of that is none.
+    """
     record = view.record
+    if view.current is None or view.current.result.tombstone:
+        return Moved(record=record)
     for cohort in view.cohorts:
         progress = cohort.progress
         if cohort.open and not progress.returning:
