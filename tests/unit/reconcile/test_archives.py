@@ -11,6 +11,7 @@ from shoal.contract import choice
 from shoal.contract.assignment import ArtifactRole
 from shoal.contract.budget import Budget
 from shoal.contract.digest import Digest
+from shoal.contract.problem import Problem
 from shoal.controller.domain.archive import ClassArchive
 from shoal.controller.reconcile import archives, deployments, revisions
 from shoal.controller.reconcile.jobs import JobRequest, JobResult, ProcessJobs
@@ -154,6 +155,36 @@ def test_a_smaller_memory_that_joins_has_the_archive_looked_through_again(
         await settle(world, searches)
         assert [one.memory_bytes for one in jobs.asked] == [40_000_000, 5_000_000]
         assert status(world, "Model", "digits")["revisions"][0]["ready"]
+
+    play(world, puts, story)
+
+
+def test_what_an_old_archive_alone_has_stays_in_the_new_one() -> None:
+    old = {"points": [{"digest": "a", "bytes": 1}, {"digest": "b", "bytes": 2}], "output": "y"}
+    new = {"points": [{"digest": "b", "bytes": 3}], "output": "z"}
+    found = archives.joined(old, new)
+    assert found["points"] == [{"digest": "b", "bytes": 3}, {"digest": "a", "bytes": 1}]
+    assert found["output"] == "z"
+
+
+def test_a_failure_to_look_again_leaves_the_archive(world: World, jobs: ScriptedJobs) -> None:
+    puts = [
+        *(with_split(a_model()), a_deployment(), a_profile("tight", "5MB")),
+        *a_device("one", app="reader"),
+    ]
+
+    async def story(world: World, searches: Searches) -> None:
+        await settle(world, searches)
+        jobs.refusal = Problem(reason="Crashed", message="no memory")
+        await world.commit(list(a_device("two", app="reader", size="tight")))
+        await settle(world, searches)
+        await settle(world, searches)
+        assert len(jobs.asked) == 2
+        [revision] = status(world, "Model", "digits")["revisions"]
+        assert revision["ready"]
+        (found,) = revision["classes"].values()
+        assert (found["state"], found["variants"]) == ("Ready", 2)
+        assert "noFeasibleVariant" in found["chosen"]["tight"]
 
     play(world, puts, story)
 

@@ -45,6 +45,16 @@ async def take_in(result: JobResult, blobs: BlobStore) -> dict[str, Any]:
     }
 
 
+def joined(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The `new` archive of a class that had an `old` one, with the points that only that has.
+
+    Devices may run them, and whatever a rollout once chose must stay where it can be told again.
+    """
+    known = {one["digest"] for one in new["points"]}
+    kept = [one for one in old["points"] if one["digest"] not in known]
+    return {**new, "points": [*new["points"], *kept]}
+
+
 def variant_name(point: Mapping[str, Any], profile_class: str) -> str:
     """The name of the Variant resource of an archive's point."""
     return f"{digests.short(Digest(point['digest']))}-{profile_class[:6]}"

@@ -53,13 +53,14 @@ def _put(world: World, member: Member, known: Record | None, changes: Mapping[st
 
 
 def _assignment(world: World, member: Member, deployment: str, tell: Tell) -> dict[str, Any] | None:
-    """The assignment as JSON; None when the archive it needs is gone, and what is told stays."""
+    """The assignment as JSON; None when what it needs of an archive is gone: the told stays."""
     target = tell.target
     name = f"{target.model}.{target.model_revision}"
     revision = world.cache.get("ModelRevision", member.namespace, name)
     found = revision and revision.data["classes"].get(target.profile_class, {}).get("archive")
-    if not revision or not found:
-        log.error("%s: the archive of %s for %s is gone", deployment, name, target.profile_class)
+    points = found["points"] if found else ()
+    if not revision or all(one["digest"] != target.variant for one in points):
+        log.error("%s: %s of %s is gone", deployment, target.variant, name)
         return None
     # Every pass asks for every device's assignment again, and few have changed.
     inputs = (tell, member.profile.runtime, revision.resource_version)
