@@ -40,6 +40,7 @@ from shoal.controller.reconcile.loop import Reconciler
 from shoal.controller.reconcile.prometheus import Prometheus
 from shoal.controller.reconcile.rollcalls import RollCalls
 from shoal.controller.reconcile.rollouts import StoredRollouts
+from shoal.controller.reconcile.sweeping import Sweeper
 from shoal.controller.reconcile.witnesses import Recorder
 from shoal.controller.reconcile.world import Cadence, World
 from shoal.controller.settings import Settings, settle
@@ -65,6 +66,9 @@ def command(
         str | None, typer.Option(help="auto, mosquitto, embedded, off or the URL of a broker.")
     ] = None,
     mqtt_listen: Annotated[str | None, typer.Option(help="HOST:PORT of our own broker.")] = None,
+    root_path: Annotated[
+        str | None, typer.Option(help="Path under which a proxy serves this, such as /shoal.")
+    ] = None,
 ) -> None:
     """Run the controller until Ctrl-C.
 
@@ -83,6 +87,7 @@ def command(
         "listen_devices": listen_devices,
         "mqtt": mqtt,
         "mqtt_listen": mqtt_listen,
+        "root_path": root_path,
     }
     settings = settle(config, options)
     try:
@@ -162,18 +167,10 @@ async def _running(settings: Settings, ending: _Ending) -> AsyncIterator[_Parts]
         stack.push_async_callback(database.close)
         store, telemetry = SqliteStore(database), SqliteTelemetry(database)
         decisions = SqliteDecisions(database)
-        world = World(
-            store=store,
-            blobs=blobs,
-            jobs=ProcessJobs(settings.data / "jobs", blobs.path),
-            now=time.time,
-            cadence=Cadence(
-                heartbeat_s=settings.heartbeat_s, telemetry_window_s=settings.telemetry_window_s
-            ),
-            witness=Recorder(decisions, VERSION),
-            live=_live(settings, telemetry),
-        )
+        watchers = (Recorder(decisions, VERSION), _live(settings, telemetry))
+        world = _world(settings, store, blobs, watchers)
         reconciling = await stack.enter_async_context(_reconciling(world))
+        sweeping = await stack.enter_async_context(_sweeping(settings, store, blobs))
         links = await start_links(
             PlanePorts(
                 store=store,
@@ -182,12 +179,7 @@ async def _running(settings: Settings, ending: _Ending) -> AsyncIterator[_Parts]
                 authority=Authority.open(settings.data / "ca"),
                 now=time.time,
             ),
-            LinkSettings(
-                listen=settings.listen_devices,
-                mqtt=settings.mqtt,
-                mqtt_listen=settings.mqtt_listen,
-                data=settings.data,
-            ),
+            _link_settings(settings),
         )
         stack.push_async_callback(links.close)
         ports = ApiPorts(
@@ -200,18 +192,57 @@ async def _running(settings: Settings, ending: _Ending) -> AsyncIterator[_Parts]
             hindsight=Hindsight(world, decisions),
             now=time.time,
             loopback_only=address.is_loopback,
+            root_path=settings.root_path,
             stopping=ending.stopping,
         )
         panel = Panel(Sources(store=store, telemetry=telemetry, now=time.time))
         dashboard = pages.router(panel, VERSION, ending.stopping)
         server = HttpServer(create_app(ports, dashboard), bound)
         serving = await stack.enter_async_context(_serving(server, ending))
-        yield _Parts(http=address, links=links, tasks=(reconciling, serving))
+        yield _Parts(http=address, links=links, tasks=(reconciling, sweeping, serving))
 
 
 def _live(settings: Settings, telemetry: SqliteTelemetry) -> Live:
     prometheus = Prometheus(settings.prometheus) if settings.prometheus else None
     return Live(telemetry, prometheus, settings.telemetry_window_s)
+
+
+def _world(
+    settings: Settings, store: SqliteStore, blobs: Blobs, watchers: tuple[Recorder, Live]
+) -> World:
+    return World(
+        store=store,
+        blobs=blobs,
+        jobs=ProcessJobs(settings.data / "jobs", blobs.path),
+        now=time.time,
+        cadence=Cadence(
+            heartbeat_s=settings.heartbeat_s, telemetry_window_s=settings.telemetry_window_s
+        ),
+        witness=watchers[0],
+        live=watchers[1],
+    )
+
+
+def _link_settings(settings: Settings) -> LinkSettings:
+    return LinkSettings(
+        listen=settings.listen_devices,
+        mqtt=settings.mqtt,
+        mqtt_listen=settings.mqtt_listen,
+        data=settings.data,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _sweeping(
+    settings: Settings, store: SqliteStore, blobs: Blobs
+) -> "AsyncIterator[asyncio.Task[None]]":
+    sweeper = Sweeper(store=store, litter=blobs, now=time.time, retention_s=settings.retention_s)
+    task = asyncio.create_task(sweeper.run(), name="the sweep")
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager

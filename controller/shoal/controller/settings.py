@@ -27,7 +27,9 @@ _SQLITE = "sqlite:///"
 class Settings:
     """Everything that shapes one controller; addresses are HOST:PORT, port 0 is a free one.
 
-    `prometheus` is the URL that gates with a query ask; empty where there is none.
+    `retention_s` is how long Variants and blobs stay that nothing refers to; `root_path` is the
+    path under which a proxy serves the controller, such as `/shoal`, or empty. `prometheus` is the
+    URL that gates with a query ask; empty where there is none.
     """
 
     data: Path
@@ -38,6 +40,8 @@ class Settings:
     mqtt_listen: str = MQTT_LISTEN
     telemetry_window_s: float = 10.0
     heartbeat_s: float = 30.0
+    retention_s: float = 7 * 86_400.0
+    root_path: str = ""
     prometheus: str = ""
 
 
@@ -50,6 +54,16 @@ def _duration(text: str) -> str:
 Duration = Annotated[str, AfterValidator(_duration)]
 
 
+def _root_path(text: str) -> str:
+    path = text.rstrip("/")
+    if path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
+        raise ValueError(f"{text!r} is not a path such as /shoal")
+    return path
+
+
+RootPath = Annotated[str, AfterValidator(_root_path)]
+
+
 def _prometheus(text: str) -> str:
     if text and not re.match(r"https?://", text):
         raise ValueError(f"{text!r} is not the URL of a Prometheus, such as http://127.0.0.1:9090")
@@ -60,7 +74,7 @@ PrometheusUrl = Annotated[str, AfterValidator(_prometheus)]
 
 
 class ConfigFile(BaseModel):
-    """The configuration file: the options of `shoal serve`, and how often devices speak."""
+    """The configuration file: the options of `shoal serve`, and times that it alone holds."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, alias_generator=to_camel, validate_by_alias=True
@@ -74,6 +88,8 @@ class ConfigFile(BaseModel):
     mqtt_listen: str = MQTT_LISTEN
     telemetry_window: Duration = "10s"
     heartbeat: Duration = "30s"
+    retention: Duration = "7d"
+    root_path: RootPath = ""
     prometheus: PrometheusUrl = ""
 
 
@@ -102,6 +118,8 @@ def settle(config: Path | None, options: Mapping[str, str | None]) -> Settings:
         mqtt_listen=merged.mqtt_listen,
         telemetry_window_s=units.parse_duration_s(merged.telemetry_window),
         heartbeat_s=units.parse_duration_s(merged.heartbeat),
+        retention_s=units.parse_duration_s(merged.retention),
+        root_path=merged.root_path,
         prometheus=merged.prometheus,
     )
 

@@ -84,12 +84,12 @@ class Api:
         return found
 
 
-@contextlib.asynccontextmanager
-async def open_api(data: Path, *, loopback_only: bool = True) -> AsyncIterator[Api]:
-    kept, blobs = MemoryStore(history=50), Blobs(data)
-    world = a_world(kept, blobs)
+def some_ports(data: Path, *, loopback_only: bool = True) -> tuple[ApiPorts, World]:
+    """The ports of a controller that has nothing in its store, and the world behind them."""
+    store, blobs = MemoryStore(history=50), Blobs(data)
+    world = a_world(store, blobs)
     ports = ApiPorts(
-        store=kept,
+        store=store,
         telemetry=MemoryTelemetry(),
         blobs=blobs,
         rollouts=RecordedRollouts(),
@@ -99,6 +99,12 @@ async def open_api(data: Path, *, loopback_only: bool = True) -> AsyncIterator[A
         now=lambda: NOW_S,
         loopback_only=loopback_only,
     )
+    return ports, world
+
+
+@contextlib.asynccontextmanager
+async def open_api(data: Path, *, loopback_only: bool = True) -> AsyncIterator[Api]:
+    ports, world = some_ports(data, loopback_only=loopback_only)
     transport = httpx.ASGITransport(create_app(ports), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8470") as http:
         store, telemetry, rollouts = ports.store, ports.telemetry, ports.rollouts

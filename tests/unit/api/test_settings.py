@@ -19,6 +19,8 @@ def test_without_anything_the_defaults_of_the_contract_hold(
         mqtt_listen="127.0.0.1:1883",
         telemetry_window_s=10.0,
         heartbeat_s=30.0,
+        retention_s=7 * 86_400.0,
+        root_path="",
     )
     monkeypatch.delenv("XDG_DATA_HOME")
     assert default_data() == Path.home() / ".local" / "share" / "shoal"
@@ -79,3 +81,14 @@ def test_a_misspelt_field_is_answered_with_the_nearest(tmp_path: Path) -> None:
         settle(config, {})
     assert caught.value.problem.hint == "did you mean telemetryWindow?"
     assert "telemetry_window" in ConfigFile.model_fields
+
+
+@pytest.mark.parametrize(("given", "kept"), [("/shoal", "/shoal"), ("/a/b/", "/a/b"), ("/", "")])
+def test_a_root_path_is_a_path_without_a_last_slash(given: str, kept: str) -> None:
+    assert settle(None, {"data": "/srv/a", "root_path": given}).root_path == kept
+
+
+@pytest.mark.parametrize("wrong", ["shoal", "/a//b", "/a b", "http://x/y"])
+def test_what_is_no_root_path_is_refused(wrong: str) -> None:
+    with pytest.raises(InvalidError, match="is not a path such as"):
+        settle(None, {"data": "/srv/a", "root_path": wrong})

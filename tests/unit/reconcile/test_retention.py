@@ -1,13 +1,10 @@
-"""How many revisions of a Model are kept, and what goes with those that are not."""
+"""How many revisions of a Model are kept."""
 
-from dataclasses import replace
-
-from shoal.contract.digest import Digest
 from shoal.contract.limits import REVISIONS_KEPT
 from shoal.controller.domain.revisions import Content, Origin, Result, Revision
 from shoal.controller.domain.rollout import RolloutRecord, record_to_json
 from shoal.controller.domain.strategy import Strategy
-from shoal.controller.reconcile import archives, retention
+from shoal.controller.reconcile import retention
 from shoal.controller.reconcile.cache import Cache
 from shoal.controller.store.port import Record
 from tests.unit.reconcile.workshop import a_deployment
@@ -30,10 +27,6 @@ def a_revision(number: int, *letters: str, model: str = "digits") -> Record:
     classes = {CLASS: {"state": "Ready", "archive": {"points": [a_point(one) for one in letters]}}}
     data = {"model": model, "number": number, "classes": classes}
     return a_record("ModelRevision", f"{model}.{number}", data)
-
-
-def a_variant(letter: str) -> Record:
-    return a_record("Variant", archives.variant_name(a_point(letter), CLASS), {})
 
 
 def a_rollout_of(model: str, *numbers: int) -> Record:
@@ -87,18 +80,3 @@ def test_revisions_that_are_all_referred_to_are_all_kept() -> None:
     numbers = [i + 1 for i in range(REVISIONS_KEPT + 2)]
     kept = [a_revision(one) for one in numbers]
     assert dropped(kept, a_rollout_of("digits", *numbers)) == []
-
-
-def test_a_variant_that_another_archive_holds_stays() -> None:
-    first, second = a_revision(1, "a", "b"), a_revision(2, "b")
-    namesake = a_revision(1, "c", model="digits.1")
-    elsewhere = replace(a_variant("a"), namespace="other")
-    cache = Cache()
-    variants = [a_variant("a"), a_variant("b"), a_variant("c"), elsewhere]
-    cache.replace([first, second, namesake, *variants])
-    deleted = retention.deletions(cache, "default", [first])
-    assert [(one.kind, one.namespace, one.name) for one in deleted] == [
-        ("ModelRevision", "default", "digits.1"),
-        ("Variant", "default", archives.variant_name(a_point("a"), CLASS)),
-    ]
-    assert Digest(a_point("a")["digest"])[7:19] in deleted[1].name

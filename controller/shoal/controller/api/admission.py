@@ -154,7 +154,7 @@ def _file_problem(field: str, text: str, blobs: Blobs, *, present: bool) -> Prob
             field=field,
             hint="`shoal apply` uploads files and sends their digests",
         )
-    if present and not blobs.has(digest):
+    if present and not blobs.reserve(digest):
         return Problem(
             reason=Reason.NOT_FOUND,
             message=f"blob {digest} was not uploaded",

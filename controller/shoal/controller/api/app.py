@@ -21,6 +21,7 @@ from shoal.controller.api import (
 )
 from shoal.controller.api.guard import Guard
 from shoal.controller.api.kinds import KindRoutes
+from shoal.controller.api.mounting import Mounted
 from shoal.controller.api.ports import ApiPorts
 
 BASE = "/api/v1"
@@ -57,5 +58,6 @@ def create_app(ports: ApiPorts, *pages: APIRouter) -> FastAPI:
         app.include_router(page)
     failures.install(app)
     openapi.install(app)
+    app.add_middleware(Mounted, root_path=ports.root_path)
     app.add_middleware(Guard, loopback_only=ports.loopback_only)
     return app

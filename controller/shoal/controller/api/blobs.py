@@ -22,7 +22,7 @@ def router(ports: ApiPorts) -> APIRouter:
     @routes.head("/blobs/{digest}", name="Ask for a blob, or how much of it is here")
     async def look(digest: str) -> Response:
         wanted = _parse(digest)
-        if ports.blobs.has(wanted):
+        if ports.blobs.reserve(wanted):
             return Response(headers={_OFFSET: str(ports.blobs.size(wanted))})
         return Response(status_code=404, headers={_OFFSET: str(ports.blobs.uploaded(wanted))})
 

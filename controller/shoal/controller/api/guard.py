@@ -2,7 +2,8 @@
 
 A controller on loopback has no login, so a page from elsewhere must not reach it through a
 browser: the Host header must be loopback's own (DNS rebinding) and the Origin, where a browser
-sends one, must be the controller's (cross-site requests).
+sends one, must be the controller's (cross-site requests). A proxy on this machine asks with its own
+Host and tells the browser's in X-Forwarded-Host, which no page elsewhere can make a browser send.
 """
 
 from urllib.parse import urlsplit
@@ -59,11 +60,18 @@ class Guard:
                 hint="ask http://127.0.0.1, or start it with another --listen",
             )
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _netloc(origin) not in {host, headers.get("x-forwarded-host")}:
             return Problem(
                 reason=Reason.FORBIDDEN, message=f"pages of {origin} may not use this controller"
             )
         return None
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _name(url: str) -> str | None:

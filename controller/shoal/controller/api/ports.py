@@ -77,7 +77,8 @@ class ApiPorts:
     """Ports of one controller; `now` is seconds since the epoch.
 
     `stopping` is set when the controller ends, so that endless answers end too. `loopback_only`
-    says that the API listens where only this machine reaches it.
+    says that the API listens where only this machine reaches it. `root_path` is the path under
+    which a proxy serves it, such as `/shoal`, or empty.
     """
 
     store: Store
@@ -89,4 +90,5 @@ class ApiPorts:
     hindsight: Hindsight
     now: Callable[[], float]
     loopback_only: bool = True
+    root_path: str = ""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

@@ -10,7 +10,7 @@ from shoal.contract.digest import Digest
 from shoal.contract.problem import ProblemError
 from shoal.contract.reason import Reason
 from shoal.controller.domain.archive import ArchiveState
-from shoal.controller.reconcile import archives, fleet, model_status, retention, revisions
+from shoal.controller.reconcile import archives, fleet, model_status, retention, revisions, sweeping
 from shoal.controller.reconcile.fleet import Member
 from shoal.controller.reconcile.journal import Happening, event_writes, iso
 from shoal.controller.reconcile.queue import Key
@@ -109,7 +109,7 @@ async def reconcile(world: World, searches: Searches, key: Key) -> float | None:
     kept = revisions.of_model(world.cache, key.namespace, key.name)
     if model is None:
         searches.forget(key.namespace, key.name)
-        await world.commit(retention.deletions(world.cache, key.namespace, kept))
+        await world.commit(retention.deletions(kept))
         return None
     if retention.may_go(world.cache, model):
         await world.commit([delete_of(model)])  # and the pass after it clears up
@@ -124,7 +124,7 @@ async def reconcile(world: World, searches: Searches, key: Key) -> float | None:
     kept = revisions.of_model(world.cache, key.namespace, key.name)
     dropped = retention.surplus(world.cache, key.namespace, kept)
     if dropped:
-        await world.commit(retention.deletions(world.cache, key.namespace, dropped))
+        await world.commit(retention.deletions(dropped))
         kept = revisions.of_model(world.cache, key.namespace, key.name)
     await world.commit(_status_writes(world, model, kept))
     # Only of what is searched again when the time comes: the others would wake the pass for ever.
@@ -194,11 +194,14 @@ def _settled(world: World, found: dict[str, Any], known: Mapping[str, Any]) -> d
     """What a search found, with the time of the next try where it failed of something passing.
 
     It comes after a minute, later ones after twice as long each time: 1, 2, 4 … 64 minutes. Where
-    an archive was looked through again for a smaller memory, a failure leaves the old one.
+    an archive was looked through again for a smaller memory, the old one stays in the new, and a
+    failure leaves it as it is.
     """
     if found["state"] == ArchiveState.FAILED and "archive" in known:
         kept = {"archive": known["archive"], "memory_bytes": found["memory_bytes"]}
         return {"state": ArchiveState.READY, **kept}
+    if "archive" in found and "archive" in known:
+        return {**found, "archive": archives.joined(known["archive"], found["archive"])}
     if found.get("reason") not in _MAY_PASS:
         return found
     tries = known.get("tries", 0)
@@ -252,7 +255,7 @@ def _variant_writes(
     for point in archive.get("points", ()):
         name = archives.variant_name(point, profile_class)
         known = world.cache.get("Variant", record.namespace, name)
-        if known is None:
+        if known is None or sweeping.is_marked(known):  # a form of a Model that is gone, perhaps
             document = archives.variant_document(point, archive, record, profile_class)
             document["metadata"] = {
                 "name": name,
@@ -261,7 +264,7 @@ def _variant_writes(
                 "creationTime": iso(world.now()),
                 "generation": 1,
             }
-            writes.append(put_over(None, "Variant", (record.namespace, name), document))
+            writes.append(put_over(known, "Variant", (record.namespace, name), document))
     return writes
 
 

@@ -1,8 +1,8 @@
-"""What is kept of a Model: so many revisions, those that rollouts refer to, and their Variants."""
+"""What is kept of a Model: so many revisions, and those that rollouts refer to."""
 
 from shoal.contract.limits import REVISIONS_KEPT
 from shoal.controller.domain.rollout import RolloutRecord, record_from_json
-from shoal.controller.reconcile import archives, revisions
+from shoal.controller.reconcile import revisions
 from shoal.controller.reconcile.cache import Cache
 from shoal.controller.reconcile.world import delete_of
 from shoal.controller.store.port import Delete, Record
@@ -29,18 +29,9 @@ def may_go(cache: Cache, model: Record) -> bool:
     )
 
 
-def deletions(cache: Cache, namespace: str, dropped: list[Record]) -> list[Delete]:
-    """The end of `dropped` and of every Variant that no other revision's archive holds."""
-    gone = {one.name for one in dropped}
-    held = {
-        archives.variant_name(point, profile_class)
-        for revision in cache.all("ModelRevision", namespace)
-        if revision.name not in gone
-        for profile_class, found in revision.data["classes"].items()
-        for point in (found.get("archive") or {}).get("points", ())
-    }
-    variants = [one for one in cache.all("Variant", namespace) if one.name not in held]
-    return [delete_of(one) for one in (*dropped, *variants)]
+def deletions(dropped: list[Record]) -> list[Delete]:
+    """The end of `dropped`; their Variants are left to the sweep."""
+    return [delete_of(one) for one in dropped]
 
 
 def _referred(cache: Cache, namespace: str, model: str) -> set[int]:

@@ -30,6 +30,7 @@ class Blobs:
         self._blobs.mkdir(parents=True, exist_ok=True)
         self._uploads.mkdir(parents=True, exist_ok=True)
         self._appending = threading.Lock()
+        self._dropping = threading.Lock()  # between a look at a blob's time and its end
         self._tidy()
 
     def has(self, digest: Digest) -> bool:
@@ -57,6 +58,22 @@ class Blobs:
         """See `BlobStore.read`."""
         return await asyncio.to_thread(_read, self.path(digest), offset, length)
 
+    def reserve(self, digest: Digest) -> bool:
+        """Whether the whole blob is here; it then stays as if it had been used just now."""
+        with self._dropping:
+            place = self._place(digest)
+            if place.is_file():
+                os.utime(place)
+                return True
+            return False
+
+    async def sweep(self, in_use: frozenset[Digest], now_s: float, kept_s: float) -> list[Digest]:
+        """Note that `in_use` are in use; drop what was last so more than `kept_s` ago.
+
+        When a blob was last in use is the time of its file. Returns what was dropped.
+        """
+        return await asyncio.to_thread(self._sweep, in_use, now_s, kept_s)
+
     def uploaded(self, digest: Digest) -> int:
         """How many bytes of an unfinished upload are here."""
         partial = self._partial(digest)
@@ -80,8 +97,20 @@ class Blobs:
             elif file.name.startswith(_COPY) or file.stat().st_mtime < time.time() - _GIVEN_UP_S:
                 file.unlink()
 
+    def _sweep(self, in_use: frozenset[Digest], now_s: float, kept_s: float) -> list[Digest]:
+        dropped = []
+        for file in sorted(self._blobs.iterdir()):
+            digest = Digest(f"sha256:{file.name}")
+            with self._dropping:
+                if digest in in_use:
+                    os.utime(file, (now_s, now_s))
+                elif now_s - file.stat().st_mtime > kept_s:
+                    file.unlink()
+                    dropped.append(digest)
+        return dropped
+
     def _append(self, digest: Digest, offset: int, data: bytes, total: int) -> bool:
-        if self.has(digest):
+        if self.reserve(digest):
             return True
         with self._appending:
             complete = self._grow(digest, offset, data, total)
