@@ -23,10 +23,14 @@ PREFLIGHT = PreflightResult(
 
 @dataclass(slots=True)
 class FakeDisk:
-    """What outlives a crash: the journal's last state, and complete blobs."""
+    """What outlives a crash: the journal's last state, and complete blobs.
+
+    `moved_bytes` counts what was ever fetched.
+    """
 
     journal: str | None = None
     blobs: set[Digest] = field(default_factory=set)
+    moved_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -111,8 +115,13 @@ class Bench:
                 message="no link",
                 received_bytes=0,
             )
-        self.disk.blobs |= {one.digest for one in effect.artifacts}
-        return ev.Fetched(deployment=effect.deployment, ticket=effect.ticket, received_bytes=1)
+        missing = [one for one in effect.artifacts if one.digest not in self.disk.blobs]
+        received_bytes = sum(one.size_bytes for one in missing)
+        self.disk.moved_bytes += received_bytes
+        self.disk.blobs |= {one.digest for one in missing}
+        return ev.Fetched(
+            deployment=effect.deployment, ticket=effect.ticket, received_bytes=received_bytes
+        )
 
     def _probe(self, effect: ef.Probe) -> ev.Event:
         if self.variants.nature(effect.assignment.variant) is Nature.HEAVY:
