@@ -14,6 +14,7 @@ from shoal.contract.problem import ConflictError
 from shoal.contract.report import DeploymentReport, GoldenAnswers, Phase
 from shoal.controller.domain.archive import ModelView
 from shoal.controller.domain.fleet import DeviceView, Reach
+from shoal.controller.domain.live import LiveEvidence
 from shoal.controller.domain.plan import Plan, Tell
 from shoal.controller.domain.rollout import (
     RolloutRecord,
@@ -41,6 +42,7 @@ class World:
     pinned: int | None = None
     deleted: bool = False
     conflict: Conflict | None = None
+    live: LiveEvidence = field(default_factory=LiveEvidence)
     record: RolloutRecord = field(default_factory=lambda: RolloutRecord(deployment=NAME))
     plan: Plan = field(init=False)
     events: list[str] = field(default_factory=list)
@@ -59,6 +61,7 @@ class World:
             devices=tuple(self.fleet),
             record=self.record,
             conflict=self.conflict,
+            live=self.live,
         )
 
     def turn(self, seconds: float = 0.0) -> Plan:
