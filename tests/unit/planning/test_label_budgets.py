@@ -76,6 +76,16 @@ def test_a_group_waits_for_its_own_devices_only_and_says_so(make: Make) -> None:
     assert set(world.fresh()) & {"small-2", "small-3"}
 
 
+def test_where_a_group_is_starved_the_canary_is_a_device_that_is_down(make: Make) -> None:
+    strategy = a_strategy(max_unavailable_per=ONE_A_SITE)
+    for down in ("small-0", "small-1", "small-2"):
+        world = a_complete_world(make, strategy=strategy, fleet=at_sites(north=3))
+        world.change(down, ready=False)
+        world.publish()
+        world.turn(1.0)
+        assert world.fresh() == [down]
+
+
 def test_a_group_budget_of_a_few_percent_still_lets_one_device_change(make: Make) -> None:
     per_site = (LabelBudget(label="site", amount=share(1)),)
     strategy = a_strategy(waves=ALL, max_unavailable_per=per_site)
