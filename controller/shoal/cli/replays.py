@@ -15,7 +15,8 @@ Part = Mapping[str, Any]
 
 def show(session: Session, name: str) -> None:
     """Print every kept decision and whether it was decided so again; exit 1 where one was not."""
-    found = session.client.decisions.kept(session.invocation.one_namespace, name, replay=True)
+    namespace = session.invocation.one_namespace
+    found = list(session.client.decisions.replayed(namespace, name))
     if session.output in {Output.JSON, Output.YAML}:
         printing.document({"items": found, "continue": None}, session.output)
     elif session.output is Output.NAME:

@@ -1,6 +1,6 @@
 """What would happen, why things are as they are, and the decisions that led there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -42,12 +42,28 @@ class Decisions:
         path = f"{_place(namespace, 'devices', name)}/why"
         return self._transport.json(Request(method="GET", path=path))
 
-    def kept(self, namespace: str, deployment: str, *, replay: bool) -> list[dict[str, Any]]:
-        """The kept decisions of a deployment, oldest first; decided again with `replay`."""
+    def kept(self, namespace: str, deployment: str) -> list[dict[str, Any]]:
+        """The kept decisions of a deployment, oldest first."""
         path = f"{_place(namespace, 'deployments', deployment)}/decisions"
-        request = Request(method="GET", path=path, query={"replay": int(replay)})
-        items: list[dict[str, Any]] = self._transport.json(request)["items"]
+        items: list[dict[str, Any]] = self._transport.json(Request(method="GET", path=path))[
+            "items"
+        ]
         return items
+
+    def replayed(self, namespace: str, deployment: str) -> Iterator[dict[str, Any]]:
+        """The kept decisions, each decided again by the controller while it is waited for.
+
+        One by one: over a large fleet a single one takes seconds.
+        """
+        path = f"{_place(namespace, 'deployments', deployment)}/decisions"
+        for one in self.kept(namespace, deployment):
+            if not one["replayable"]:
+                yield {**one, "replay": None}
+                continue
+            query = {"replay": 1, "number": one["number"]}
+            request = Request(method="GET", path=path, query=query)
+            # A decision that newer ones took the place of meanwhile is passed over.
+            yield from self._transport.json(request)["items"]
 
 
 def _place(namespace: str, plural: str, name: str) -> str:

@@ -35,7 +35,9 @@ class Handler(Rest):
             self._answer(200, {"items": self.server.waves})
             return
         if self.parts[4:] == ["decisions"]:
-            self._answer(200, {"items": self.server.decisions, "continue": None})
+            number = int(self.query.get("number", "0"))
+            kept = [one for one in self.server.decisions if number in {0, one["number"]}]
+            self._answer(200, {"items": kept, "continue": None})
             return
         if self.parts[4:] == ["why"]:
             self._why()
@@ -64,7 +66,7 @@ class Handler(Rest):
     def _list(self, kind: str, namespace: str | None) -> None:
         every = [r for r in self.server.resources.values() if self._fits(r, kind, namespace)]
         start = int(self.query.get("continue", "0"))
-        end = start + self.server.page_items
+        end = start + min(int(self.query.get("limit", "0")) or 500, self.server.page_items)
         more = str(end) if end < len(every) else None
         version = str(self.server.version)
         page = {"items": every[start:end], "continue": more}

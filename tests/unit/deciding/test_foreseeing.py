@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from shoal.contract.budget import Budget
+from shoal.contract.windows import Window
 from shoal.controller.deciding.foreseeing import Change, DeviceForecast, Forecast, forecast
 from shoal.controller.deciding.rehearsing import End
 from shoal.controller.domain.fleet import CohortKey, DeviceView
 from shoal.controller.domain.rollout import Verb
-from shoal.controller.domain.strategy import Approval
+from shoal.controller.domain.strategy import Approval, Rate
 from tests.unit.planning.builders import (
     ACCURACY,
     CLASS,
@@ -22,6 +23,8 @@ from tests.unit.planning.builders import (
 from tests.unit.planning.worlds import World
 
 TINY = CohortKey(profile_class=CLASS, budget=Budget(artifact_bytes=10), profile="tiny")
+NIGHT = Window(cron="0 2 * * *", duration_s=3600.0)
+NOON = 1_800_014_400.0  # 12:00 UTC
 ELSEWHERE = CohortKey(profile_class=OTHER_CLASS, budget=Budget(), profile="elsewhere")
 
 
@@ -152,6 +155,33 @@ def test_a_rehearsal_takes_as_long_as_the_soaks_under_max_unavailable() -> None:
     found = foreseen(World(strategy=a_strategy(max_unavailable=share(25))))
     assert found.rehearsal is not None
     assert found.rehearsal.seconds == 60.0
+
+
+def test_a_rate_is_foreseen_as_waits() -> None:
+    found = foreseen(World(strategy=a_strategy(rate=Rate(per_minute=2))))
+    assert found.rehearsal is not None
+    assert found.rehearsal.end is End.COMPLETE
+    assert not found.starved
+    # Nine devices at two a minute: the ninth is told in the fifth minute.
+    assert max(one.after_s for one in found.rehearsal.told) >= 240.0
+
+
+def test_a_closed_window_is_a_wait_and_not_an_obstacle() -> None:
+    found = foreseen(World(strategy=a_strategy(window=NIGHT), now=NOON))
+    assert found.rehearsal is not None
+    assert found.rehearsal.end is End.COMPLETE
+    (wait,) = found.rehearsal.waits
+    assert (wait.reason, wait.seconds) == ("OutsideWindow", 14 * 3600.0)
+
+
+def test_windows_that_never_meet_starve_the_rollout() -> None:
+    world = World(strategy=a_strategy(window=NIGHT), now=NOON)
+    for name in ("small-0", "small-1", "small-2"):
+        world.change(name, window=replace(NIGHT, cron="0 6 * * *"))
+    found = foreseen(world)
+    assert found.rehearsal is not None
+    assert found.rehearsal.end is End.STANDS
+    assert {one.by for one in found.starved} == {"window"}
 
 
 def test_foreseeing_changes_nothing() -> None:

@@ -63,9 +63,11 @@ class Hindsight(Protocol):
         """
 
     async def decisions(
-        self, namespace: str, name: str, *, replay: bool
+        self, namespace: str, name: str, *, replay: bool, number: int | None = None
     ) -> Sequence[dict[str, Any]]:
         """The kept decisions of a deployment, oldest first, decided again with `replay`.
+
+        With `number` that one alone, or none.
 
         Raises:
             NotFoundError: no such deployment.

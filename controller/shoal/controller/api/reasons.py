@@ -38,8 +38,9 @@ def router(ports: ApiPorts) -> APIRouter:
         namespace: str,
         name: str,
         replay: Annotated[bool, Query()] = False,  # noqa: FBT002 - a parameter
+        number: Annotated[int | None, Query(ge=1)] = None,
     ) -> dict[str, Any]:
-        found = await ports.hindsight.decisions(namespace, name, replay=replay)
+        found = await ports.hindsight.decisions(namespace, name, replay=replay, number=number)
         return {"items": list(found), "continue": None}
 
     return routes

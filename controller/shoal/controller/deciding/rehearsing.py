@@ -18,7 +18,8 @@ from shoal.controller.domain.snapshot import Snapshot
 from shoal.controller.planning import planner, verbs
 
 _TURNS = 400  # passes; a rollout of ten waves under a tight maxUnavailable takes some fifty
-_DEVICE_TURNS = 100_000  # devices times passes: a pass costs with the fleet
+_IDLE_TURNS = 70  # waits in a row: a window of every day may meet another of one day a month
+_DEVICE_TURNS = 30_000  # devices times passes: a pass over 1,000 takes a tenth of a second
 
 
 class End(enum.StrEnum):
@@ -68,6 +69,7 @@ class _Stage:
     began: float
     told: dict[str, Told] = field(default_factory=dict)
     waits: list[Wait] = field(default_factory=list)
+    idle: int = 0
 
     def note(self, plan: Plan) -> None:
         """Who was told what in this pass; the first telling counts."""
@@ -91,6 +93,7 @@ class _Stage:
         )
         now = self.snapshot.now + max(one.target.soak_s for one in tells)
         self.snapshot = replace(self.snapshot, devices=devices, now=now)
+        self.idle = 0
 
     def wait(self, plan: Plan, until: float) -> None:
         """Nothing moves until then."""
@@ -101,7 +104,11 @@ class _Stage:
             after_s=now - self.began,
             seconds=until - now,
         )
+        if self.idle and self.waits[-1].reason == wait.reason:
+            before = self.waits.pop()
+            wait = replace(before, seconds=before.seconds + wait.seconds)
         self.waits.append(wait)
+        self.idle += 1
         self.snapshot = replace(self.snapshot, now=until)
 
 
@@ -111,7 +118,7 @@ def rehearse(snapshot: Snapshot, plan: Plan) -> Rehearsal:
     record = _without_gates(plan.record)
     stage = _Stage(snapshot=replace(snapshot, strategy=bare, record=record), began=snapshot.now)
     stage.note(plan)
-    turns = min(_TURNS, max(8, _DEVICE_TURNS // max(len(snapshot.devices), 1)))
+    turns = min(_TURNS, max(3, _DEVICE_TURNS // max(len(snapshot.devices), 1)))
     for _ in range(turns):
         plan = planner.plan(stage.snapshot)
         stage.note(plan)
@@ -126,7 +133,7 @@ def rehearse(snapshot: Snapshot, plan: Plan) -> Rehearsal:
             stage.wait(plan, stage.snapshot.now)
             approved = verbs.promote(plan.record, stage.snapshot.now)
             stage.snapshot = replace(stage.snapshot, record=approved)
-        elif plan.wake_at is None or plan.record.hold is not None:
+        elif plan.wake_at is None or plan.record.hold is not None or stage.idle > _IDLE_TURNS:
             return _ended(stage, plan, End.STANDS)
         else:
             stage.wait(plan, plan.wake_at)

@@ -71,15 +71,18 @@ class Hindsight:
         return explanations.device_itself(member, self._world) | {"deployments": items}
 
     async def decisions(
-        self, namespace: str, name: str, *, replay: bool
+        self, namespace: str, name: str, *, replay: bool, number: int | None = None
     ) -> Sequence[dict[str, Any]]:
-        """The kept decisions of a deployment, oldest first; replayed where that is asked for.
+        """The kept decisions of a deployment, oldest first, or the one with this number.
+
+        They are replayed where that is asked for, which takes as long as they took to make.
 
         Raises:
             NotFoundError: there is no such deployment.
         """
         self._found("Deployment", namespace, name)
-        kept = await self._decisions.decisions(f"{namespace}/{name}")
+        every = await self._decisions.decisions(f"{namespace}/{name}")
+        kept = [one for one in every if number in {None, one.number}]
         rows = [_row(one) for one in kept]
         if replay:
             for row, one in zip(rows, kept, strict=True):
