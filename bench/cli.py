@@ -1,11 +1,17 @@
-"""How long a command line takes to start: `shoal` beside a bare interpreter and argparse."""
+"""How long a command line takes: its start, and lists of a large fleet, page by page.
+
+The peer of a start is a bare interpreter; the peer of a list reads the same pages with urllib and
+prints their names, which is the least that any client could do.
+"""
 
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from bench import report
+from bench import fleet, report
 
 _SHOAL = (sys.executable, "-m", "shoal.cli.main")
 _BARE = (sys.executable, "-c", "pass")
@@ -14,6 +20,17 @@ _ARGPARSE = (
     "-c",
     "import argparse; p = argparse.ArgumentParser(); p.add_argument('--x'); p.parse_args([])",
 )
+_DEVICES = 10_000
+_LIST_PAIRS = 5
+_LEAST = """
+import json, sys, urllib.request
+token = ""
+while token is not None:
+    with urllib.request.urlopen(f"{sys.argv[1]}/api/v1/devices?continue={token}") as answer:
+        page = json.load(answer)
+    print("\\n".join(one["metadata"]["name"] for one in page["items"]))
+    token = page["continue"]
+"""
 # Nobody listens on port 1, so this is the whole way to the first refused connection.
 _NOWHERE = ("--server", "http://127.0.0.1:1")
 
@@ -45,10 +62,26 @@ def rows(pairs: int) -> Iterator[report.Row]:
     )
 
 
+def lists(pairs: int) -> Iterator[report.Row]:
+    """Lists of 10,000 devices in every output, and completion of their names."""
+    with (
+        tempfile.TemporaryDirectory(prefix="shoal-bench-") as folder,
+        fleet.serving(Path(folder), _DEVICES) as address,
+    ):
+        least = _timed(sys.executable, "-c", _LEAST, address)
+        shoal = (*_SHOAL, "--server", address, "get", "devices")
+        for more in ((), ("-o", "json"), ("-o", "name"), ("--limit", "100")):
+            what = " ".join(("shoal get devices", *more))
+            yield report.compared(
+                f"{what} / urllib, {_DEVICES} devices", _timed(*shoal, *more), least, pairs
+            )
+
+
 def main() -> None:
     """Runs the benchmark."""
     chosen = report.options(__doc__ or "")
-    report.show("cli", ("shoal", "typer", "httpx", "pydantic"), rows(chosen.pairs), chosen.output)
+    every = (*rows(chosen.pairs), *lists(min(chosen.pairs, _LIST_PAIRS)))
+    report.show("cli", ("shoal", "typer", "httpx", "pydantic"), every, chosen.output)
 
 
 if __name__ == "__main__":

@@ -12,15 +12,26 @@ if TYPE_CHECKING:
     from shoal.client.resources import Change, Scope
 
 
+_PAGE = 500
+
+
 def command(
     context: typer.Context,
     what: Annotated[list[str], typer.Argument(metavar="KIND [NAME]...")],
     selector: Annotated[
         str | None, typer.Option("-l", "--selector", help="labels: a=b,c!=d")
     ] = None,
+    fields: Annotated[
+        str | None, typer.Option("--field-selector", help="status.profile=small, spec.model!=a")
+    ] = None,
     watch: Annotated[bool, typer.Option("-w", "--watch", help="go on with every change")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="the first so many")] = None,
+    token: Annotated[str | None, typer.Option("--continue", help="those after a page")] = None,
 ) -> None:
     """List resources of a kind, or show some by name.
+
+    Long lists are read page by page; --limit shows one page, whose end names the next one's
+    --continue.
 
     Example: shoal get devices -l tier=small -o wide
     """
@@ -28,7 +39,7 @@ def command(
 
     session: Session = context.obj
     target = targets.parse(what)
-    scope = Scope(namespace=session.invocation.namespace, selector=selector)
+    scope = Scope(namespace=session.invocation.namespace, selector=selector, fields=fields)
     if watch:
         _watch(session, target, scope)
     elif target.names:
@@ -38,8 +49,11 @@ def command(
             showing.one(session, found[0])
         else:
             showing.many(session, found)
+    elif limit is not None or token is not None:
+        page = session.client.resources.some(target.kind, scope, limit=limit or _PAGE, token=token)
+        showing.many(session, page.items, following=page.following)
     else:
-        showing.many(session, session.client.resources.list(target.kind, scope).items)
+        showing.pages(session, session.client.resources.pages(target.kind, scope))
 
 
 def _watch(session: Session, target: targets.Target, scope: "Scope") -> None:

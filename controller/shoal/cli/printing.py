@@ -15,6 +15,7 @@ from shoal.contract.problem import Problem
 _COLUMNS: Final = 80
 _GAP: Final = "  "
 _PAINT: Final = re.compile("\x1b\\[[0-9;]*m")
+_INDENTED: Final = 500
 _NARROWEST: Final = 6
 _NARROWEST_PICTURE: Final = 40
 _NARROWEST_TEXT: Final = 20
@@ -38,7 +39,13 @@ def document(value: object, output: Output) -> None:
         text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
         sys.stdout.write(text)
     else:
-        line(json.dumps(value, indent=2, ensure_ascii=False))
+        line(json.dumps(value, indent=2 if _is_short(value) else None, ensure_ascii=False))
+
+
+def _is_short(value: object) -> bool:
+    """Whether people may want to read it; a long list is for programs, and quicker unindented."""
+    items = value.get("items") if isinstance(value, dict) else None
+    return not isinstance(items, list) or len(items) <= _INDENTED
 
 
 def record(value: object) -> None:
@@ -76,8 +83,8 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, wide: bool = 
     widths = [max(len(row[column]) for row in cells) for column in range(len(titles))]
     if not wide:
         widths = fitted(widths, max(_COLUMNS, _terminal_columns()))
-    for number, row in enumerate(cells):
-        line(_row(row, widths, heading=number == 0))
+    drawn = [_row(row, widths, heading=number == 0) for number, row in enumerate(cells)]
+    line("\n".join(drawn))  # at once: a large fleet has as many rows as devices
 
 
 class Stream:

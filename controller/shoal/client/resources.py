@@ -4,6 +4,7 @@ A resource is the JSON document `{apiVersion, kind, metadata, spec, status}` as 
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -33,10 +34,14 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """Resources, and the version of the whole store at which they were read."""
+    """Resources, and the version of the whole store at which they were read.
+
+    `following` is the token of what comes after them, None at the end.
+    """
 
     items: tuple[Resource, ...]
     version: int
+    following: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,19 +73,39 @@ class Resources:
         items = tuple(item for page in pages for item in page.items)
         return Listing(items=items, version=pages[-1].version)
 
-    def pages(self, kind: Kind, scope: Scope, *, limit: int = 0) -> Iterator[Listing]:
-        """The same page by page, at least one; `limit` 0 leaves their size to the controller."""
-        query = scope.query() | ({"limit": limit} if limit else {})
-        token: str | None = None
+    def some(self, kind: Kind, scope: Scope, *, limit: int, token: str | None = None) -> Listing:
+        """The first `limit` resources, or the first after `token`."""
+        items: list[Resource] = []
         while True:
-            asked = query | ({"continue": token} if token else {})
-            path = _collection(kind, scope.namespace)
-            page = self._transport.json(Request(method="GET", path=path, query=asked))
-            version = int(page["metadata"]["resourceVersion"])
-            yield Listing(items=tuple(page["items"]), version=version)
-            token = page.get("continue")
-            if not token:
-                return
+            page = self._page(kind, scope, limit - len(items), token)
+            items += page.items
+            token = page.following
+            if token is None or len(items) >= limit:
+                return Listing(items=tuple(items), version=page.version, following=token)
+
+    def pages(self, kind: Kind, scope: Scope, *, limit: int = 0) -> Iterator[Listing]:
+        """The same page by page, at least one; `limit` 0 leaves their size to the controller.
+
+        The next page is asked for while the caller has the one before it.
+        """
+        with ThreadPoolExecutor(max_workers=1) as ahead:
+            page = self._page(kind, scope, limit, None)
+            while page.following is not None:
+                coming = ahead.submit(self._page, kind, scope, limit, page.following)
+                yield page
+                page = coming.result()
+            yield page
+
+    def _page(self, kind: Kind, scope: Scope, limit: int, token: str | None) -> Listing:
+        query = scope.query() | ({"limit": limit} if limit else {})
+        query |= {"continue": token} if token else {}
+        path = _collection(kind, scope.namespace)
+        page = self._transport.json(Request(method="GET", path=path, query=query))
+        return Listing(
+            items=tuple(page["items"]),
+            version=int(page["metadata"]["resourceVersion"]),
+            following=page.get("continue") or None,
+        )
 
     def get(self, kind: Kind, namespace: str, name: str) -> Resource:
         """The resource. Raises NotFoundError."""

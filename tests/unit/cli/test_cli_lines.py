@@ -151,7 +151,7 @@ def test_a_mistake_of_ours_keeps_the_shape(shoal: Shoal, monkeypatch: pytest.Mon
     def fail(*_arguments: object, **_options: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("shoal.client.resources.Resources.list", fail)
+    monkeypatch.setattr("shoal.client.resources.Resources.pages", fail)
     ran = shoal("get", "devices", "-o", "json")
     assert ran.code == 1
     assert ran.json["error"]["reason"] == "Internal"
@@ -162,7 +162,7 @@ def test_ctrl_c_exits_130(shoal: Shoal, monkeypatch: pytest.MonkeyPatch) -> None
     def interrupt(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("shoal.client.resources.Resources.list", interrupt)
+    monkeypatch.setattr("shoal.client.resources.Resources.pages", interrupt)
     ran = shoal("get", "devices", "-o", "json")
     assert ran.code == 130
     assert ran.json["error"]["reason"] == "Interrupted"

@@ -59,6 +59,25 @@ def test_several_names_are_a_list(api: ApiServer, shoal: Shoal) -> None:
     assert [item["metadata"]["name"] for item in listed["items"]] == ["cam-3", "cam-1"]
 
 
+def test_a_page_names_the_next_one(api: ApiServer, shoal: Shoal) -> None:
+    api.page_items = 2
+    for number in range(5):
+        api.store(fleet.a_device(f"cam-{number}"))
+    first = shoal("get", "devices", "--limit", "3", "-o", "json").json
+    assert [one["metadata"]["name"] for one in first["items"]] == ["cam-0", "cam-1", "cam-2"]
+    rest = shoal("get", "devices", "--continue", first["continue"], "-o", "json").json
+    assert [one["metadata"]["name"] for one in rest["items"]] == ["cam-3", "cam-4"]
+    assert rest["continue"] is None
+    table = shoal("get", "devices", "--limit", "1")
+    assert len(table.out.splitlines()) == 2
+    assert table.err == "there is more: --continue 1\n"
+
+
+def test_a_field_selector_goes_to_the_controller(api: ApiServer, shoal: Shoal) -> None:
+    assert shoal("get", "devices", "--field-selector", "status.profile=small").code == 0
+    assert "fieldSelector=status.profile%3Dsmall" in api.requests[-1]
+
+
 def test_a_selector_narrows(api: ApiServer, shoal: Shoal) -> None:
     api.store(fleet.a_device("small", tier="small"))
     api.store(fleet.a_device("large", tier="large"))
