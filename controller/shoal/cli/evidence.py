@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from shoal.cli import facts, printing
+from shoal.cli import bands, facts, printing
 from shoal.contract import shortfall
 
 Part = Mapping[str, Any]
+
+# Sources of evidence that a gate has beside another one.
+_ONE_OF_SEVERAL = frozenset({"shadow", "labels"})
 
 
 def choice(chosen: Part) -> str:
@@ -55,11 +58,15 @@ def wave(one: Part) -> Iterator[str]:
     yield f"  {one.get('name')}: {count(one.get('devices'), 'device')}, {result}{said}"
     for each in one.get("gates") or []:
         yield f"    {gate(each)}"
+        if drawn := bands.band(each):
+            yield f"      {drawn}"
 
 
 def gate(one: Part) -> str:
     """One gate with its numbers: value, what it is compared with, limit, samples."""
-    parts = [f"{one.get('metric')} {printing.status(str(one.get('verdict')))}"]
+    what = one.get("name") or one.get("metric")
+    source = f" ({one['source']})" if one.get("source") in _ONE_OF_SEVERAL else ""
+    parts = [f"{what}{source} {printing.status(str(one.get('verdict')))}"]
     parts += [
         f"{name} {facts.plain(one[name])}"
         for name in ("value", "baseline", "limit", "samples")

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from shoal.cli import evidence, facts, printing
+from shoal.cli import bands, evidence, facts, printing
 from shoal.cli.facts import Resource
 
 Roll = Mapping[str, Any]
@@ -119,7 +119,9 @@ def _common(roll: Roll) -> str:
 
 def _gate(gate: Mapping[str, Any]) -> Node:
     # Painted words would count as wider than they are; the glyph has the colour.
-    return Node(word=str(gate.get("verdict")), text=printing.plain(f"gate {evidence.gate(gate)}"))
+    text = printing.plain(f"gate {evidence.gate(gate)}")
+    drawn = bands.band(gate)
+    return Node(word=str(gate.get("verdict")), text=text, more=[drawn] if drawn else [])
 
 
 def _devices(roll: Roll, quiet: Collection[str]) -> Iterator[Node]:

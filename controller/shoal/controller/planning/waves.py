@@ -17,7 +17,10 @@ def stamped(view: View, state: WaveState) -> RolloutRecord:
     current, index = view.current, view.record.wave
     if current is None or index < 0 or not current.result.open:
         return view.record
-    ended = replace(shown(view, current.waves[index]), state=state, ended_at=view.now)
+    seen = shown(view, current.waves[index])
+    # The history of a wave has what decided it; its pictures would fill the record.
+    kept = tuple(replace(one, path=(), effects=()) for one in seen.gates)
+    ended = replace(seen, state=state, ended_at=view.now, gates=kept)
     return transitions.with_wave(view.record, index, ended)
 
 

@@ -130,6 +130,8 @@ def _past_wave(wave: WaveRecord, names: Mapping[CohortId, str]) -> dict[str, Any
 
 def _gate(gate: GateVerdict, names: Mapping[CohortId, str]) -> dict[str, Any]:
     document: dict[str, Any] = jsonform.to_json(gate)
+    if gate.width is not None:
+        document["width"]["dataFactor"] = document["width"].pop("data_factor")
     return {**document, "cohort": names.get(gate.cohort, gate.cohort)}
 
 

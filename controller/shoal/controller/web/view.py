@@ -8,6 +8,8 @@ from shoal.contract import digest as digests
 from shoal.contract import units
 from shoal.contract.digest import Digest
 from shoal.controller.store.port import Record
+from shoal.controller.web import pictures
+from shoal.controller.web.pictures import Picture
 
 _ROWS = 200  # devices on one page; a fleet beyond that is read with `shoal get devices`
 _EVENTS = 12
@@ -34,6 +36,7 @@ class GateRow:
     """One gate of one cohort, with the numbers that decided it."""
 
     metric: str
+    source: str
     cohort: str
     verdict: str
     value: str
@@ -42,6 +45,7 @@ class GateRow:
     samples: int
     advisory: bool
     message: str
+    picture: Picture | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +191,8 @@ def _wave(wave: Mapping[str, Any]) -> WaveRow:
 
 def _gate(gate: Mapping[str, Any]) -> GateRow:
     return GateRow(
-        metric=gate["metric"],
+        metric=gate.get("name") or gate["metric"],
+        source=gate.get("source") or "",
         cohort=gate.get("cohort") or "",
         verdict=gate["verdict"],
         value=number(gate.get("value")),
@@ -196,6 +201,7 @@ def _gate(gate: Mapping[str, Any]) -> GateRow:
         samples=gate.get("samples") or 0,
         advisory=bool(gate.get("advisory")),
         message=gate.get("message") or "",
+        picture=pictures.picture(gate),
     )
 
 

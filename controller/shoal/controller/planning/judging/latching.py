@@ -42,5 +42,10 @@ def _with_look(now: GateVerdict, path: tuple[Look, ...]) -> GateVerdict:
     if path and now.samples < _GROWTH * path[-1].samples:
         return replace(now, path=path)
     low, high = now.interval
-    look = Look(samples=now.samples, low=low, value=now.value, high=high)
+    look = Look(samples=now.samples, low=_short(low), value=_short(now.value), high=_short(high))
     return replace(now, path=(*path, look)[-_LOOKS_KEPT:])
+
+
+def _short(value: float) -> float:
+    """Six digits: a picture needs no more, and records are written often."""
+    return float(f"{value:.6g}")

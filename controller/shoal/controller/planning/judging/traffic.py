@@ -62,7 +62,7 @@ def judge(scene: Scene, gate: GateSpec, source: Source, alpha: float) -> GateVer
         alpha=alpha,
         samples=sum(one.samples for _, one in sides.ours),
         scope=_scope(scene, sides, seen),
-        effects=_thinned(sorted(scale.shown(one) for one in sides.effects)),
+        effects=_thinned(sorted(float(f"{scale.shown(one):.6g}") for one in sides.effects)),
         baseline=_baseline(sides, scale),
         advisory=not scene.decides and not (beyond and scene.last),
         holds=beyond and scene.last,
