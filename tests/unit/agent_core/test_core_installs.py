@@ -1,5 +1,7 @@
 """The way of an assignment, from the survey to its confirmation."""
 
+from dataclasses import replace
+
 import pytest
 
 from shoal.agent.core import events as ev
@@ -11,6 +13,7 @@ from shoal.agent.core.effects import (
 )
 from shoal.agent.core.lives import State
 from shoal.contract import jsonform
+from shoal.contract.assignment import Artifact, ArtifactRole
 from shoal.contract.reason import Reason
 from tests.unit.agent_core.asking import only, states, until
 from tests.unit.agent_core.builders import an_assignment, blob
@@ -53,6 +56,20 @@ def test_the_running_digest_under_a_new_generation_only_soaks(serving: World) ->
     assert states(serving) is State.CONFIRMED
     install = serving.life().install
     assert install.active_answers == install.candidate_answers == (3, 2, 1)
+
+
+def test_the_running_digest_with_another_file_beside_it_is_switched_to(serving: World) -> None:
+    labels = Artifact(
+        role=ArtifactRole.ASSET, name="labels.txt", digest=blob("labels"), size_bytes=10
+    )
+    changed = an_assignment("a", generation=2)
+    serving.assign(replace(changed, artifacts=(*changed.artifacts, labels)))
+    serving.settle()
+    assert states(serving) is State.CONFIRMED
+    life = serving.life()
+    assert life.active is not None
+    assert life.active.loaded_as == 2
+    assert blob("labels") in serving.disk
 
 
 def test_the_slot_before_stays_until_a_newer_one_was_confirmed(serving: World) -> None:

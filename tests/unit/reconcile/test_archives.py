@@ -159,6 +159,14 @@ def test_a_smaller_memory_that_joins_has_the_archive_looked_through_again(
     play(world, puts, story)
 
 
+def test_fewer_golden_inputs_than_asked_for_are_told() -> None:
+    archive = {"points": [{}, {}], "golden": {"rows": 57}}
+    assert archives.summary(archive, {"data": {"golden": 57}}) == "2 variants on the front"
+    told = archives.summary(archive, {"data": {"golden": 400}})
+    assert told == "2 variants on the front; 57 golden inputs of 400 asked for"
+    assert archives.summary({"points": [], "golden": None}, {"data": {}}).startswith("0 variants")
+
+
 def test_what_an_old_archive_alone_has_stays_in_the_new_one() -> None:
     old = {"points": [{"digest": "a", "bytes": 1}, {"digest": "b", "bytes": 2}], "output": "y"}
     new = {"points": [{"digest": "b", "bytes": 3}], "output": "z"}

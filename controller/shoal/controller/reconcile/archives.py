@@ -55,6 +55,17 @@ def joined(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     return {**new, "points": [*new["points"], *kept]}
 
 
+def summary(archive: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
+    """What a search found, for people; also where fewer golden inputs travel than were asked for.
+
+    There are as many as evaluation rows, and as fit into what a device takes.
+    """
+    said = f"{len(archive['points'])} variants on the front"
+    wanted, golden = int(spec["data"].get("golden") or 0), archive.get("golden") or {}
+    rows = int(golden.get("rows", wanted))
+    return said if rows >= wanted else f"{said}; {rows} golden inputs of {wanted} asked for"
+
+
 def variant_name(point: Mapping[str, Any], profile_class: str) -> str:
     """The name of the Variant resource of an archive's point."""
     return f"{digests.short(Digest(point['digest']))}-{profile_class[:6]}"

@@ -278,12 +278,9 @@ def _happening(record: Record, found: dict[str, Any]) -> Happening:
             reason=found["reason"],
             message=f"{which}: {found['message']}",
         )
-    count = len(found["archive"]["points"])
+    told = archives.summary(found["archive"], record.data["spec"])
     return Happening(
-        regarding=regarding,
-        type="Normal",
-        reason="Searched",
-        message=f"{which}: {count} variants on the front",
+        regarding=regarding, type="Normal", reason="Searched", message=f"{which}: {told}"
     )
 
 
