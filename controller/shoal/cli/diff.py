@@ -1,5 +1,6 @@
 """`shoal diff`: how manifests differ from what the controller holds; exit 0 same, 1 differs."""
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -71,8 +72,14 @@ def _say(resource: Mapping[str, Any], *, names_only: bool) -> None:
         return
     printing.line(f"{name} {printing.status(resource['result'])}")
     for one in resource["changes"]:
-        before, after = facts.plain(one["from"]), facts.plain(one["to"])
-        printing.line(f"  {one['field']}: {before} -> {after}")
+        printing.line(f"  {one['field']}: {_value(one['from'])} -> {_value(one['to'])}")
+
+
+def _value(value: object) -> str:
+    """A value as it may be written in a manifest; `-` where there is none."""
+    if isinstance(value, str):
+        return value
+    return facts.NONE if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _devices(affected: list[tuple[str, Mapping[str, Any]]]) -> str:

@@ -116,3 +116,8 @@ def test_differences_are_told_field_by_field() -> None:
         "spec.new": (None, [1]),
         "metadata.labels.k": ("v", None),
     }
+    created = differences.between({}, {"spec": {"a": {"b": 1}, "none": None, "empty": {}}})
+    assert created == [
+        {"field": "spec.a.b", "from": None, "to": 1},
+        {"field": "spec.empty", "from": None, "to": {}},
+    ]

@@ -9,7 +9,8 @@ _METADATA = ("labels", "annotations")
 def between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every field that people write and that differs: `{"field", "from", "to"}`; null is absence.
 
-    Lists of equal length are compared item by item, others as a whole.
+    Objects are compared field by field, also with one that is absent; lists of equal length item by
+    item, others as a whole.
     """
     found = list(_different(before.get("spec"), after.get("spec"), "spec"))
     for name in _METADATA:
@@ -22,7 +23,8 @@ def between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[st
 def _different(before: Any, after: Any, place: str) -> Iterator[dict[str, Any]]:
     if before == after:
         return
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
+    if {type(before), type(after)} <= {dict, type(None)} and (before or after):
+        before, after = before or {}, after or {}
         for key in sorted({*before, *after}):
             yield from _different(before.get(key), after.get(key), f"{place}.{key}")
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):

@@ -23,6 +23,7 @@ _FIELDS = {
     Reason.PAUSED: "pause",
     Reason.NO_FEASIBLE_VARIANT: "budget",
     Reason.CONFLICT: "selector",
+    Reason.MODEL_NOT_READY: "model",
     Reason.NO_DEVICES: "selector",
     Reason.OUTSIDE_WINDOW: "window",
     Reason.RATE_LIMITED: "ratePerMinute",

@@ -107,7 +107,7 @@ REASONS: dict[str, Meaning] = {
     ),
     Reason.MODEL_NOT_READY: Meaning(
         what="the model has no revision that could be rolled out",
-        until="the search for its variants ends",
+        until="a revision of it whose search has ended",
     ),
     Reason.NO_DEVICES: Meaning(
         what="no reachable device is selected", until="a device enrols, comes back or is labelled"
