@@ -14,6 +14,7 @@ from shoal.contract.reason import Reason
 from shoal.resources.base import Document
 from shoal.resources.fields import by_alias, document_in
 from shoal.resources.kinds import KINDS, find_kind
+from shoal.resources.quantities import QUANTITY
 from shoal.resources.words import suggestion
 
 
@@ -103,14 +104,14 @@ def _json(value: Any) -> Any:
 
 def _type(info: FieldInfo) -> str:
     extra = info.json_schema_extra
-    named = extra.get("format") if isinstance(extra, dict) else None
+    named = extra.get(QUANTITY) if isinstance(extra, dict) else None
     return str(named) if named else _name(info.annotation)
 
 
 def _name(annotation: Any) -> str:
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
-        named = [m.json_schema_extra.get("format") for m in parts[1:] if _has_format(m)]
+        named = [m.json_schema_extra.get(QUANTITY) for m in parts[1:] if _has_quantity(m)]
         return str(named[0]) if named else _name(parts[0])
     if origin in {typing.Union, types.UnionType}:
         return " or ".join("null" if p is types.NoneType else _name(p) for p in parts)
@@ -126,8 +127,9 @@ def _name(annotation: Any) -> str:
 _PLAIN: dict[Any, str] = {str: "text", int: "integer", float: "number", bool: "true or false"}
 
 
-def _has_format(part: Any) -> bool:
-    return isinstance(part, FieldInfo) and isinstance(part.json_schema_extra, dict)
+def _has_quantity(part: Any) -> bool:
+    extra = part.json_schema_extra if isinstance(part, FieldInfo) else None
+    return isinstance(extra, dict) and QUANTITY in extra
 
 
 def _doc(document: type[Document]) -> str:

@@ -15,6 +15,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_KEY = re.compile(r"([a-z0-9][-a-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _LABEL_CHARS = 63
+QUANTITY = "x-quantity"  # what a text measures, in the JSON Schema
 
 
 def _quantity(parse: Callable[[str], float], example: str) -> BeforeValidator:
@@ -67,24 +68,37 @@ def _text(value: object) -> object:
     return value
 
 
+def _written(quantity: str, units_pattern: str) -> Any:
+    """What the schema says of a quantity: its name, and how it is written."""
+    pattern = rf"^\s*[0-9]+(\.[0-9]+)?\s*({units_pattern})\s*$"
+    return Field(json_schema_extra={QUANTITY: quantity, "pattern": pattern})
+
+
+def _shaped(pattern: re.Pattern[str], limit: int) -> Any:
+    """What the schema says of a text with a pattern; the refusal is `_matching`'s own."""
+    return Field(json_schema_extra={"pattern": f"^({pattern.pattern})$", "maxLength": limit})
+
+
 Duration = Annotated[
-    str, _quantity(units.parse_duration_s, "30s"), Field(json_schema_extra={"format": "duration"})
+    str, _quantity(units.parse_duration_s, "30s"), _written("duration", "ms|s|m|h|d")
 ]
 Size = Annotated[
-    str, _quantity(units.parse_size_bytes, "64KiB"), Field(json_schema_extra={"format": "size"})
+    str, _quantity(units.parse_size_bytes, "64KiB"), _written("size", "B|KB|MB|GB|KiB|MiB|GiB")
 ]
-Percent = Annotated[
-    str, _quantity(units.parse_percent, "10%"), Field(json_schema_extra={"format": "percent"})
-]
+Percent = Annotated[str, _quantity(units.parse_percent, "10%"), _written("percent", "%")]
 ShareOrCount = Annotated[int | str, BeforeValidator(_share_or_count)]
 
 Name = Annotated[
     str,
     _matching(_NAME, DEVICE_NAME_CHARS, "a name of lower-case letters, digits and inner hyphens"),
+    _shaped(_NAME, DEVICE_NAME_CHARS),
 ]
 LabelKey = Annotated[str, _matching(_LABEL_KEY, 2 * _LABEL_CHARS, "a label key")]
 LabelValue = Annotated[
-    str, BeforeValidator(_text), _matching(_LABEL_VALUE, _LABEL_CHARS, "a label value")
+    str,
+    BeforeValidator(_text),
+    _matching(_LABEL_VALUE, _LABEL_CHARS, "a label value"),
+    _shaped(_LABEL_VALUE, _LABEL_CHARS),
 ]
 Labels = dict[LabelKey, LabelValue]
 JSONObject = dict[str, Any]

@@ -17,33 +17,41 @@ _SIZE_BYTES = {
     "MiB": 1024**2,
     "GiB": 1024**3,
 }
-_QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z%]*)\s*")
+_QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z%]*)\s*")
+_LONGEST_S = 100 * 366 * 86_400.0
+_LARGEST_BYTES = 1 << 62
 
 
 def parse_duration_s(text: str) -> float:
     """Seconds in `text`, such as `30s`, `1.5h` or `250ms`.
 
     Raises:
-        ValueError: no number, or a unit other than ms, s, m, h, d.
+        ValueError: no number, a unit other than ms, s, m, h, d, or more than a hundred years.
     """
     number, unit = _split(text, "a duration", "30s, 5m, 250ms")
     if unit not in _DURATION_S:
         raise ValueError(f"{text!r} is not a duration; units are ms, s, m, h, d (for example 30s)")
-    return float(number) * _DURATION_S[unit]
+    seconds = float(number) * _DURATION_S[unit]
+    if seconds > _LONGEST_S:
+        raise ValueError(f"{text!r} is longer than a hundred years")
+    return seconds
 
 
 def parse_size_bytes(text: str) -> int:
     """Bytes in `text`, such as `24KiB`, `1.5MB` or `512B`; part bytes round down.
 
     Raises:
-        ValueError: no number, or an unknown unit.
+        ValueError: no number, an unknown unit, or more than any disk has.
     """
     number, unit = _split(text, "a size", "24KiB, 1MB")
     if unit not in _SIZE_BYTES:
         raise ValueError(
             f"{text!r} is not a size; units are B, KB, MB, GB, KiB, MiB, GiB (for example 24KiB)"
         )
-    return math.floor(Fraction(number) * _SIZE_BYTES[unit])
+    size_bytes = math.floor(Fraction(number) * _SIZE_BYTES[unit])
+    if size_bytes > _LARGEST_BYTES:
+        raise ValueError(f"{text!r} is more than {_LARGEST_BYTES} bytes")
+    return size_bytes
 
 
 def parse_percent(text: str) -> float:
