@@ -8,10 +8,11 @@ from shoal.controller.deciding.foreseeing import Change, DeviceForecast, Forecas
 from shoal.controller.deciding.rehearsing import End
 from shoal.controller.domain.fleet import CohortKey, DeviceView
 from shoal.controller.domain.rollout import Verb
-from shoal.controller.domain.strategy import Approval, Rate
+from shoal.controller.domain.strategy import Approval, Ppm, Rate
 from tests.unit.planning.builders import (
     ACCURACY,
     CLASS,
+    LARGE,
     OTHER_CLASS,
     a_strategy,
     a_wave,
@@ -23,6 +24,7 @@ from tests.unit.planning.builders import (
 from tests.unit.planning.worlds import World
 
 TINY = CohortKey(profile_class=CLASS, budget=Budget(artifact_bytes=10), profile="tiny")
+WAVES = (("canary", 10), ("half", 50), ("all", 100))
 NIGHT = Window(cron="0 2 * * *", duration_s=3600.0)
 NOON = 1_800_014_400.0  # 12:00 UTC
 ELSEWHERE = CohortKey(profile_class=OTHER_CLASS, budget=Budget(), profile="elsewhere")
@@ -120,6 +122,18 @@ def test_lost_devices_starve_the_quorum() -> None:
     (cause,) = foreseen(world).starved
     assert (cause.by, cause.reason) == ("quorum", "QuorumMissing")
     assert "lost: small-0" in cause.message or "small-1" in cause.message
+
+
+def test_the_example_of_the_documentation() -> None:
+    waves = tuple(a_wave(name, size, soak_s=30.0) for name, size in WAVES)
+    strategy = a_strategy(waves=waves, quorum_ppm=Ppm(900_000))
+    world = World(fleet=devices_of(LARGE, 9), strategy=strategy)
+    world.lose("large-3", "large-7")
+    found = foreseen(world)
+    assert found.rehearsal is not None
+    assert (found.rehearsal.end, found.rehearsal.seconds) == (End.STANDS, 60.0)
+    (cause,) = found.starved
+    assert (cause.by, "7 of 9 devices" in cause.message) == ("quorum", True)
 
 
 def test_a_pause_stands_in_the_way_and_is_named() -> None:
