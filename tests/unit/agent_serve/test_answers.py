@@ -34,3 +34,27 @@ def test_decisions(case: str) -> None:
 def test_a_row_with_several_decisions_has_no_class() -> None:
     assert answers.classes(np.zeros((2, 7, 10), np.float32), 2) == [-1, -1]
     assert answers.classes(np.eye(2, 10, dtype=np.float32), 2) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("output", "rows", "sure"),
+    [
+        (np.array([[0.1, 0.9], [0.5, 0.5]], np.float32), 2, [0.9, 0.5]),
+        (np.array([[0.0, 2.0]], np.float32), 1, [0.8808]),
+        (np.array([[700.0, -700.0]], np.float32), 1, [1.0]),
+        (np.array([[0.2], [0.9]], np.float32), 2, [0.8, 0.9]),
+        (np.array([-2.0, 800.0], np.float32), 2, [0.8808, 1.0]),
+        (np.array([[np.nan, 1.0]], np.float32), 1, []),
+        (np.array([3, 4]), 2, []),
+        (np.zeros((2, 7, 10), np.float32), 2, []),
+        (np.zeros((0, 10), np.float32), 0, []),
+    ],
+)
+def test_how_sure_an_answer_is(output: answers.Array, rows: int, sure: list[float]) -> None:
+    assert answers.confidences(output, rows) == pytest.approx(sure, abs=1e-4)
+
+
+def test_the_number_of_a_row_is_its_value() -> None:
+    assert answers.values(np.array([[1.5], [-2.0]], np.float32), 2) == [1.5, -2.0]
+    assert answers.values(np.array([[1.5, -2.0]], np.float32), 1) == []
+    assert answers.values(np.array([3, 4]), 2) == []

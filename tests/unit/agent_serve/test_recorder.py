@@ -44,3 +44,18 @@ def test_only_so_many_classes_are_counted() -> None:
     classes = dict(recorder.cut(0).classes)
     assert len(classes) == CLASSES_COUNTED
     assert classes[0] == 2
+
+
+def test_confidences_are_counted_in_whole_percents() -> None:
+    recorder = Recorder("default/reader", VARIANT, 3)
+    recorder.confident([0.0, 0.504, 0.997, 1.0])
+    assert recorder.cut(0).confidences == ((0, 1), (50, 1), (99, 2))
+    assert recorder.cut(0).confidences == ()
+
+
+def test_a_shadow_counts_rows_that_differ() -> None:
+    recorder = Recorder("default/reader", VARIANT, 3)
+    recorder.shadowed(3, 1)
+    recorder.shadowed(2, 0)
+    window = recorder.cut(0)
+    assert (window.shadowed, window.shadow_differed) == (5, 1)

@@ -15,12 +15,13 @@ from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from shoal.agent.serve import answers, inference
 from shoal.agent.serve.errors import RequestError
-from shoal.agent.serve.feedback import Feedback
+from shoal.agent.serve.feedback import Feedback, Prediction
 from shoal.agent.serve.inference import Answer, Call
 from shoal.agent.serve.sessions import Array, Session
 from shoal.agent.serve.slots import Endpoint, Slot, Slots
 
 INLINE_S = 0.001  # expected run time up to which the event loop runs it itself
+CONFIDENCE_EVERY = 4  # requests; to take it from all would cost a tiny model a part of its speed
 
 _log = logging.getLogger(__name__)
 
@@ -68,11 +69,17 @@ class Answering:
             names = list(dict.fromkeys((*call.wanted, slot.session.answering.name)))
             outputs = dict(zip(names, await self._run(slot, call, names), strict=True))
             answer = inference.encode(call, slot, outputs)
-            classes = answers.classes(outputs[slot.session.answering.name], call.rows)
+            answered = outputs[slot.session.answering.name]
+            classes = answers.classes(answered, call.rows)
         slot.recorder.succeeded(
             time.perf_counter() - started, [one for one in classes if one != answers.NO_ANSWER]
         )
-        self.feedback.remember(model, call.id, slot.recorder, classes)
+        if slot.recorder.good % CONFIDENCE_EVERY == 0:
+            slot.recorder.confident(answers.confidences(answered, call.rows))
+        prediction = Prediction(
+            recorder=slot.recorder, classes=classes, values=answers.values(answered, call.rows)
+        )
+        self.feedback.remember(model, call.id, prediction)
         return answer
 
     async def _run(self, slot: Slot, call: Call, names: Sequence[str]) -> list[Array]:

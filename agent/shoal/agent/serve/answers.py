@@ -9,6 +9,7 @@ import numpy as np
 from shoal.agent.serve.sessions import Array
 
 NO_ANSWER = -1
+_ROUNDING = 1e-3  # int8 shares are that coarse
 
 
 def decisions(output: Array, rows: int) -> Array:
@@ -38,6 +39,46 @@ def classes(output: Array, rows: int) -> list[int]:
     if decided.size != rows:
         return [NO_ANSWER] * rows
     result: list[int] = decided.reshape(rows).tolist()
+    return result
+
+
+def confidences(output: Array, rows: int) -> list[float]:
+    """How sure each row's answer is, from 0 to 1; nothing where the output holds no scores.
+
+    Shares that add up to 1 are taken as they are, other scores go through a softmax: logits (0, 2)
+    are 0.88 sure. A single score p a row is max(p, 1 - p) sure, a logit first goes through the
+    logistic function. Rows without an answer are left out.
+    """
+    if output.dtype.kind != "f" or output.size == 0:
+        return []
+    flat = _one_a_row(output, rows)
+    if flat is not None:
+        shares = flat if _are_shares(flat) else _logistic(flat)
+        sure = np.maximum(shares, 1 - shares)
+    elif output.ndim == 2 and len(output) == rows:
+        top = output.max(-1)
+        adds_up = _are_shares(output) and bool(np.all(np.abs(output.sum(-1) - 1) < _ROUNDING))
+        sure = top if adds_up else 1 / np.exp(output - top[:, np.newaxis]).sum(-1)
+    else:
+        return []
+    result: list[float] = sure[np.isfinite(sure)].tolist()
+    return result
+
+
+def values(output: Array, rows: int) -> list[float]:
+    """The number that each row was answered with; nothing where an answer is not one number."""
+    flat = _one_a_row(output, rows) if output.dtype.kind == "f" else None
+    result: list[float] = [] if flat is None else flat.tolist()
+    return result
+
+
+def _are_shares(scores: Array) -> bool:
+    return bool(scores.min() >= 0 and scores.max() <= 1 + _ROUNDING)
+
+
+def _logistic(scores: Array) -> Array:
+    # tanh does not overflow where exp would.
+    result: Array = 0.5 + 0.5 * np.tanh(scores / 2)
     return result
 
 

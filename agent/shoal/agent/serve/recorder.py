@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from shoal.contract import histogram
 from shoal.contract.digest import Digest
-from shoal.contract.limits import CLASSES_COUNTED
+from shoal.contract.limits import CLASSES_COUNTED, CONFIDENCE_STEPS
 from shoal.contract.telemetry import TelemetryWindow
 
 
@@ -31,6 +31,15 @@ class Recorder:
         self._correct = 0
         self._latency_ms = histogram.Recorder()
         self._classes: Counter[int] = Counter()
+        self._confidences: Counter[int] = Counter()
+        self._shadowed = 0
+        self._shadow_differed = 0
+        self._paired = 0
+        self._paired_worse = 0
+        self._paired_better = 0
+        self._scored = 0
+        self._absolute_error = 0.0
+        self._squared_error = 0.0
 
     def succeeded(self, latency_s: float, classes: Iterable[int]) -> None:
         """One request was answered; `classes` are the predicted ones of its rows."""
@@ -40,6 +49,11 @@ class Recorder:
         for one in classes:
             if one in self._classes or len(self._classes) < CLASSES_COUNTED:
                 self._classes[one] += 1
+
+    def confident(self, shares: Iterable[float]) -> None:
+        """How sure answers were, from 0 to 1; 0.997 counts as 99 percent."""
+        for one in shares:
+            self._confidences[min(int(one * CONFIDENCE_STEPS), CONFIDENCE_STEPS - 1)] += 1
 
     def failed(self) -> None:
         """One request that the client formed well got no answer."""
@@ -51,10 +65,29 @@ class Recorder:
         self._labelled += rows
         self._correct += correct
 
+    def shadowed(self, rows: int, differed: int) -> None:
+        """The variant before answered so many rows too, and so many of them differently."""
+        self._shadowed += rows
+        self._shadow_differed += differed
+
+    def paired(self, right: Iterable[tuple[bool, bool]]) -> None:
+        """For labelled rows that both answered: whether this variant, and the one before, was."""
+        for ours, theirs in right:
+            self._paired += 1
+            self._paired_worse += theirs and not ours
+            self._paired_better += ours and not theirs
+
+    def scored(self, errors: Iterable[float]) -> None:
+        """Labels that are numbers came back; `errors` is how far off each answer was."""
+        for one in errors:
+            self._scored += 1
+            self._absolute_error += abs(one)
+            self._squared_error += one * one
+
     @property
     def idle(self) -> bool:
         """Whether the open window holds nothing."""
-        return not (self._good or self._errors or self._labelled)
+        return not (self._good or self._errors or self._labelled or self._scored)
 
     def cut(self, rss_bytes: int) -> TelemetryWindow:
         """Close the open window and open the next one."""
@@ -71,6 +104,15 @@ class Recorder:
             correct=self._correct,
             classes=tuple(sorted(self._classes.items())),
             rss_bytes=rss_bytes,
+            confidences=tuple(sorted(self._confidences.items())),
+            shadowed=self._shadowed,
+            shadow_differed=self._shadow_differed,
+            paired=self._paired,
+            paired_worse=self._paired_worse,
+            paired_better=self._paired_better,
+            scored=self._scored,
+            absolute_error=self._absolute_error,
+            squared_error=self._squared_error,
         )
         self.begin()
         return window

@@ -22,7 +22,7 @@ Counted = tuple[tuple[int, int], ...]
 class Tally:
     """Sums over windows; the fields are named after those of `TelemetryWindow`.
 
-    `windows` counts those in which something was answered; `memory_bytes` sums their resident
+    `windows` counts those whose memory is known; `memory_bytes` sums their resident
     memory and `memory_peak_bytes` is the largest. `last_ms` is the end of the last window. Errors
     of numeric labels are in millionths.
     """
@@ -92,7 +92,8 @@ def of_window(window: TelemetryWindow) -> Tally:
     """The tally of one window; empty where it contradicts itself."""
     if not _is_sound(window):
         return Tally()
-    answered = window.requests > 0
+    # While two variants are in memory at once the process says nothing of either (0 bytes).
+    weighed = window.requests > 0 and window.rss_bytes > 0
     return Tally(
         requests=window.requests,
         errors=window.errors,
@@ -110,9 +111,9 @@ def of_window(window: TelemetryWindow) -> Tally:
         squared_error=round(window.squared_error * MILLION),
         classes=window.classes,
         confidences=window.confidences,
-        windows=1 if answered else 0,
-        memory_bytes=window.rss_bytes if answered else 0,
-        memory_peak_bytes=window.rss_bytes if answered else 0,
+        windows=1 if weighed else 0,
+        memory_bytes=window.rss_bytes if weighed else 0,
+        memory_peak_bytes=window.rss_bytes if weighed else 0,
         last_ms=window.start_ms + window.duration_ms,
     )
 
