@@ -83,10 +83,17 @@ def _writer(kind: Any) -> _Writer:
     if issubclass(kind, PurePath):
         return str
     if issubclass(kind, tuple | list):
-        return lambda value: [to_json(one) for one in value]
+        return _items_writer
     if issubclass(kind, Mapping):
         return lambda value: {str(to_json(key)): to_json(one) for key, one in value.items()}
     raise TypeError(f"{kind.__name__} has no JSON form")
+
+
+def _items_writer(value: Any) -> JSON:
+    # Answers on a golden set are hundreds of numbers: they need no look at each.
+    if _PLAIN.issuperset(map(type, value)):
+        return list(value)
+    return [to_json(one) for one in value]
 
 
 def _fields_writer(kind: Any) -> _Writer:
@@ -180,7 +187,7 @@ def _optional_reader(kind: Any) -> _Reader:
 
 def _tuple_reader(arms: tuple[Any, ...]) -> _Reader:
     if len(arms) == 2 and arms[1] is Ellipsis:  # tuple[X, ...]
-        return _many_reader(_reader(arms[0]))
+        return _many_reader(arms[0])
     readers = tuple(_reader(arm) for arm in arms)
 
     def read(data: JSON) -> tuple[Any, ...]:
@@ -194,10 +201,14 @@ def _tuple_reader(arms: tuple[Any, ...]) -> _Reader:
     return read
 
 
-def _many_reader(reader: _Reader) -> _Reader:
+def _many_reader(kind: Any) -> _Reader:
+    reader, plain = _reader(kind), {kind} & _PLAIN
+
     def read(data: JSON) -> tuple[Any, ...]:
         if not isinstance(data, list):
             raise _wrong("a list", data)
+        if plain and plain.issuperset(map(type, data)):
+            return tuple(data)
         try:
             return tuple([reader(one) for one in data])
         except _MisfitError:

@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from shoal.controller.domain.incidents import IncidentKind
 from shoal.controller.reconcile.cache import Cache
 from shoal.controller.reconcile.queue import Key
 from shoal.controller.reconcile.world import Cadence
 from shoal.controller.store.port import Change, Record
 
 # What changes in an observation with every heartbeat and decides nothing.
-_HEARTBEAT_ONLY = ("sequence", "spool_windows", "good_inferences", "disk_free_bytes")
+_HEARTBEAT_ONLY = frozenset(
+    {"sequence", "spool_windows", "good_inferences", "disk_free_bytes", "last_seen_ms"}
+)
 
 
 def affected(cache: Cache, change: Change, before: Record | None) -> Iterator[Key]:
@@ -33,7 +36,7 @@ def _device_profile(cache: Cache, record: Record, _before: Record | None) -> Ite
 
 def _observation(cache: Cache, record: Record, before: Record | None) -> Iterator[Key]:
     yield Key("Device", record.namespace, record.name)
-    same = before is not None and _essence(before.data) == _essence(record.data)
+    same = before is not None and _alike(before.data, record.data)
     if before is None or not same or _was_silent(cache, record, before):
         yield from _keys(cache, record.namespace, "Deployment")
     if before is None or _class_of(before.data) != _class_of(record.data):
@@ -87,17 +90,23 @@ def _asked_differently(record: Record, before: Record | None) -> bool:
     )
 
 
-def _essence(value: Any) -> Any:
-    """The observation without what moves at every heartbeat."""
-    if isinstance(value, dict):
-        return {
-            key: _essence(one)
-            for key, one in value.items()
-            if key not in _HEARTBEAT_ONLY and key != "last_seen_ms"
-        }
-    if isinstance(value, list):
-        return [_essence(one) for one in value]
-    return value
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two observations differ in nothing but what moves at every heartbeat."""
+    if one == other:
+        return True
+    if isinstance(one, dict) and isinstance(other, dict):
+        asked = one.keys() | other.keys()
+        return all(_alike(one.get(key), other.get(key)) for key in asked - _HEARTBEAT_ONLY)
+    if isinstance(one, list) and isinstance(other, list):
+        ours = [part for part in one if not _is_silence(part)]
+        theirs = [part for part in other if not _is_silence(part)]
+        return len(ours) == len(theirs) and all(map(_alike, ours, theirs))
+    return False
+
+
+def _is_silence(value: Any) -> bool:
+    """A silence that was noted; one that makes a difference is seen by its length."""
+    return isinstance(value, dict) and value.get("kind") == IncidentKind.SILENCE
 
 
 def _was_silent(cache: Cache, record: Record, before: Record) -> bool:

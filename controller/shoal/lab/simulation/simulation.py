@@ -75,6 +75,10 @@ class Simulation:
             happen(self, action)
             self.timeline.run(0.0)
 
+    def apply_now(self, action: Action) -> None:
+        """Let this happen in the course of time; it may not take any itself."""
+        happen(self, action)
+
     def calm(self) -> None:
         """Stop every fault and wait; observed must become desired, and stay so.
 
@@ -90,7 +94,8 @@ class Simulation:
                 device.boot()
         if self.record().paused_at is not None:
             self.apply(Ask(Verb.RESUME))
-        for _ in range(int(REST_S / LOOK_S)):
+        rest_s = max(REST_S, 20 * self.manner.heartbeat_s)
+        for _ in range(int(rest_s / LOOK_S)):
             self.timeline.run(LOOK_S)
             waiting = self.record().waiting
             if waiting is not None and waiting.reason == Reason.APPROVAL_MISSING:
