@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shoal.contract import digest as digests
+from shoal.contract import limits
 from shoal.contract.problem import ForbiddenError, InvalidError, NotFoundError, Problem
 from shoal.contract.reason import Reason
 from shoal.controller.api import documents, refusals
@@ -160,5 +161,12 @@ def _file_problem(field: str, text: str, blobs: Blobs, *, present: bool) -> Prob
             message=f"blob {digest} was not uploaded",
             field=field,
             hint="send it first: PATCH /api/v1/blobs/{digest}",
+        )
+    if present and field.startswith("spec.assets") and blobs.size(digest) > limits.ASSET_BYTES:
+        return Problem(
+            reason=Reason.INVALID,
+            message=f"{text} has {blobs.size(digest)} bytes, an asset at most {limits.ASSET_BYTES}",
+            field=field,
+            hint="assets travel to every device with every variant: keep them small",
         )
     return None

@@ -1,0 +1,42 @@
+"""Files that a Model names are looked at before the Model is stored."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from shoal.contract.limits import ASSET_BYTES
+from shoal.controller.api import admission
+from shoal.controller.store.blobs import Blobs
+from shoal.resources.errors import ManifestError
+from shoal.resources.parsing import Parsed, parse
+from tests.unit.resources.documents import MODEL
+
+
+def a_model(folder: Path, blobs: Blobs, asset_bytes: int) -> Parsed:
+    """A Model whose files are all there, with an asset of this size."""
+    asset, data = folder / "asset", folder / "rows"
+    with asset.open("wb") as file:
+        file.truncate(asset_bytes)
+    data.write_bytes(b"rows")
+    large, small = (asyncio.run(blobs.put_file(one)) for one in (asset, data))
+    spec = {
+        "source": large,
+        "data": {"calibration": large, "evaluation": small},
+        "assets": [f"labels.txt={large}"],
+    }
+    return parse({**MODEL, "spec": spec})
+
+
+def test_an_asset_as_large_as_allowed_is_taken(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "data")
+    admission.files(a_model(tmp_path, blobs, ASSET_BYTES), blobs, present=True)
+
+
+def test_a_larger_asset_is_refused_with_the_limit(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path / "data")
+    with pytest.raises(ManifestError) as caught:
+        admission.files(a_model(tmp_path, blobs, ASSET_BYTES + 1), blobs, present=True)
+    (problem,) = caught.value.problems
+    assert problem.field == "spec.assets[0]"
+    assert str(ASSET_BYTES) in problem.message
