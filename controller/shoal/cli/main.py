@@ -21,8 +21,8 @@ Example: shoal apply -f digits.yaml && shoal rollout status digits
 GLOBAL_OPTIONS = """Global options, before or after the command:
 
 \b
-  --server URL          the controller (then SHOAL_SERVER, then the current context, then
-                        http://127.0.0.1:8470)
+  --server URL          the controller (else SHOAL_SERVER, else the current
+                        context, else http://127.0.0.1:8470)
   -n, --namespace NAME  the namespace (default: default)
   -A, --all-namespaces  all namespaces
   -o, --output FORMAT   table, wide, json, yaml or name
