@@ -8,7 +8,6 @@ the planner back to the first one, so that each decision is made on what is true
 from collections.abc import Callable, Sequence
 
 from shoal.controller.domain.plan import Plan, PlanEvent
-from shoal.controller.domain.rollout import RolloutRecord
 from shoal.controller.domain.snapshot import Snapshot
 from shoal.controller.planning import closing, looking, presenting, telling, waking
 from shoal.controller.planning.decisions import Decision, Held, Moved, Settled

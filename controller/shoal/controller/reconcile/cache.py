@@ -90,6 +90,11 @@ class Cache:
         value: T = known[1]
         return value
 
+    def remember(self, record: Record, value: object) -> None:
+        """Let `value` be what was read out of `record`: whoever wrote it knows already."""
+        place = (record.kind, record.namespace, record.name)
+        self._values[place] = (record.resource_version, value)
+
     def derived(self, record: Record, what: str, inputs: object, make: Callable[[], T]) -> T:
         """What `make` makes of `record` and more, made once for as long as `inputs` stay equal.
 

@@ -26,7 +26,10 @@ async def reconcile(world: World, key: Key) -> float | None:
     snapshot = take_snapshot(world, deployment, everyone, now)
     snapshot = replace(snapshot, live=await world.live.look(snapshot.record, now))
     plan = planner.plan(snapshot)
-    await world.commit([*_writes(world, deployment, everyone, (snapshot, plan))])
+    written = await world.commit([*_writes(world, deployment, everyone, (snapshot, plan))])
+    for one in written:
+        if one.kind == "Rollout" and not plan.removed:
+            world.cache.remember(one, plan.record)
     await world.witness.saw(snapshot, plan)
     if plan.removed:
         await world.live.forget(snapshot.deployment)
