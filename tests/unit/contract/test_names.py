@@ -121,6 +121,31 @@ def test_the_class_follows_the_runtime_choice(changes: dict[str, object]) -> Non
     assert profile.class_profile(HARDWARE, other).name != ours.name
 
 
+BOTH = dataclasses.replace(RUNTIME, engines=("litert", "onnxruntime"))
+LITE = dataclasses.replace(HARDWARE, engines=(*HARDWARE.engines, ("litert", "2.3.0")))
+
+
+def test_a_class_of_one_engine_keeps_its_name() -> None:
+    # Fleets have variants, quarantines and history under it.
+    assert profile.class_profile(HARDWARE, RUNTIME).name == "65d6b8881c218fa0"
+
+
+def test_engines_that_a_device_does_not_have_are_left_out() -> None:
+    assert profile.class_profile(HARDWARE, BOTH) == profile.class_profile(HARDWARE, RUNTIME)
+    assert profile.class_profile(LITE, RUNTIME) == profile.class_profile(HARDWARE, RUNTIME)
+    neither = dataclasses.replace(HARDWARE, engines=())
+    assert profile.class_profile(neither, BOTH).engines == ("onnxruntime",)
+
+
+def test_the_order_of_engines_changes_no_class() -> None:
+    ours = profile.class_profile(LITE, BOTH)
+    assert ours.engines == ("onnxruntime", "litert")
+    turned = dataclasses.replace(BOTH, engines=BOTH.engines[::-1])
+    assert profile.class_profile(LITE, turned) == ours
+    newer = dataclasses.replace(LITE, engines=(*HARDWARE.engines, ("litert", "2.4.0")))
+    assert profile.class_profile(newer, BOTH).name != ours.name
+
+
 @given(st.from_regex(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", fullmatch=True))
 def test_dns_labels_are_device_names(name: str) -> None:
     assert enrolment.device_name(name) == name
