@@ -7,6 +7,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from shoal.agent.serve.errors import RequestError
 from shoal.agent.serve.recorder import Recorder
@@ -62,7 +63,7 @@ class Feedback:
             raise RequestError(
                 404, f"request {request!r} is unknown, labelled already or no longer remembered"
             )
-        labels = label if isinstance(label, list) else [label]
+        labels: list[Any] = label if isinstance(label, list) else [label]
         rows = len(found.classes)
         if len(labels) != rows:
             raise RequestError(400, f"label must be a number for each of the request's {rows} rows")
