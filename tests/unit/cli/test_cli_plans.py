@@ -209,6 +209,9 @@ DEVICE = {
     "profileClass": "f00d",
     "reach": "reachable",
     "lastSeen": None,
+    "what": "it is part of the fleet",
+    "because": "",
+    "waitsFor": "",
     "deployments": [
         {
             "deployment": "default/digits",

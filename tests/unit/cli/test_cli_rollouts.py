@@ -1,7 +1,6 @@
 """rollout: how it waits for the decision, what its verbs ask, what history shows."""
 
 import json
-import threading
 from typing import Any
 
 import pytest
@@ -33,10 +32,8 @@ def test_a_decided_rollout_ends_status(
 
 def test_status_waits_for_the_decision(api: ApiServer, shoal: Shoal) -> None:
     api.store(fleet.a_deployment("active", message="wave canary soaks"))
-    later = threading.Timer(0.2, api.store, [fleet.a_deployment("complete")])
-    later.start()
-    ran = shoal("rollout", "status", "digits")
-    later.join()
+    with api.once_watched(fleet.a_deployment("complete")):
+        ran = shoal("rollout", "status", "digits")
     assert ran.code == 0
     first = ran.out.splitlines()[0]
     assert first == ("digits: revision 2, active, wave canary, 3/9 confirmed, wave canary soaks")
@@ -99,10 +96,8 @@ def test_an_undone_deployment_waits_for_no_newer_model(api: ApiServer, shoal: Sh
 
 def test_watched_status_is_ndjson(api: ApiServer, shoal: Shoal) -> None:
     api.store(fleet.a_deployment("active"))
-    later = threading.Timer(0.2, api.store, [fleet.a_deployment("held")])
-    later.start()
-    ran = shoal("rollout", "status", "digits", "-w", "-o", "json")
-    later.join()
+    with api.once_watched(fleet.a_deployment("held")):
+        ran = shoal("rollout", "status", "digits", "-w", "-o", "json")
     assert ran.code == 1
     results = [json.loads(line)["status"]["result"] for line in ran.out.splitlines()]
     assert results == ["active", "held"]

@@ -2,7 +2,6 @@
 
 import io
 import json
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -175,10 +174,8 @@ def test_a_token_is_alone_on_stdout(api: ApiServer, shoal: Shoal) -> None:
 
 def test_wait_ends_when_the_condition_holds(api: ApiServer, shoal: Shoal) -> None:
     api.store(fleet.a_device(ready="False"))
-    later = threading.Timer(0.2, api.store, [fleet.a_device(ready="True")])
-    later.start()
-    ran = shoal("wait", "device", "cam-1", "--for", "condition=Ready", "--timeout", "30s")
-    later.join()
+    with api.once_watched(fleet.a_device(ready="True")):
+        ran = shoal("wait", "device", "cam-1", "--for", "condition=Ready", "--timeout", "30s")
     assert (ran.code, ran.out) == (0, "device/cam-1 condition=Ready met\n")
 
 

@@ -81,6 +81,9 @@ class Handler(Rest):
         self.send_header("Connection", "close")
         self.end_headers()
         self.close_connection = True
+        with self.server.changed:
+            self.server.watchers += 1
+            self.server.changed.notify_all()
         while True:
             with self.server.changed:
                 while self.server.is_open and self.server.version <= position:

@@ -45,6 +45,7 @@ class ApiServer(ThreadingHTTPServer):
         self.cut_uploads_after = -1
         self.page_items = 500
         self.changed = threading.Condition()
+        self.watchers = 0
         self.is_open = True
 
     @property
@@ -73,6 +74,22 @@ class ApiServer(ThreadingHTTPServer):
             gone = self.resources.pop(key)
             self.history.append((self.version + 1, "DELETED", gone))
             self.changed.notify_all()
+
+    @contextlib.contextmanager
+    def once_watched(self, resource: Resource) -> Iterator[None]:
+        """Inside, `resource` is stored as soon as somebody watches."""
+
+        def wait_and_store() -> None:
+            with self.changed:
+                self.changed.wait_for(lambda: self.watchers > 0, timeout=30)
+            self.store(resource)
+
+        thread = threading.Thread(target=wait_and_store)
+        thread.start()
+        try:
+            yield
+        finally:
+            thread.join()
 
     def end_watches(self) -> None:
         with self.changed:
