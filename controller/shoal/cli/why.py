@@ -80,6 +80,9 @@ def _device(found: Part, *, wide: bool) -> Iterator[str]:
         f"device {found['device']}: {found['reach']}, seen {seen} ago, profile {found['profile']},"
         f" class {facts.plain(found['profileClass'])}"
     )
+    yield f"  {found['what']}" + (f", {found['because']}" if found["because"] else "")
+    if found["waitsFor"]:
+        yield f"  waits for: {found['waitsFor']}"
     if not found["deployments"]:
         yield "  no deployment selects it"
     for one in found["deployments"]:

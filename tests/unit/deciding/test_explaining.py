@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import itertools
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ from shoal.controller import planning
 from shoal.controller.deciding import explaining, ruling, states
 from shoal.controller.deciding.explaining import DeploymentWhy
 from shoal.controller.deciding.ruling import Fate
+from shoal.controller.domain import standing
 from shoal.controller.domain.fleet import CohortKey
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.revisions import Result
 from shoal.controller.domain.rollout import Verb
 from shoal.controller.domain.snapshot import Conflict
+from shoal.controller.domain.standing import Standing
 from shoal.controller.domain.strategy import Action, Approval
 from tests.unit.planning.builders import (
     ACCURACY,
@@ -64,6 +67,15 @@ def test_every_result_has_a_meaning(result: Result | None) -> None:
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_every_outcome_has_a_meaning(outcome: Outcome) -> None:
     assert states.OUTCOMES[outcome].what
+
+
+@pytest.mark.parametrize("approval", list(standing.Approval))
+def test_every_standing_of_a_device_has_a_meaning(approval: standing.Approval) -> None:
+    for drained, suspended in itertools.product((False, True), repeat=2):
+        decided = Standing(approval=approval, drained=drained)
+        meant = states.of_device(decided, suspended=suspended)
+        assert meant.what
+        assert bool(meant.until) is (suspended or not decided.admitted)
 
 
 def test_every_reason_that_planning_gives_has_a_meaning() -> None:

@@ -228,6 +228,25 @@ def test_why_cites_the_decision_that_froze_the_choice(on_stage: Callable[[Story]
     on_stage(story)
 
 
+def test_why_tells_a_device_that_operators_took_out(on_stage: Callable[[Story], None]) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.reconcile()
+        record = stage.world.cache.get("Device", "default", "cam-1")
+        assert record is not None
+        revoked = {"approval": "Revoked", "by": "ada", "since": "2026-01-02T03:04:05Z"}
+        data = {**record.data, "standing": revoked}
+        await stage.world.commit([put_over(record, "Device", ("default", "cam-1"), data)])
+        device = await stage.hindsight.why_device("default", "cam-1")
+        assert (device["standing"], device["because"]) == (
+            "Revoked",
+            "by ada at 2026-01-02T03:04:05Z",
+        )
+        (one,) = device["deployments"]
+        assert (one["outcome"], one["waitsFor"]) == ("NotSelected", device["waitsFor"])
+
+    on_stage(story)
+
+
 def test_kept_decisions_are_listed_and_decided_again(on_stage: Callable[[Story], None]) -> None:
     async def story(stage: Stage) -> None:
         await stage.reconcile()

@@ -145,6 +145,12 @@ DEVICE_WHY: Final = _object(
     profileClass=_MAYBE_TEXT,
     reach={"enum": ["reachable", "late", "lost"]},
     lastSeen=_MAYBE_TEXT,
+    standing={"enum": ["Approved", "Pending", "Revoked"]},
+    drained=_FLAG,
+    suspended=_FLAG,
+    what=_TEXT,
+    because=_TEXT,
+    waitsFor=_TEXT,
     deployments=_list(
         _object(
             deployment=_TEXT,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shoal.contract.reason import Reason
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.revisions import Result
+from shoal.controller.domain.standing import Approval, Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,25 @@ class Meaning:
     what: str
     until: str = ""
 
+
+STANDINGS: dict[Approval, Meaning] = {
+    Approval.APPROVED: Meaning(what="it is part of the fleet"),
+    Approval.PENDING: Meaning(
+        what="its join token asks for an operator's approval: no deployment selects it",
+        until="shoal device approve",
+    ),
+    Approval.REVOKED: Meaning(
+        what="an operator took it out of the fleet for good: no deployment selects it",
+        until="it is deleted and enrolled anew",
+    ),
+}
+DRAINED = Meaning(
+    what="an operator drained it: no deployment selects it", until="shoal device approve"
+)
+SUSPENDED = Meaning(
+    what="an operator suspended it: it keeps what it runs and is told nothing new",
+    until="suspended is taken out of its spec",
+)
 
 RESULTS: dict[Result | None, Meaning] = {
     None: Meaning(what="nothing was rolled out yet", until="a first revision can start"),
@@ -157,6 +177,15 @@ REASONS: dict[str, Meaning] = {
     ),
     Reason.UNDONE: Meaning(what="an operator went back to earlier content"),
 }
+
+
+def of_device(standing: Standing, *, suspended: bool) -> Meaning:
+    """What operators decided about a device, whatever deployments make of it."""
+    if standing.approval is not Approval.APPROVED:
+        return STANDINGS[standing.approval]
+    if standing.drained:
+        return DRAINED
+    return SUSPENDED if suspended else STANDINGS[standing.approval]
 
 
 def meaning(reason: str) -> Meaning:

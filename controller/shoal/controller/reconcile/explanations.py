@@ -1,8 +1,11 @@
 """Explanations as JSON: the answers of `shoal why -o json`."""
 
+from dataclasses import replace
 from typing import Any
 
 from shoal.contract import jsonform
+from shoal.contract.reason import Reason
+from shoal.controller.deciding import states
 from shoal.controller.deciding.explaining import CohortWhy, DeploymentWhy, DeviceWhy, Why
 from shoal.controller.deciding.ruling import Ruling
 from shoal.controller.reconcile.fleet import Member
@@ -22,12 +25,16 @@ def deployment(name: str, found: DeploymentWhy) -> dict[str, Any]:
     }
 
 
-def device(deployment_name: str, found: DeviceWhy) -> dict[str, Any]:
-    """One device under one deployment, explained."""
+def device(deployment_name: str, found: DeviceWhy, member: Member) -> dict[str, Any]:
+    """One device under one deployment, explained; who is not admitted is not selected for that."""
+    state = found.state
+    if state.reason == Reason.NOT_SELECTED and not member.standing.admitted:
+        meant = states.of_device(member.standing, suspended=member.suspended)
+        state = replace(state, what=meant.what, because="", waits_for=meant.until)
     return {
         "deployment": deployment_name,
         "outcome": found.outcome,
-        **_why(found.state),
+        **_why(state),
         "told": found.told,
         "running": found.running,
         "wave": found.wave or None,
@@ -37,13 +44,21 @@ def device(deployment_name: str, found: DeviceWhy) -> dict[str, Any]:
 
 
 def device_itself(member: Member, world: World) -> dict[str, Any]:
-    """What every deployment sees of a device: its profile, class and reach."""
+    """What every deployment sees of a device: its profile, class, reach and standing."""
+    meant = states.of_device(member.standing, suspended=member.suspended)
+    decided = bool(member.standing.by)
     return {
         "device": f"{member.namespace}/{member.name}",
         "profile": member.profile.name,
         "profileClass": member.profile_class.name if member.profile_class else None,
         "reach": member.reach(world.cadence, world.now()).value,
         "lastSeen": None if member.last_seen_s is None else iso(member.last_seen_s),
+        "standing": member.standing.approval.value,
+        "drained": member.standing.drained,
+        "suspended": member.suspended,
+        "what": meant.what,
+        "because": f"by {member.standing.by} at {member.standing.since}" if decided else "",
+        "waitsFor": meant.until,
     }
 
 

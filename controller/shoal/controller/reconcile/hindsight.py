@@ -65,7 +65,7 @@ class Hindsight:
             found = explaining.device(case.snapshot, case.inputs, name)
             last = next((one for one in reversed(case.kept) if _concerns(one, name)), None)
             items.append(
-                explanations.device(case.snapshot.deployment, found)
+                explanations.device(case.snapshot.deployment, found, member)
                 | {"decision": _reference(last), "frozenBy": _reference(case.frozen_by)}
             )
         return explanations.device_itself(member, self._world) | {"deployments": items}
