@@ -1,8 +1,10 @@
 """Every selected device has a place in the tree that people watch a rollout by."""
 
 from shoal.controller.domain.outcomes import Outcome
+from shoal.controller.domain.selector import Condition, LabelSelector, Operator
 from shoal.controller.planning import rollcall
 from shoal.controller.planning.looking import look
+from tests.unit.planning.builders import SMALL, a_strategy, a_wave, devices_of
 from tests.unit.planning.worlds import World
 
 
@@ -57,3 +59,14 @@ def test_told_devices_stay_in_the_wave_that_told_them() -> None:
     assert names(found[0]) == canaries
     assert not names(found[1]) & canaries
     assert sum(one.devices for one in found.values()) == 9
+
+
+def test_a_device_that_no_wave_takes_is_in_none() -> None:
+    site = Condition(key="site", operator=Operator.EXISTS)
+    wave = a_wave("lab", 100, selector=LabelSelector(conditions=(site,)))
+    world = World(strategy=a_strategy(waves=(wave,)), fleet=devices_of(SMALL, 3))
+    world.change("small-1", labels=(("site", "lab"),))
+    world.turn()
+    found = rolls(world)
+    assert names(found[0]) == {"small-1"}
+    assert names(found[None]) == {"small-0", "small-2"}

@@ -15,7 +15,7 @@ from shoal.controller.domain.evidence import GateVerdict
 from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.outcomes import Blocked, Count
 from shoal.controller.domain.revisions import Result, WaveState
-from shoal.controller.domain.rollout import RolloutRecord, Target
+from shoal.controller.domain.rollout import Quarantined, RolloutRecord, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +101,7 @@ class RolloutStatus:
     waves: tuple[WaveStatus, ...]
     blocked: tuple[Blocked, ...]
     conditions: tuple[Condition, ...]
+    quarantine: tuple[Quarantined, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

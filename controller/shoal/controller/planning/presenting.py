@@ -30,6 +30,7 @@ def status_of(view: View) -> RolloutStatus:
         waves=_waves(view),
         blocked=_blocked(view),
         conditions=conditions.conditions_of(view),
+        quarantine=record.quarantine,
     )
 
 

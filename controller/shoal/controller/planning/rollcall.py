@@ -74,28 +74,27 @@ def _roll(wave: int | None, seats: Sequence[Seat], most: int) -> WaveRoll:
 
 def _placed(view: View) -> Iterator[tuple[int | None, Seat]]:
     for cohort in view.cohorts:
-        for position, member in enumerate(cohort.members):
-            yield _wave(view, cohort, position), _seat(cohort.id, member)
+        for member in cohort.members:
+            yield _wave(view, cohort, member), _seat(cohort.id, member)
     for member in view.loose:
         yield None, _seat(None, member)
 
 
-def _wave(view: View, cohort: CohortView, position: int) -> int | None:
-    """The wave that adds the device at this place of its cohort, None where waves do not count.
+def _wave(view: View, cohort: CohortView, member: Member) -> int | None:
+    """The wave that adds the device, None where none does or where waves do not count.
 
-    Sizes 1, 2, 3 put three devices into waves 0, 1, 2. A device that was told stays in the wave
-    that went on then, wherever it stands among the told ones now.
+    A device that was told stays in the wave that went on then, wherever it stands among the told
+    ones now.
     """
     if view.current is None or cohort.progress.returning or not cohort.feasible:
         return None
-    member = cohort.members[position]
     if member.told and member.known is not None:
         since = member.known.since
         starts = [wave.started_at for wave in view.current.waves]
         begun = [i for i, start in enumerate(starts) if start is not None and start <= since]
         return max(begun, default=0)
-    sizes = range(len(view.current.waves))
-    return next((wave for wave in sizes if position < cohort.size(wave)), None)
+    taken = member.joins is not None and member.joins < len(view.current.waves)
+    return member.joins if taken else None
 
 
 def _seat(cohort: CohortId | None, member: Member) -> Seat:

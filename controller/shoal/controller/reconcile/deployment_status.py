@@ -10,7 +10,7 @@ from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.outcomes import Count
 from shoal.controller.domain.plan import CohortStatus, RolloutStatus, WaveStatus
 from shoal.controller.domain.revisions import CohortContent, Revision, WaveRecord
-from shoal.controller.domain.rollout import RolloutRecord
+from shoal.controller.domain.rollout import Quarantined, RolloutRecord
 from shoal.controller.reconcile.conditions import condition
 from shoal.controller.reconcile.journal import iso
 from shoal.controller.store.port import Record
@@ -39,6 +39,7 @@ def build(deployment: Record, status: RolloutStatus, now_s: float) -> dict[str, 
         "wave": status.wave,
         "waves": [_wave(one, names) for one in status.waves],
         "blocked": [jsonform.to_json(one) for one in status.blocked[:_BLOCKED_SHOWN]],
+        "quarantine": [_quarantined(one, names) for one in status.quarantine],
         "conditions": [
             condition(deployment.data.get("status"), c.type, (c.status, c.reason, c.message), now_s)
             for c in status.conditions
@@ -62,6 +63,7 @@ def _revision(revision: Revision) -> dict[str, Any]:
         "model": revision.content.model,
         "modelRevision": revision.content.model_revision,
         "origin": revision.origin.value,
+        "by": revision.by or None,
         "source": revision.source,
         "result": revision.result.value,
         "reason": revision.reason,
@@ -70,6 +72,20 @@ def _revision(revision: Revision) -> dict[str, Any]:
         "endTime": _time(revision.ended_at),
         "cohorts": [_content(one, names[one.cohort]) for one in revision.content.cohorts],
         "waves": [_past_wave(one, names) for one in revision.waves],
+    }
+
+
+def _quarantined(one: Quarantined, names: Mapping[CohortId, str]) -> dict[str, Any]:
+    """A digest that failed: what for, since when, and who lifted it if somebody did."""
+    return {
+        "cohort": names.get(one.cohort, one.cohort),
+        "digest": one.digest,
+        "revision": one.revision,
+        "reason": one.reason,
+        "message": one.message,
+        "since": iso(one.at),
+        "liftedBy": one.lifted_by or None,
+        "liftedAt": _time(one.lifted_at),
     }
 
 

@@ -52,6 +52,7 @@ def _status(record: Record, member: Member, reach: Reach, now_s: float) -> dict[
             ("Reachable", _reachable(reach)),
             ("Serving", _serving(report)),
             ("Admitted", _admitted(member)),
+            ("Profiled", _profiled(record, member)),
         )
     ]
     status: dict[str, Any] = {
@@ -96,6 +97,15 @@ def _ready(reach: Reach, member: Member) -> tuple[bool | None, str, str]:
     if reach is Reach.LOST:
         return False, "Lost", "nothing was heard from it for a long time"
     return True, "Reporting", ""
+
+
+def _profiled(record: Record, member: Member) -> tuple[bool | None, str, str]:
+    """Whether it has the profile that it names; without a name, any that matches."""
+    named = (record.data.get("spec") or {}).get("profile")
+    if named in {None, member.profile.name}:
+        return True, "Profiled", member.profile.name
+    message = f"there is no DeviceProfile {named}: it has {member.profile.name}"
+    return False, "NotFound", message
 
 
 def _admitted(member: Member) -> tuple[bool | None, str, str]:
