@@ -209,9 +209,7 @@ DEVICE = {
     "profileClass": "f00d",
     "reach": "reachable",
     "lastSeen": None,
-    "what": "it is part of the fleet",
-    "because": "",
-    "waitsFor": "",
+    **{"what": "it is part of the fleet", "because": "", "waitsFor": ""},
     "deployments": [
         {
             "deployment": "default/digits",
