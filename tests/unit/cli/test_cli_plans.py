@@ -119,8 +119,7 @@ def test_a_plan_as_json_is_the_controllers_answer(
     assert ran.json["items"] == [a_plan()]
     assert ran.json["resources"][0]["result"] == "created"
     assert shoal("plan", "-f", manifest, "-o", "name").out == "device/cam-1\n"
-    wide = shoal("plan", "-f", manifest, "-o", "wide").out
-    assert "MAY FALL TO" in wide
+    assert "MAY FALL TO" in shoal("plan", "-f", manifest, "-o", "wide").out
 
 
 def test_a_diff_shows_fields_and_devices_and_exits_with_1(
@@ -203,13 +202,14 @@ DEPLOYMENT = {
     "decision": REFERENCE,
     "frozenBy": None,
 }
+ORDINARY = {"what": "it is part of the fleet", "because": "", "waitsFor": ""}
 DEVICE = {
     "device": "default/cam-1",
     "profile": "small",
     "profileClass": "f00d",
     "reach": "reachable",
     "lastSeen": None,
-    **{"what": "it is part of the fleet", "because": "", "waitsFor": ""},
+    **ORDINARY,
     "deployments": [
         {
             "deployment": "default/digits",
