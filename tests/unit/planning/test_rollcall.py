@@ -1,6 +1,7 @@
 """Every selected device has a place in the tree that people watch a rollout by."""
 
 from shoal.controller.domain.outcomes import Outcome
+from shoal.controller.domain.rollout import Verb
 from shoal.controller.domain.selector import Condition, LabelSelector, Operator
 from shoal.controller.planning import rollcall
 from shoal.controller.planning.looking import look
@@ -70,3 +71,16 @@ def test_a_device_that_no_wave_takes_is_in_none() -> None:
     found = rolls(world)
     assert names(found[0]) == {"small-1"}
     assert names(found[None]) == {"small-0", "small-2"}
+
+
+def test_a_return_reaches_every_device_in_the_last_wave() -> None:
+    world = World()
+    world.turn()
+    for _ in range(3):
+        world.confirm(*(tell.device for tell in world.plan.tells))
+        world.turn(11.0)
+    world.publish()
+    world.turn()
+    world.ask(Verb.ABORT)
+    world.turn()
+    assert [(wave, roll.devices) for wave, roll in rolls(world).items()] == [(2, 9)]

@@ -86,8 +86,10 @@ def _wave(view: View, cohort: CohortView, member: Member) -> int | None:
     A device that was told stays in the wave that went on then, wherever it stands among the told
     ones now.
     """
-    if view.current is None or cohort.progress.returning or not cohort.feasible:
+    if view.current is None or not cohort.feasible or not view.current.waves:
         return None
+    if cohort.progress.returning:
+        return len(view.current.waves) - 1  # a return goes to all devices at once
     if member.told and member.known is not None:
         since = member.known.since
         starts = [wave.started_at for wave in view.current.waves]
