@@ -11,6 +11,11 @@ from shoal.controller.api.writing import How, Writer
 from shoal.resources.kinds import WRITTEN_BY_PEOPLE
 
 _ANY = {"oneOf": [{"$ref": f"#/components/schemas/{kind}"} for kind in WRITTEN_BY_PEOPLE]}
+_DONE = openapi.fields(
+    result={"enum": ["created", "configured", "unchanged"]},
+    object=_ANY,
+    warnings={"type": "array", "items": {"type": "string"}},
+)
 
 
 def router(ports: ApiPorts) -> APIRouter:
@@ -18,7 +23,12 @@ def router(ports: ApiPorts) -> APIRouter:
     routes = APIRouter(tags=["Apply"])
     writer = Writer(ports)
 
-    @routes.post("/apply", name="Apply a resource", **openapi.takes(_ANY))
+    @routes.post(
+        "/apply",
+        name="Apply a resource",
+        responses={200: openapi.content(_DONE)},
+        **openapi.takes(_ANY),
+    )
     async def apply(
         request: Request,
         user: User,

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from shoal.contract.limits import DEVICE_NAME_CHARS
 from shoal.controller.api import bodies, documents, openapi, paging, selecting
 from shoal.controller.api.callers import User
 from shoal.controller.api.deleting import Deleter
@@ -16,8 +17,6 @@ from shoal.controller.api.writing import Writer
 from shoal.controller.errors import GoneError
 from shoal.controller.store.port import Record
 from shoal.resources.kinds import KINDS, WRITTEN_BY_PEOPLE
-
-NDJSON = "application/x-ndjson"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +49,7 @@ def _wanted(
     )
 
 
+Namespace = Annotated[str, Path(pattern=openapi.NAME, max_length=DEVICE_NAME_CHARS)]
 AsWanted = Annotated[Wanted, Depends(_wanted)]
 
 
@@ -72,13 +72,13 @@ class KindRoutes:
         def add(path: str, method: str, endpoint: Callable[..., Any], **more: Any) -> None:
             router.add_api_route(path, endpoint, methods=[method], response_model=None, **more)
 
-        listed = openapi.answers_list(kind)
+        listed = openapi.answers_followed(kind)
         add(f"/{plural}", "GET", self.list_all, **listed, name=f"List {plural} of all namespaces")
         add(inside, "GET", self.list_some, **listed, name=f"List {plural}")
         add(one, "GET", self.get, **openapi.answers(kind), name=f"Get a {kind}")
         if kind in WRITTEN_BY_PEOPLE:
-            body = openapi.takes_and_answers(kind)
-            add(inside, "POST", self.create, **body, status_code=201, name=f"Create a {kind}")
+            made, body = openapi.takes_and_answers(kind, 201), openapi.takes_and_answers(kind)
+            add(inside, "POST", self.create, **made, status_code=201, name=f"Create a {kind}")
             add(one, "PUT", self.replace, **body, name=f"Replace a {kind}")
             add(one, "DELETE", self.delete, **openapi.answers(kind), name=f"Delete a {kind}")
         return router
@@ -86,7 +86,7 @@ class KindRoutes:
     async def list_all(self, wanted: AsWanted) -> Response:  # noqa: D102 - its route says it
         return await self._answer(None, wanted)
 
-    async def list_some(self, namespace: str, wanted: AsWanted) -> Response:  # noqa: D102
+    async def list_some(self, namespace: Namespace, wanted: AsWanted) -> Response:  # noqa: D102
         return await self._answer(namespace, wanted)
 
     async def get(self, namespace: str, name: str) -> dict[str, Any]:  # noqa: D102
@@ -176,4 +176,4 @@ class KindRoutes:
             async for line in lines(store.changes(version), follower, self._ports.stopping):
                 yield line
 
-        return StreamingResponse(body(), media_type=NDJSON)
+        return StreamingResponse(body(), media_type=openapi.NDJSON)

@@ -6,11 +6,15 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from shoal.contract.limits import DEVICE_NAME_CHARS
 from shoal.resources.base import Resource
 from shoal.resources.kinds import KINDS
 from shoal.resources.written import AuditEntry
 
+NDJSON = "application/x-ndjson"
 _PREFIX = "#/components/schemas/"
+NAME = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_NAMES = {"type": "string", "pattern": NAME, "maxLength": DEVICE_NAME_CHARS}
 _ERROR: dict[str, Any] = {
     "type": "object",
     "required": ["error"],
@@ -22,14 +26,15 @@ _ERROR: dict[str, Any] = {
                 name: {"type": "string"}
                 for name in ("reason", "message", "field", "location", "hint")
             },
-        }
+        },
+        "problems": {"type": "array", "items": {"type": "object"}},
     },
 }
 
 
-def answers(kind: str) -> dict[str, Any]:
+def answers(kind: str, status: int = 200) -> dict[str, Any]:
     """Arguments of a route that answers one resource."""
-    return {"responses": {200: _content({"$ref": f"{_PREFIX}{kind}"})}}
+    return {"responses": {status: content({"$ref": f"{_PREFIX}{kind}"})}}
 
 
 def answers_list(kind: str) -> dict[str, Any]:
@@ -45,7 +50,23 @@ def answers_list(kind: str) -> dict[str, Any]:
             },
         },
     }
-    return {"responses": {200: _content(schema)}}
+    return {"responses": {200: content(schema)}}
+
+
+def answers_followed(kind: str) -> dict[str, Any]:
+    """Arguments of a route that answers a list, or with `watch` one line for each change."""
+    found = answers_list(kind)
+    line = {
+        "type": "object",
+        "required": ["type"],
+        "properties": {
+            "type": {"enum": ["ADDED", "MODIFIED", "DELETED", "ERROR"]},
+            "object": {"$ref": f"{_PREFIX}{kind}"},
+            "error": {"type": "object"},
+        },
+    }
+    found["responses"][200]["content"][NDJSON] = {"itemSchema": line}
+    return found
 
 
 def answers_names() -> dict[str, Any]:
@@ -56,12 +77,12 @@ def answers_names() -> dict[str, Any]:
         "properties": {"metadata": {"type": "object", "required": ["name"]}},
     }
     schema = {"type": "object", "properties": {"items": {"type": "array", "items": one}}}
-    return {"responses": {200: _content(schema)}}
+    return {"responses": {200: content(schema)}}
 
 
-def takes_and_answers(kind: str) -> dict[str, Any]:
+def takes_and_answers(kind: str, status: int = 200) -> dict[str, Any]:
     """Arguments of a route that takes a resource and answers it as stored."""
-    return {**answers(kind), **takes({"$ref": f"{_PREFIX}{kind}"})}
+    return {**answers(kind, status), **takes({"$ref": f"{_PREFIX}{kind}"})}
 
 
 def takes(schema: dict[str, Any]) -> dict[str, Any]:
@@ -70,9 +91,10 @@ def takes(schema: dict[str, Any]) -> dict[str, Any]:
     return {"openapi_extra": {"requestBody": body}}
 
 
-def fields(**types: str) -> dict[str, Any]:
-    """The schema of a plain object with these fields."""
-    return {"type": "object", "properties": {name: {"type": of} for name, of in types.items()}}
+def fields(**types: str | dict[str, Any]) -> dict[str, Any]:
+    """The schema of a plain object with these fields and no others; each a type or a schema."""
+    found = {name: {"type": of} if isinstance(of, str) else of for name, of in types.items()}
+    return {"type": "object", "properties": found, "additionalProperties": False}
 
 
 def install(app: FastAPI) -> None:
@@ -103,9 +125,13 @@ def _correct(document: dict[str, Any]) -> None:
         for operation in path.values():
             operation["responses"].pop("422", None)
             operation["responses"]["default"] = _FAILURE
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "path" and parameter["name"] in {"namespace", "name"}:
+                    parameter["schema"] = _NAMES
 
 
-def _content(schema: dict[str, Any]) -> dict[str, Any]:
+def content(schema: dict[str, Any]) -> dict[str, Any]:
+    """A response whose body has this schema."""
     return {"description": "Done", "content": {"application/json": {"schema": schema}}}
 
 

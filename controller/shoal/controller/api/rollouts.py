@@ -23,7 +23,21 @@ class Verb(enum.StrEnum):
     UNDO = "undo"
 
 
-_BODY = openapi.fields(verb="string", toRevision="integer", follow="boolean", full="boolean")
+_BODY = {
+    **openapi.fields(
+        verb={"enum": [verb.value for verb in Verb]},
+        toRevision={"type": ["integer", "null"], "minimum": 1},
+        follow="boolean",
+        full="boolean",
+    ),
+    "required": ["verb"],
+}
+_REVISION = {
+    "type": "object",
+    "required": ["number"],
+    "properties": {"number": {"type": "integer"}, "result": {"type": "string"}},
+}
+_REVISIONS = openapi.fields(items={"type": "array", "items": _REVISION})
 _ONE = "/namespaces/{namespace}/deployments/{name}"
 
 
@@ -31,7 +45,12 @@ def router(ports: ApiPorts) -> APIRouter:
     """`POST …/rollout` and `GET …/revisions`."""
     routes = APIRouter(tags=["Deployment"])
 
-    @routes.post(f"{_ONE}/rollout", name="Ask something of a rollout", **openapi.takes(_BODY))
+    @routes.post(
+        f"{_ONE}/rollout",
+        name="Ask something of a rollout",
+        **openapi.takes(_BODY),
+        **openapi.answers("Deployment"),
+    )
     async def act(namespace: str, name: str, request: Request, user: User) -> dict[str, Any]:
         asked = _read(f"{namespace}/{name}", await bodies.read_object(request))
         wanted = replace(asked, user=user)
@@ -39,7 +58,11 @@ def router(ports: ApiPorts) -> APIRouter:
         await ports.rollouts.request(wanted)
         return documents.resource(await ports.store.get("Deployment", namespace, name))
 
-    @routes.get(f"{_ONE}/revisions", name="List the revisions of a deployment")
+    @routes.get(
+        f"{_ONE}/revisions",
+        name="List the revisions of a deployment",
+        responses={200: openapi.content(_REVISIONS)},
+    )
     async def revisions(namespace: str, name: str) -> dict[str, Any]:
         await ports.store.get("Deployment", namespace, name)
         return {"items": list(await ports.rollouts.revisions(f"{namespace}/{name}"))}

@@ -19,8 +19,13 @@ _MOST_USES = 100_000
 _LONGEST_S = 365 * 86_400.0
 _FIELDS = ("ttl", "uses", "labels", "approve", "namespace")
 _BODY = openapi.fields(
-    ttl="string", uses="integer", labels="object", approve="string", namespace="string"
+    ttl="string",
+    uses={"type": "integer", "minimum": 1, "maximum": _MOST_USES},
+    labels={"type": "object", "additionalProperties": {"type": "string"}},
+    approve={"enum": [tokens.AUTO, tokens.MANUAL]},
+    namespace="string",
 )
+_MADE = openapi.fields(token="string", expires="string")  # noqa: S106 - the name of a type
 
 
 def router(ports: ApiPorts) -> APIRouter:
@@ -29,7 +34,13 @@ def router(ports: ApiPorts) -> APIRouter:
 
     clerk = Clerk(now=ports.now)
 
-    @routes.post("/tokens", name="Create a join token", status_code=201, **openapi.takes(_BODY))
+    @routes.post(
+        "/tokens",
+        name="Create a join token",
+        status_code=201,
+        responses={201: openapi.content(_MADE)},
+        **openapi.takes(_BODY),
+    )
     async def create(request: Request, user: User) -> dict[str, Any]:
         wanted = _read(await bodies.read_object(request), ports.now())
         token = tokens.new_token()
