@@ -5,6 +5,7 @@ says more than the word beside it, so that nothing depends on colours or on a fo
 """
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -80,7 +81,7 @@ def _waves(status: Mapping[str, Any], rolls: Sequence[Roll]) -> Iterator[Node]:
     room = max((len(str(wave.get("name"))) for wave in waves), default=0)
     for number, wave in enumerate(waves):
         roll = by_wave.get(number)
-        gates = [_gate(one) for one in wave.get("gates") or []]
+        gates = list(_gates(wave.get("gates") or []))
         # Of a wave that has not begun, its number of devices says enough.
         quiet = {"Pending"} if wave.get("result") == "pending" else set()
         devices = list(_devices(roll, quiet)) if roll else []
@@ -115,6 +116,16 @@ def _common(roll: Roll) -> str:
     """The one outcome of all devices, or a word without a meaning of its own."""
     outcomes = list(roll.get("counts") or {})
     return outcomes[0] if len(outcomes) == 1 else "pending"
+
+
+def _gates(gates: Sequence[Mapping[str, Any]]) -> Iterator[Node]:
+    """What decides, and what warns; advice that says nothing bad is only counted."""
+    quiet = [one for one in gates if one.get("advisory") and one.get("verdict") != "fail"]
+    yield from (_gate(one) for one in gates if one not in quiet)
+    if quiet:
+        verdicts = Counter(str(one.get("verdict")) for one in quiet)
+        told = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+        yield Node(word="", text=f"{evidence.count(len(quiet), 'advisory gate')}: {told}")
 
 
 def _gate(gate: Mapping[str, Any]) -> Node:

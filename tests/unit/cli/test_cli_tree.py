@@ -38,7 +38,8 @@ def a_rollout() -> tuple[dict[str, Any], list[dict[str, Any]]]:
         {"name": "all", "devices": 9, "result": "pending", "startTime": None},
     ]
     gate = {"metric": "accuracy", "verdict": "inconclusive", "message": "need 2x the data"}
-    waves[1]["gates"] = [gate]
+    advice = {"metric": "latency.p95", "verdict": "inconclusive", "advisory": True}
+    waves[1]["gates"] = [gate, advice, {**advice, "verdict": "pass"}]
     deployment = fleet.a_deployment("active", waves=waves, wave=1, message="wave half soaks")
     failed = a_seat(
         "cam-7", "Failed", 4000, reason="LoadFailed", message=f"{'why ' * 30}\nlast line"
@@ -83,6 +84,7 @@ digits  revision 2  model digits@2  active  3/9 confirmed
 │  └─ ✓ cam-1  Confirmed    2h  small
 ├─ ◐ half    active      1h, 30m left  12 devices: 1 Failed, 11 Soaking
 │  ├─ ! gate accuracy inconclusive: need 2x the data
+│  ├─ … 2 advisory gates: 1 inconclusive, 1 pass
 │  ├─ ✗ cam-7  Failed     1h  small  [LoadFailed]
 │  │    why why why why why why why why why why why why why why why why why why
 │  │    why why why why why why why why why why why why
