@@ -19,12 +19,14 @@ def test_verbs_reach_the_rollout(on_api: OnApi) -> None:
         for body in (
             {"verb": "undo", "toRevision": 2, "follow": False},
             {"verb": "resume", "toRevision": None, "follow": True},
+            {"verb": "promote", "full": True},
         ):
             answer = await api.ask("POST", path, json=body)
             assert (answer.status_code, answer.json()["kind"]) == (200, "Deployment")
-        undo, resume = api.rollouts.requests
+        undo, resume, promote = api.rollouts.requests
         assert (undo.deployment, undo.verb, undo.to_revision) == ("default/digits", "undo", 2)
-        assert (resume.verb, resume.follow) == ("resume", True)
+        assert (resume.verb, resume.follow, resume.full) == ("resume", True, False)
+        assert (promote.verb, promote.full) == ("promote", True)
         api.rollouts.refused.add("abort")
         assert (await api.ask("POST", path, json={"verb": "abort"})).status_code == 409
         refused: list[dict[str, Any]] = [
@@ -35,6 +37,8 @@ def test_verbs_reach_the_rollout(on_api: OnApi) -> None:
             {"verb": "undo", "toRevision": 0},
             {"verb": "undo", "follow": True},
             {"verb": "resume", "follow": 1},
+            {"verb": "undo", "full": True},
+            {"verb": "promote", "full": "yes"},
             {"verb": "pause", "force": True},
         ]
         for wrong in refused:

@@ -110,6 +110,10 @@ def test_watched_status_is_ndjson(api: ApiServer, shoal: Shoal) -> None:
         ("resume digits --follow", {"verb": "resume", "toRevision": None, "follow": True}),
         ("abort digits", {"verb": "abort", "toRevision": None, "follow": False}),
         ("promote digits", {"verb": "promote", "toRevision": None, "follow": False}),
+        (
+            "promote digits --full",
+            {"verb": "promote", "toRevision": None, "follow": False, "full": True},
+        ),
         ("retry digits", {"verb": "retry", "toRevision": None, "follow": False}),
         ("undo digits --to-revision 1", {"verb": "undo", "toRevision": 1, "follow": False}),
     ],
