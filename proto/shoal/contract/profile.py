@@ -33,6 +33,8 @@ class HardwareProfile:
 
     `isa` holds only features that change int8 results or speed (avx2, avx512_vnni, asimddp, …),
     sorted. `engines` maps engine name to version, for example (("onnxruntime", "1.31.1"),).
+    `speed_score` is the work that it does in a second, by its own micro-benchmark: larger is
+    faster, None until measured.
     """
 
     arch: str
@@ -43,7 +45,7 @@ class HardwareProfile:
     isa: tuple[str, ...]
     engines: tuple[tuple[str, str], ...]
     providers: tuple[str, ...]
-    speed_tier: int = 0
+    speed_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,8 @@ class RuntimeChoice:
 class ClassProfile:
     """Everything that is hashed into a profile class.
 
-    `more_engines` are the engines beside the first, by name and version.
+    `speed_tier` tells apart devices of one hardware that are of clearly different speed; it is 0
+    where all are of one. `more_engines` are the engines beside the first, by name and version.
     """
 
     arch: str
@@ -96,8 +99,10 @@ def _name(profile: ClassProfile) -> ProfileClass:
     return ProfileClass(hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
-def class_profile(hardware: HardwareProfile, runtime: RuntimeChoice) -> ClassProfile:
-    """The class of a device with this hardware under this runtime choice.
+def class_profile(
+    hardware: HardwareProfile, runtime: RuntimeChoice, speed_tier: int = 0
+) -> ClassProfile:
+    """The class of a device with this hardware, in this tier of it, under this runtime choice.
 
     Engines that the device does not have are left out: under [onnxruntime, litert] a device without
     LiteRT is of the same class as under [onnxruntime]. Where it has none of them the first stays,
@@ -114,6 +119,6 @@ def class_profile(hardware: HardwareProfile, runtime: RuntimeChoice) -> ClassPro
         providers=runtime.providers,
         precisions=tuple(sorted(runtime.precisions)),
         threads=runtime.threads,
-        speed_tier=hardware.speed_tier,
+        speed_tier=speed_tier,
         more_engines=tuple((one, installed[one]) for one in more),
     )

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16shoal/v1/profile.proto\x12\x08shoal.v1\"\'\n\x06\x45ngine\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\xc1\x01\n\x0fHardwareProfile\x12\x0c\n\x04\x61rch\x18\x01 \x01(\t\x12\x0b\n\x03\x63pu\x18\x02 \x01(\t\x12\r\n\x05\x63ores\x18\x03 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x04 \x01(\x04\x12\x17\n\x0f\x64isk_free_bytes\x18\x05 \x01(\x04\x12\x0b\n\x03isa\x18\x06 \x03(\t\x12!\n\x07\x65ngines\x18\x07 \x03(\x0b\x32\x10.shoal.v1.Engine\x12\x11\n\tproviders\x18\x08 \x03(\t\x12\x12\n\nspeed_tier\x18\t \x01(\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16shoal/v1/profile.proto\x12\x08shoal.v1\"\'\n\x06\x45ngine\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\xdd\x01\n\x0fHardwareProfile\x12\x0c\n\x04\x61rch\x18\x01 \x01(\t\x12\x0b\n\x03\x63pu\x18\x02 \x01(\t\x12\r\n\x05\x63ores\x18\x03 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x04 \x01(\x04\x12\x17\n\x0f\x64isk_free_bytes\x18\x05 \x01(\x04\x12\x0b\n\x03isa\x18\x06 \x03(\t\x12!\n\x07\x65ngines\x18\x07 \x03(\x0b\x32\x10.shoal.v1.Engine\x12\x11\n\tproviders\x18\x08 \x03(\t\x12\x18\n\x0bspeed_score\x18\n \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_speed_scoreJ\x04\x08\t\x10\nb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,5 +34,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENGINE']._serialized_start=36
   _globals['_ENGINE']._serialized_end=75
   _globals['_HARDWAREPROFILE']._serialized_start=78
-  _globals['_HARDWAREPROFILE']._serialized_end=271
+  _globals['_HARDWAREPROFILE']._serialized_end=299
 # @@protoc_insertion_point(module_scope)

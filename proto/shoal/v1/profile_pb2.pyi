@@ -56,7 +56,7 @@ class HardwareProfile(message.Message):
     ISA_FIELD_NUMBER: builtins.int
     ENGINES_FIELD_NUMBER: builtins.int
     PROVIDERS_FIELD_NUMBER: builtins.int
-    SPEED_TIER_FIELD_NUMBER: builtins.int
+    SPEED_SCORE_FIELD_NUMBER: builtins.int
     arch: builtins.str
     """As `uname -m` prints it, for example `x86_64` or `aarch64`."""
     cpu: builtins.str
@@ -64,8 +64,8 @@ class HardwareProfile(message.Message):
     cores: builtins.int
     memory_bytes: builtins.int
     disk_free_bytes: builtins.int
-    speed_tier: builtins.int
-    """Cluster of devices of one make that run at about the same speed; constant 0 until measured."""
+    speed_score: builtins.float
+    """Work that the device does in a second, from its own micro-benchmark; absent until measured."""
     @builtins.property
     def isa(self) -> containers.RepeatedScalarFieldContainer[builtins.str]:
         """Features that change int8 results or speed, sorted, for example `avx512_vnni`, `asimddp`."""
@@ -87,10 +87,12 @@ class HardwareProfile(message.Message):
         isa: abc.Iterable[builtins.str] | None = ...,
         engines: abc.Iterable[Engine] | None = ...,
         providers: abc.Iterable[builtins.str] | None = ...,
-        speed_tier: builtins.int = ...,
+        speed_score: builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = typing.Literal["_speed_score", b"_speed_score", "speed_score", b"speed_score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["arch", b"arch", "cores", b"cores", "cpu", b"cpu", "disk_free_bytes", b"disk_free_bytes", "engines", b"engines", "isa", b"isa", "memory_bytes", b"memory_bytes", "providers", b"providers", "speed_tier", b"speed_tier"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["_speed_score", b"_speed_score", "arch", b"arch", "cores", b"cores", "cpu", b"cpu", "disk_free_bytes", b"disk_free_bytes", "engines", b"engines", "isa", b"isa", "memory_bytes", b"memory_bytes", "providers", b"providers", "speed_score", b"speed_score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__speed_score: _TypeAlias = typing.Literal["speed_score"]  # noqa: Y015
+    _WhichOneofArgType__speed_score: _TypeAlias = typing.Literal["_speed_score", b"_speed_score"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__speed_score) -> _WhichOneofReturnType__speed_score | None: ...

@@ -47,7 +47,7 @@ hardware = st.builds(
     isa=NAMES,
     engines=st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
     providers=NAMES,
-    speed_tier=U32,
+    speed_score=optional(FINITE),
 )
 artifacts = st.builds(
     Artifact, role=st.sampled_from(ArtifactRole), name=TEXT, digest=DIGESTS, size_bytes=U64
@@ -77,6 +77,8 @@ assignments = st.builds(
     output=TEXT,
     soak_s=FINITE,
     min_inferences=U32,
+    shadow_share=FINITE,
+    shadow_s=FINITE,
     preflight=preflights,
 )
 desired_states = st.builds(

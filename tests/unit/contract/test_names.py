@@ -102,13 +102,19 @@ def test_the_class_leaves_out_what_changes_no_variant() -> None:
         {"isa": ("avx2",)},
         {"engines": (("onnxruntime", "1.32.0"),)},
         {"engines": ()},
-        {"speed_tier": 1},
     ],
 )
 def test_the_class_follows_what_changes_variants(changes: dict[str, object]) -> None:
     ours = profile.class_profile(HARDWARE, RUNTIME)
     other = dataclasses.replace(HARDWARE, **changes)  # type: ignore[arg-type]
     assert profile.class_profile(other, RUNTIME).name != ours.name
+
+
+def test_the_class_follows_the_speed_tier_and_never_the_score_itself() -> None:
+    ours = profile.class_profile(HARDWARE, RUNTIME)
+    assert profile.class_profile(HARDWARE, RUNTIME, speed_tier=1).name != ours.name
+    measured = dataclasses.replace(HARDWARE, speed_score=812.0)
+    assert profile.class_profile(measured, RUNTIME) == ours
 
 
 @pytest.mark.parametrize(

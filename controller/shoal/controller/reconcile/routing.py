@@ -119,4 +119,4 @@ def _was_silent(cache: Cache, record: Record, before: Record) -> bool:
 
 def _class_of(observation: dict[str, Any]) -> Any:
     hardware = (observation.get("report") or {}).get("hardware") or {}
-    return [hardware.get(key) for key in ("arch", "isa", "engines", "providers", "speed_tier")]
+    return [hardware.get(key) for key in ("arch", "isa", "engines", "providers")]

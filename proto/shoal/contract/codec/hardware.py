@@ -1,5 +1,6 @@
 """Hardware profiles on the wire."""
 
+from shoal.contract.codec.checks import finite
 from shoal.contract.profile import HardwareProfile
 from shoal.v1 import profile_pb2
 
@@ -15,12 +16,16 @@ def encode_hardware(value: HardwareProfile) -> profile_pb2.HardwareProfile:
         isa=value.isa,
         engines=[profile_pb2.Engine(name=name, version=version) for name, version in value.engines],
         providers=value.providers,
-        speed_tier=value.speed_tier,
+        speed_score=value.speed_score,
     )
 
 
 def decode_hardware(message: profile_pb2.HardwareProfile) -> HardwareProfile:
-    """The hardware profile in a message."""
+    """The hardware profile in a message.
+
+    Raises:
+        ValueError: a speed that is no number.
+    """
     return HardwareProfile(
         arch=message.arch,
         cpu=message.cpu,
@@ -30,5 +35,7 @@ def decode_hardware(message: profile_pb2.HardwareProfile) -> HardwareProfile:
         isa=tuple(message.isa),
         engines=tuple((one.name, one.version) for one in message.engines),
         providers=tuple(message.providers),
-        speed_tier=message.speed_tier,
+        speed_score=finite(message.speed_score, "hardware.speed_score")
+        if message.HasField("speed_score")
+        else None,
     )
