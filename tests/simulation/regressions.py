@@ -96,3 +96,43 @@ RUNS: tuple[tuple[int, tuple[Action, ...]], ...] = (
         ),
     ),
 )
+
+# Runs of scenarios that once broke a law: the scenario, the seed, and what happened.
+TALES: tuple[tuple[str, int, tuple[Action, ...]], ...] = (
+    # What a promote waived counted under the next revision too: nobody was told it, and it held.
+    (
+        "operators",
+        115,
+        (
+            Wait(3.0),
+            CutDevice(12, 60.0),
+            Wait(0.2),
+            Ask(Verb.PROMOTE),
+            Wait(0.2),
+            Ask(Verb.PAUSE),
+            Wait(0.2),
+            Publish(Nature.GOOD),
+        ),
+    ),
+    # A rollback gave all of a cohort a variant of which that cohort's canary had not passed yet.
+    (
+        "faults",
+        228,
+        (
+            Wait(0.2),
+            CrashController(0.5),
+            Wait(0.2),
+            CrashController(60.0),
+            Wait(3.0),
+            CutDevice(1, 0.5),
+            Wait(8.0),
+            Publish(Nature.BROKEN),
+            Wait(3.0),
+            CutDevice(17, 0.5),
+            Wait(3.0),
+            KillEngine(16),
+            Wait(1.0),
+            KillEngine(2),
+        ),
+    ),
+)

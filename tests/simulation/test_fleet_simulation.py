@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shoal.controller.domain.rollout import Verb
+from shoal.lab.simulation import scenarios
 from shoal.lab.simulation.actions import (
     Action,
     Ask,
@@ -78,6 +79,14 @@ def test_the_laws_hold_in_long_runs(seed: int, actions: list[Action]) -> None:
 @pytest.mark.parametrize("place", range(len(regressions.RUNS)))
 def test_a_run_that_once_broke_a_law_keeps_it(place: int) -> None:
     run(*regressions.RUNS[place])
+
+
+@pytest.mark.parametrize("place", range(len(regressions.TALES)))
+def test_a_scenario_that_once_broke_a_law_keeps_it(place: int) -> None:
+    name, seed, actions = regressions.TALES[place]
+    simulation = scenarios.begin(scenarios.SCENARIOS[name], seed)
+    simulation.apply(*actions)
+    scenarios.finish(simulation)
 
 
 def test_a_bad_model_comes_and_goes_and_a_good_one_stays() -> None:

@@ -17,14 +17,17 @@ from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, Rollou
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Return:
-    """A revision to return to, and for each cohort the step of its list that was proven there."""
+    """A revision to return to, and for each cohort the step of its list that was proven.
+
+    A cohort that was never proven with this content, as it joined later, has none.
+    """
 
     revision: Revision
     steps: tuple[tuple[CohortId, int], ...]
 
-    def step(self, cohort: CohortId) -> int:
-        """The place in the cohort's list that was proven."""
-        return dict(self.steps).get(cohort, 0)
+    def step(self, cohort: CohortId) -> int | None:
+        """The place in the cohort's list that was proven, None where none was."""
+        return dict(self.steps).get(cohort)
 
 
 def follows(record: RolloutRecord, progress: CohortProgress, known: DeviceRecord | None) -> bool:
@@ -89,7 +92,8 @@ def as_return(record: RolloutRecord, revision: Revision) -> Return:
     """The return to this revision, or to the one that it returned to itself."""
     if revision.origin.returns and revision.source is not None:
         revision = record.revision(revision.source) or revision
-    steps = tuple((one.cohort, _proven_step(revision, one)) for one in revision.content.cohorts)
+    found = ((one.cohort, _proven_step(record, revision, one)) for one in revision.content.cohorts)
+    steps = tuple((cohort, step) for cohort, step in found if step is not None)
     return Return(revision=revision, steps=steps)
 
 
@@ -107,13 +111,17 @@ def rest(record: RolloutRecord, told: Target, report: DeploymentReport | None) -
 
 
 def complete_target(record: RolloutRecord, cohort: CohortId) -> Target | None:
-    """What the cohort got from the newest revision that was complete; None where it got nothing."""
+    """What the cohort got from the newest revision that was complete; None where it got nothing.
+
+    A revision may be complete without a cohort that joined it later: it proves nothing for that.
+    """
     for one in sorted(record.revisions, key=lambda one: -one.number):
         content = one.content.of(cohort)
         if one.completed_at is None or content is None or not content.variants:
             continue
-        if not quarantined(record, one):
-            return _resting(one, content, _proven_step(one, content))
+        step = _proven_step(record, one, content)
+        if step is not None and not quarantined(record, one):
+            return _resting(one, content, step)
     return None
 
 
@@ -126,10 +134,19 @@ def kept_target(record: RolloutRecord, told: Target, running: Digest | None) -> 
     return None
 
 
-def _proven_step(revision: Revision, content: CohortContent) -> int:
-    """The place in the cohort's list that it came to rest on; the newest proof comes last."""
-    proofs = [one.variant for one in revision.proven if one.cohort == content.cohort]
-    return content.variants.index(proofs[-1]) if proofs else 0
+def _proven_step(record: RolloutRecord, revision: Revision, content: CohortContent) -> int | None:
+    """The place in the cohort's list that it came to rest on, there or in another revision.
+
+    The newest proof comes last; None where no variant of the list was ever proven.
+    """
+    others = sorted(record.revisions, key=lambda one: one.number)
+    proofs = [
+        proof.variant
+        for one in (*others, revision)
+        for proof in one.proven
+        if proof.cohort == content.cohort and proof.variant in content.variants
+    ]
+    return content.variants.index(proofs[-1]) if proofs else None
 
 
 def _resting(revision: Revision, content: CohortContent, step: int) -> Target:

@@ -76,13 +76,17 @@ def start(
 
 
 def give_back(record: RolloutRecord, to: targets.Return, origin: Origin, now: float) -> Moved:
-    """A new revision with content that was complete: no waves, no gates, proven at once."""
+    """A new revision with content that was complete: no waves, no gates, proven at once.
+
+    A cohort that was never proven with it starts at its canary, as one that joins later does.
+    """
     source = to.revision
     moved = start(record, source.content, origin, source.number, now)
     record = moved.record
     last = len(source.content.strategy.waves) - 1
     cohorts = tuple(
-        replace(one, step=to.step(one.cohort), wave=last, returning=True) for one in record.cohorts
+        one if step is None else replace(one, step=step, wave=last, returning=True)
+        for one, step in ((one, to.step(one.cohort)) for one in record.cohorts)
     )
     skipped = tuple(replace(one, state=WaveState.SKIPPED) for one in record.going.waves[:last])
     final = replace(record.going.waves[last], state=WaveState.ACTIVE, started_at=now)

@@ -43,8 +43,11 @@ class Member:
 
     @property
     def waived(self) -> bool:
-        """Whether a promote took its failure out of the counts."""
-        return self.known is not None and self.known.waived
+        """Whether a promote took its failure out of the counts.
+
+        That of what it was told then: a newer revision finds it as it finds all others.
+        """
+        return self.told and self.known is not None and self.known.waived
 
     @property
     def judged(self) -> bool:

@@ -42,7 +42,7 @@ def decide(view: View) -> Decision | None:
     if view.strategy.on_failure is Action.HOLD:
         return held
     failed = {one.cohort.id: one.cohort for one in failures}
-    if current.completed_at is not None:
+    if current.completed_at is not None or current.origin.returns:
         # What was complete once is not taken back by itself: only a cohort that joined later is.
         late = {key for key, one in failed.items() if not _is_proven(current, one)}
         return _revert(view, failures, late) if late else held
