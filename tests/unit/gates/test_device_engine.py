@@ -175,12 +175,15 @@ def test_the_floor_of_pairs_drops_the_most_discordant_devices() -> None:
     assert engine.paired_floor([(0, 0, 20)] * 8) == pytest.approx(1 / 140**2)
 
 
-def test_the_floor_of_rates_knows_both_windows() -> None:
+def test_the_floor_of_rates_is_the_noise_since_the_switch() -> None:
     change = (Counts(events=10, n=500), Counts(events=2, n=100))
-    found = engine.rate_floor([change] * 20)
-    before, after = Counts(events=190, n=9500), Counts(events=38, n=1900)
-    assert found == pytest.approx(before.noise + after.noise)
+    worst = (Counts(events=0, n=500), Counts(events=100, n=100))
+    expected = Counts(events=38, n=1900).noise
+    assert engine.rate_floor([*[change] * 19, worst]) == pytest.approx(expected)
+    assert engine.rate_floor([worst, *[change] * 19]) == pytest.approx(expected)
     assert engine.rate_floor([]) == 0.0
+    silent = (Counts(events=0, n=500), Counts(events=0, n=60))
+    assert engine.rate_floor([silent] * 8) == pytest.approx(1 / 420**2)
 
 
 def test_how_much_more_data_a_verdict_needs() -> None:

@@ -171,22 +171,20 @@ def paired_floor(counts: Sequence[tuple[int, int, int]], eps: float = EPS) -> fl
 
 
 def rate_floor(changes: Sequence[tuple[Counts, Counts]], eps: float = EPS) -> float:
-    """The variance that sampling alone gives the mean change of rates, from (before, after).
+    """The variance that the samples since the switch alone give a change, from (before, after).
 
-    For one arm; two arms add theirs. The devices with the most events are dropped as for pairs.
+    For one arm; two arms add theirs. The devices with the most events are dropped as for pairs. The
+    windows before were long and stand still, so what they add shows in how devices scatter; few
+    events since are what makes devices seem to agree.
     """
-    kept = sorted(changes, key=lambda one: (one[1].rate, one[1].n, one[0].events, one[0].n))
+    kept = sorted((after for _, after in changes), key=lambda one: (one.rate, one.n))
     kept = kept[: len(kept) - extremes(len(kept), eps)]
-    return _pooled([before for before, _ in kept]).noise + _pooled([n for _, n in kept]).noise
+    return Counts(events=sum(one.events for one in kept), n=sum(one.n for one in kept)).noise
 
 
 def extremes(devices: int, eps: float) -> int:
     """How many of so many devices may lie: 1 of 20, 2 of 21."""
     return math.ceil(eps * devices - 1e-9)
-
-
-def _pooled(counts: Sequence[Counts]) -> Counts:
-    return Counts(events=sum(one.events for one in counts), n=sum(one.n for one in counts))
 
 
 def _arm(values: Sequence[float], eps: float) -> _Arm:
