@@ -70,6 +70,11 @@ OF_KIND: Final[dict[str, tuple[Column, ...]]] = {
             read=lambda one: facts.labels(facts.at(one, "metadata.labels")),
             wide=True,
         ),
+        Column(
+            title="ADMITTED",
+            read=lambda one: facts.plain(facts.condition(one, "Admitted").get("reason")),
+            wide=True,
+        ),
         Column(title="AGENT", read=facts.text("status.agentVersion"), wide=True),
         Column(title="SERVING", read=facts.text("status.servingUrl"), wide=True),
     ),
