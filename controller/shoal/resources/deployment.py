@@ -91,6 +91,11 @@ class Strategy(Document):
     quorum: Percent = Field(
         default="50%", description="Share of a wave that must be reachable to judge it."
     )
+    shadow: Percent = Field(
+        default="0%",
+        description="Live requests that the variant before answers too until maxSoak is over, for "
+        "the accuracy and agreement gates; both variants are in memory meanwhile.",
+    )
     max_unavailable: ShareOrCount = Field(
         default="25%",
         description="Devices not confirmed at once, rounded down, at least 1.",

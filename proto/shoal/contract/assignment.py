@@ -51,7 +51,8 @@ class Assignment:
 
     `deployment` is `namespace/name`. `soak_s` seconds after the switch with at least
     `min_inferences` good inferences, or one whole pass of the golden set, make it confirmed.
-    `output` names the model output that holds the answer; empty means the first.
+    `output` names the model output that holds the answer; empty means the first. For `shadow_s`
+    seconds after the switch the variant before answers `shadow_share` of the requests too.
     """
 
     deployment: str
@@ -67,6 +68,8 @@ class Assignment:
     soak_s: float = 30.0
     min_inferences: int = 30
     preflight: Preflight = Preflight()
+    shadow_share: float = 0.0
+    shadow_s: float = 0.0
 
     def artifact(self, role: ArtifactRole) -> Artifact | None:
         """The first artifact with this role."""

@@ -146,6 +146,8 @@ class Assignment(message.Message):
     SOAK_S_FIELD_NUMBER: builtins.int
     MIN_INFERENCES_FIELD_NUMBER: builtins.int
     PREFLIGHT_FIELD_NUMBER: builtins.int
+    SHADOW_SHARE_FIELD_NUMBER: builtins.int
+    SHADOW_S_FIELD_NUMBER: builtins.int
     deployment: builtins.str
     """`namespace/name`."""
     model: builtins.str
@@ -165,6 +167,10 @@ class Assignment(message.Message):
     """Seconds between switch and confirmation."""
     min_inferences: builtins.int
     """Good inferences that count as observed running."""
+    shadow_share: builtins.float
+    """Share of live requests, 0 to 1, that the variant before answers too after the switch."""
+    shadow_s: builtins.float
+    """Seconds for which it does."""
     @builtins.property
     def artifacts(self) -> containers.RepeatedCompositeFieldContainer[Artifact]: ...
     @builtins.property
@@ -187,10 +193,12 @@ class Assignment(message.Message):
         soak_s: builtins.float = ...,
         min_inferences: builtins.int = ...,
         preflight: Preflight | None = ...,
+        shadow_share: builtins.float = ...,
+        shadow_s: builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["preflight", b"preflight"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["artifacts", b"artifacts", "deployment", b"deployment", "engine", b"engine", "generation", b"generation", "min_inferences", b"min_inferences", "model", b"model", "output", b"output", "preflight", b"preflight", "providers", b"providers", "revision", b"revision", "soak_s", b"soak_s", "threads", b"threads", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["artifacts", b"artifacts", "deployment", b"deployment", "engine", b"engine", "generation", b"generation", "min_inferences", b"min_inferences", "model", b"model", "output", b"output", "preflight", b"preflight", "providers", b"providers", "revision", b"revision", "shadow_s", b"shadow_s", "shadow_share", b"shadow_share", "soak_s", b"soak_s", "threads", b"threads", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -68,6 +68,7 @@ def test_a_deployment_spells_out_every_default_of_the_contract() -> None:
         "quorum": "50%",
         "maxUnavailable": "25%",
         "maxUnavailablePer": {},
+        "shadow": "0%",
         "maxDevices": None,
         "ratePerMinute": None,
         "rateRamp": None,

@@ -19,7 +19,8 @@ from shoal.contract.telemetry import TelemetryBatch
 class SlotSpec:
     """What the engine needs to run one variant; `path` is the complete, verified blob.
 
-    `assets` are the files that travel with it, by name.
+    `assets` are the files that travel with it, by name. Where another variant serves before it,
+    that one answers `shadow_share` of the requests too for `shadow_s` seconds after the switch.
     """
 
     deployment: str
@@ -31,6 +32,8 @@ class SlotSpec:
     threads: int = 1
     output: str = ""
     assets: tuple[tuple[str, Path], ...] = ()
+    shadow_share: float = 0.0
+    shadow_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,14 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 async def _serve(line: socket.socket, sockets: list[socket.socket]) -> None:
     slots = Slots()
     threads = ThreadPoolExecutor(max(2, len(os.sched_getaffinity(0))), "inference")
-    server = _server(Protocol(Answering(slots, threads)))
+    engine = Engine(slots, Loader())
+    server = _server(Protocol(Answering(slots, threads, engine.shadow)))
     serving: list[asyncio.Task[None]] = []
 
     def open_port() -> None:
         if not serving:
             serving.append(asyncio.create_task(server.serve(sockets=sockets)))
 
-    control = Control(Engine(slots, Loader()), open_port)
+    control = Control(engine, open_port)
     await control.serve(line, lambda: _drain(server, serving))
 
 

@@ -8,7 +8,7 @@ follows the slot's own measured cost (`INLINE_S`).
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
@@ -18,6 +18,7 @@ from shoal.agent.serve.errors import RequestError
 from shoal.agent.serve.feedback import Feedback, Prediction
 from shoal.agent.serve.inference import Answer, Call
 from shoal.agent.serve.sessions import Array, Session
+from shoal.agent.serve.shadows import Shadow
 from shoal.agent.serve.slots import Endpoint, Slot, Slots
 
 INLINE_S = 0.001  # expected run time up to which the event loop runs it itself
@@ -29,8 +30,12 @@ _log = logging.getLogger(__name__)
 class Answering:
     """Runs inferences on the active slots."""
 
-    def __init__(self, slots: Slots, executor: Executor) -> None:
+    def __init__(
+        self, slots: Slots, executor: Executor, shadow: Callable[[str], Shadow | None]
+    ) -> None:
+        """`shadow` finds what answers some requests of a deployment too."""
         self.slots = slots
+        self._shadow = shadow
         self.feedback = Feedback()
         self._executor = executor
 
@@ -80,6 +85,8 @@ class Answering:
             recorder=slot.recorder, classes=classes, values=answers.values(answered, call.rows)
         )
         self.feedback.remember(model, call.id, prediction)
+        if slot.spec.shadow_share and (shadow := self._shadow(slot.spec.deployment)):
+            shadow.offer(call, prediction, slot.spec.shadow_share)
         return answer
 
     async def _run(self, slot: Slot, call: Call, names: Sequence[str]) -> list[Array]:

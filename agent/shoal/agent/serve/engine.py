@@ -14,6 +14,7 @@ from shoal.agent.serve import golden
 from shoal.agent.serve.loader import Loader
 from shoal.agent.serve.recorder import Recorder
 from shoal.agent.serve.sessions import Session, SessionOptions
+from shoal.agent.serve.shadows import Shadow
 from shoal.agent.serve.slots import Slot, Slots
 from shoal.contract.reason import Reason
 from shoal.contract.telemetry import TelemetryWindow
@@ -29,6 +30,7 @@ class Engine:
         self._slots = slots
         self._loader = loader
         self._retired: deque[Recorder] = deque(maxlen=RETIRED_KEPT)
+        self._shadows: dict[str, Shadow] = {}
 
     def expect(self, *, coming: bool) -> None:
         """Whether slots that served in the process before are not here yet."""
@@ -58,9 +60,22 @@ class Engine:
             EngineError: NOT_FOUND, there is no such candidate.
         """
         switched, old = self._slots.switch(deployment, generation)
-        if old is not None:
+        await self._end_shadow(deployment)
+        if old is None:
+            return switched
+        spec = self._slots.active(deployment).spec
+        if spec.shadow_share > 0 and spec.variant != old.spec.variant:
+            self._retired.append(old.recorder)
+            shadow = Shadow(old, self._loader, lambda: self._end_shadow(deployment))
+            shadow.keep(spec.shadow_s)
+            self._shadows[deployment] = shadow
+        else:
             await self._retire(old)
         return switched
+
+    def shadow(self, deployment: str) -> Shadow | None:
+        """The variant before, where it still answers some requests."""
+        return self._shadows.get(deployment)
 
     async def discard(self, deployment: str, generation: int) -> None:
         """Drop a candidate, if it is there."""
@@ -69,6 +84,7 @@ class Engine:
 
     async def remove(self, deployment: str) -> None:
         """Drop everything of a deployment."""
+        await self._end_shadow(deployment)
         for slot in self._slots.remove(deployment):
             await self._retire(slot)
 
@@ -97,13 +113,24 @@ class Engine:
         return Counters(good=recorder.good, errors=recorder.errors)
 
     def cut_windows(self, rss_bytes: int) -> Iterator[TelemetryWindow]:
-        """Close every open window: those of active slots, and others' where labels came late."""
+        """Close every open window: those of active slots, and others' where labels came late.
+
+        While a shadow shares the process, its memory says nothing of the variant that serves.
+        """
+        rss_bytes = 0 if self._shadows else rss_bytes
         for endpoint in self._slots:
             if endpoint.active is not None:
                 yield endpoint.active.recorder.cut(rss_bytes)
         for recorder in self._retired:
             if not recorder.idle:
                 yield recorder.cut(rss_bytes)
+
+    async def _end_shadow(self, deployment: str) -> None:
+        shadow = self._shadows.pop(deployment, None)
+        if shadow is not None:
+            slot = await shadow.end()
+            await slot.drained()
+            await self._drop(slot)
 
     async def _retire(self, slot: Slot) -> None:
         self._retired.append(slot.recorder)

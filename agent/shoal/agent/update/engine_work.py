@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from shoal.agent.core import events as ev
 from shoal.agent.core.effects import Activate, Discard, Load, Observe, Remove, Restore
@@ -106,7 +107,8 @@ class EngineWork:
     async def _restore(self, effect: Restore) -> ev.Restored | ev.RestoreFailed:
         try:
             await asyncio.to_thread(self._blobs.verify, effect.slot.variant)
-            await self._engine.load(self._spec(effect.slot))
+            # What is given up must not answer beside what takes its place.
+            await self._engine.load(replace(self._spec(effect.slot), shadow_share=0.0))
             await self._engine.activate(effect.deployment, effect.slot.loaded_as)
         except (EngineError, StageError) as error:
             return ev.RestoreFailed(
@@ -137,6 +139,8 @@ class EngineWork:
             providers=assignment.providers,
             threads=assignment.threads,
             output=assignment.output,
+            shadow_share=assignment.shadow_share,
+            shadow_s=assignment.shadow_s,
             assets=tuple(
                 (one.name, self._blobs.path(one.digest))
                 for one in assignment.artifacts

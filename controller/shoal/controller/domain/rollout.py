@@ -17,6 +17,7 @@ from shoal.contract.profile import ProfileClass
 from shoal.controller.domain.evidence import Ballot, GateVerdict
 from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.revisions import Revision
+from shoal.controller.domain.strategy import Ppm
 
 
 class Verb(enum.StrEnum):
@@ -116,6 +117,8 @@ class Target:
     variant: Digest
     soak_s: float
     max_latency_ratio: float | None
+    shadow_ppm: Ppm = Ppm(0)  # noqa: RUF009 - a number
+    shadow_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,6 +139,7 @@ class Strategy:
     success_threshold_ppm: Ppm = Ppm(900_000)
     max_failures: Amount = Amount(share_ppm=Ppm(100_000))
     quorum_ppm: Ppm = Ppm(500_000)
+    shadow_ppm: Ppm = Ppm(0)
     max_unavailable: Amount = Amount(share_ppm=Ppm(250_000))
     device_timeout_s: float = 600.0
     on_failure: Action = Action.ROLLBACK
@@ -176,6 +177,7 @@ def strategy_from_json(spec: Mapping[str, Any]) -> Strategy:
             success_threshold_ppm=ppm_from_text(strategy["successThreshold"]),
             max_failures=amount_from_json(strategy["maxFailures"]),
             quorum_ppm=ppm_from_text(strategy["quorum"]),
+            shadow_ppm=ppm_from_text(strategy.get("shadow") or "0%"),
             max_unavailable=amount_from_json(strategy["maxUnavailable"]),
             device_timeout_s=units.parse_duration_s(strategy["deviceTimeout"]),
             on_failure=Action(failure["action"]),

@@ -82,6 +82,8 @@ def _judge(scene: Scene, gate: GateSpec, tests: int) -> Iterator[GateVerdict]:
     # Without a golden set that can tell, live evidence alone decides where it does.
     yield golden if answered or not decided else replace(golden, advisory=True)
     for one in live:
+        if not scene.can_decide and one.interval is None:
+            continue  # it can say nothing in this rollout
         silent = answered and one.verdict is not Verdict.FAIL and not one.holds
         empty = not one.samples
         yield replace(one, advisory=True) if silent or empty else one

@@ -13,6 +13,7 @@ from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.gating import Bound, Metric
 from shoal.controller.domain.revisions import CohortContent, Proven, Revision
 from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, RolloutRecord, Target
+from shoal.controller.domain.strategy import Ppm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,5 +183,7 @@ def target(revision: Revision, cohort: CohortContent, progress: CohortProgress) 
         budget=cohort.budget,
         variant=cohort.variants[progress.step],
         soak_s=0.0 if progress.returning else wave.soak_s,
+        shadow_ppm=Ppm(0) if progress.returning else strategy.shadow_ppm,
+        shadow_s=wave.max_soak_s if strategy.shadow_ppm and not progress.returning else 0.0,
         max_latency_ratio=None if progress.returning or not ratios else ratios[0],
     )

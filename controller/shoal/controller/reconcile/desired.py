@@ -92,6 +92,8 @@ def _document(
         threads=runtime.threads,
         output=found["output"],
         soak_s=target.soak_s,
+        shadow_share=target.shadow_ppm / 1_000_000,
+        shadow_s=target.shadow_s,
         preflight=Preflight(budget=target.budget, max_latency_ratio=target.max_latency_ratio),
     )
     document: dict[str, Any] = jsonform.to_json(value)

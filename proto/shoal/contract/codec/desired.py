@@ -63,6 +63,8 @@ def _encode_assignment(value: Assignment) -> desired_pb2.Assignment:
         threads=value.threads,
         output=value.output,
         soak_s=value.soak_s,
+        shadow_share=value.shadow_share,
+        shadow_s=value.shadow_s,
         min_inferences=value.min_inferences,
         preflight=_encode_preflight(value.preflight),
     )
@@ -85,6 +87,8 @@ def _decode_assignment(message: desired_pb2.Assignment, place: str) -> Assignmen
         threads=message.threads,
         output=message.output,
         soak_s=finite(message.soak_s, f"{place}.soak_s"),
+        shadow_share=finite(message.shadow_share, f"{place}.shadow_share"),
+        shadow_s=finite(message.shadow_s, f"{place}.shadow_s"),
         min_inferences=message.min_inferences,
         preflight=_decode_preflight(message.preflight, f"{place}.preflight"),
     )

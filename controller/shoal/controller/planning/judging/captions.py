@@ -64,7 +64,8 @@ def _missing(judged: GateVerdict) -> str:
     if not judged.scope.enrolled:
         return "NO DATA: no device runs it yet"
     if missing <= 0:
-        return ""
+        seen = judged.interval is None
+        return f"{judged.samples} samples from {judged.scope.devices} devices" if seen else ""
     return f"NO DATA from {missing} of {judged.scope.enrolled} devices"
 
 
