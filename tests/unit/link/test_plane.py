@@ -205,34 +205,6 @@ def test_a_watch_ends_when_the_device_is_deleted(tmp_path: Path) -> None:
     in_room(tmp_path, scenario)
 
 
-def test_revoking_a_device_ends_its_links_and_bars_its_key(tmp_path: Path) -> None:
-    async def scenario(room: Room) -> None:
-        csr = a_signing_request()
-        secret = await room.enrol("dev-a", csr)
-        told: list[tuple[str, str | None]] = []
-
-        async def listener(device: str, stored: str | None) -> None:
-            told.append((device, stored))
-
-        room.plane.listen(listener, lambda _device: None)
-        states = room.plane.watch_desired("dev-a")
-        await anext(states)
-        identity = (await room.store.get("Identity", "", "dev-a")).data
-        await room.put("Identity", "", "dev-a", identity | {"revoked": True})
-        with pytest.raises(ForbiddenError, match="is not enrolled"):
-            await anext(states)
-        with pytest.raises(ForbiddenError):
-            room.plane.authenticate("dev-a", secret)
-        assert told == [("dev-a", None)]
-        with pytest.raises(ForbiddenError, match="was revoked"):
-            await room.enrol("dev-b", csr)
-        await room.delete("Device", "default", "dev-a")
-        await until(lambda: not room.plane._roster.is_revoked(identity["key_sha256"]))
-        await room.enrol("dev-b", csr)
-
-    in_room(tmp_path, scenario)
-
-
 def test_an_assignment_that_cannot_be_read_leaves_the_last_one(tmp_path: Path) -> None:
     async def scenario(room: Room) -> None:
         await room.enrol("dev-a")
