@@ -71,7 +71,10 @@ def tested(scene: Scene, gate: GateSpec) -> tuple[Source, ...]:
 
 def _judge(scene: Scene, gate: GateSpec, tests: int) -> Iterator[GateVerdict]:
     alpha = scene.alpha(gate, tests)
-    of_source = {one: _of(scene, gate, one, alpha) for one in sources(gate)}
+    asked = sources(gate)
+    if gate.answers and not (scene.can_decide or scene.evidence):
+        asked = asked[:1]  # nothing live will be heard of: most passes of small fleets
+    of_source = {one: _of(scene, gate, one, alpha) for one in asked}
     golden = of_source.get(Source.GOLDEN)
     if golden is None:
         yield from of_source.values()
