@@ -25,9 +25,15 @@ def command(
     dry_run: Annotated[
         str | None, typer.Option("--dry-run", help="server: check and plan, change nothing")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="take fields over that others applied")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="fetch URLs without asking")] = False,
 ) -> None:
     """Make the fleet as the manifests say; the unchanged file applied again changes nothing.
+
+    Fields that the file does not name stay as others applied them. A field that somebody else
+    applied with another value is a conflict that names the user; --force takes it over.
 
     Example: shoal apply -f examples/digits
     """
@@ -35,12 +41,13 @@ def command(
     if dry_run not in {None, "server"}:
         raise _invalid(f"--dry-run: there is no {dry_run!r}", "write --dry-run server")
     if dry_run is None:
-        _report(session, _applied(session, proposals.checked(session, sources, yes=yes)))
+        found = proposals.checked(session, sources, yes=yes)
+        _report(session, _applied(session, found, force=force))
     else:
-        _dry(session, sources, yes=yes)
+        _dry(session, sources, yes=yes, force=force)
 
 
-def _applied(session: Session, found: Sequence[Manifest]) -> "list[Applied]":
+def _applied(session: Session, found: Sequence[Manifest], *, force: bool) -> "list[Applied]":
     from shoal.cli import uploads
     from shoal.cli.progress import Progress
 
@@ -49,7 +56,7 @@ def _applied(session: Session, found: Sequence[Manifest]) -> "list[Applied]":
     for manifest in found:
         document = proposals.resolved(session, manifest, uploader)
         try:
-            result = session.client.resources.apply(document)
+            result = session.client.resources.apply(document, force=force)
         except ProblemError as error:
             if error.problem.field is None:
                 raise
@@ -59,11 +66,11 @@ def _applied(session: Session, found: Sequence[Manifest]) -> "list[Applied]":
     return results
 
 
-def _dry(session: Session, sources: Sequence[str], *, yes: bool) -> None:
+def _dry(session: Session, sources: Sequence[str], *, yes: bool, force: bool) -> None:
     """What apply would do, and what the fleet would do then; nothing is sent but the documents."""
     from shoal.cli import forecasts
 
-    plan = proposals.planned(session, sources, yes=yes, force=False)
+    plan = proposals.planned(session, sources, yes=yes, force=force)
     for one in plan["resources"]:
         _say(session, one["object"], f"{one['result']} (dry run)", one["warnings"])
     if session.output in {Output.JSON, Output.YAML}:

@@ -189,6 +189,7 @@ def promote(
     full: Annotated[
         bool, typer.Option("--full", help="open the last wave at once, whatever lies in between")
     ] = False,
+    yes: _Yes = False,
 ) -> None:
     """Approve the next wave, or go on from a hold.
 
@@ -196,6 +197,8 @@ def promote(
 
     Example: shoal rollout promote digits
     """
+    if full:
+        _agree(context.obj, name, "opening the last wave in", yes=yes)
     _act(context.obj, name, "promote", full=full)
 
 

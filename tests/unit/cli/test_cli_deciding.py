@@ -31,6 +31,7 @@ DESTRUCTIVE = (
     ("delete device cam-1 cam-2", 2),
     ("rollout abort digits", 9),
     ("rollout undo digits", 9),
+    ("rollout promote digits --full", 9),
     ("device revoke cam-1", 1),
     ("device drain cam-1 cam-2", 2),
 )

@@ -220,3 +220,10 @@ def test_a_watched_table_grows(
     assert titles.split()[:2] == ["CHANGE", "NAME"]
     assert row.split()[:2] == ["ADDED", "cam-1"]
     assert shoal("events", "-w").code == 130
+
+
+def test_fields_of_others_are_taken_over_with_force(
+    api: ApiServer, shoal: Shoal, folder: Path
+) -> None:
+    assert shoal("apply", "-f", str(folder / "a-deployment.yaml"), "--force").code == 0
+    assert "force=1" in api.requests[-1]
