@@ -62,7 +62,8 @@ class Scope:
 class Width:
     """What the width of an interval is made of, and the data that a verdict would need.
 
-    Shares of one; `data_factor` is how many times the data of now, None where more does not help.
+    Shares of one; what sampling gives is known of counts only, for other metrics it is part of
+    `devices`. `data_factor` is how many times the data of now, None where more does not help.
     """
 
     sampling: float

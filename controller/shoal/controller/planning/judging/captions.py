@@ -10,6 +10,7 @@ from shoal.controller.gates.engine import MIN_DEVICES
 
 _WIDE = 1e3  # beyond it "about N times the data" means: not with these devices
 _MOSTLY = 0.5
+_COUNTED = frozenset({Metric.ACCURACY, Metric.AGREEMENT, Metric.ERROR_RATE})
 _WHAT = {
     Source.SHADOW: "on shadowed requests",
     Source.LABELS: "on labelled requests",
@@ -79,7 +80,8 @@ def _needed(judged: GateVerdict) -> str:
     if factor > _WIDE:
         return "it lies at the limit: these devices cannot tell"
     times = f"{factor:.1f}x" if factor < 9.5 else f"{factor:.0f}x"
-    if judged.width.devices > _MOSTLY:
+    # Only of counts it is known what sampling alone gives; of a quantile both look alike.
+    if judged.metric in _COUNTED and judged.width.devices > _MOSTLY:
         return f"need about {times} the devices: they differ, and more time does not help"
     return f"need about {times} the data"
 
