@@ -34,7 +34,7 @@ _SOURCES: Final[dict[str, tuple[str, ...]]] = {
     "why": ("devices", "deployments"),
     "variant": ("variants",),
 }
-_BY_KIND: Final = {"get", "describe", "delete", "label", "wait", "audit", "events"}
+_BY_KIND: Final = {"get", "describe", "delete", "label", "wait", "audit"}
 _KINDS_ALONE: Final = {"explain", "schema"}
 
 
