@@ -103,8 +103,8 @@ def test_no_request_is_answered_otherwise_than_promised(fuzzed: Fuzzed) -> None:
 
 @pytest.mark.slow
 def test_many_requests_are_answered_as_promised(fuzzed: Fuzzed) -> None:
-    answered = ask_everything(fuzzed, examples=150)
-    assert sum(answered.values()) > 5_000
+    answered = ask_everything(fuzzed, examples=40)
+    assert sum(answered.values()) > 1_500
 
 
 def test_every_route_is_described(fuzzed: Fuzzed) -> None:
