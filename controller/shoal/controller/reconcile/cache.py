@@ -23,6 +23,7 @@ KINDS = (
     "Rollout",
     "Assignment",
     "Observation",
+    "SpeedTiers",
 )
 
 

@@ -65,6 +65,7 @@ def _status(record: Record, member: Member, reach: Reach, now_s: float) -> dict[
         return status
     return status | {
         "hardware": jsonform.to_json(report.hardware),
+        "speedTier": member.profile_class.speed_tier if member.profile_class else 0,
         "agentVersion": report.agent_version,
         "link": report.link,
         "servingUrl": report.serving_url,

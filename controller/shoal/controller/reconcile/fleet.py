@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shoal.contract import jsonform
 from shoal.contract.profile import ClassProfile, class_profile
 from shoal.contract.report import DeploymentReport, DeviceReport
 from shoal.contract.windows import Window
@@ -13,6 +12,7 @@ from shoal.controller.domain.incidents import History, Incident, IncidentKind
 from shoal.controller.domain.selector import selector_from_json
 from shoal.controller.domain.standing import Standing
 from shoal.controller.domain.strategy import window_from_json
+from shoal.controller.reconcile import tiers
 from shoal.controller.reconcile.cache import Cache
 from shoal.controller.reconcile.selection import MatchedProfile, profile_of
 from shoal.controller.reconcile.world import Cadence
@@ -90,7 +90,9 @@ def members(cache: Cache, namespace: str) -> list[Member]:
     def made(record: Record) -> Member:
         """The member, anew only where something of it has changed since the last pass."""
         observation = cache.get("Observation", record.namespace, record.name)
-        versions = (record.resource_version, observation and observation.resource_version, stamp)
+        seen = observation and observation.resource_version
+        tier = tiers.place_of(cache, namespace, record.name)
+        versions = (record.resource_version, seen, tier, stamp)
         return cache.derived(record, "member", versions, lambda: member_of(cache, record, profiles))
 
     return [made(record) for record in cache.all("Device", namespace)]
@@ -104,13 +106,13 @@ def member_of(
     spec = record.data.get("spec") or {}
     profile = profile_of(labels, profiles, spec.get("profile"))
     observation = cache.get("Observation", record.namespace, record.name)
-    report = cache.value(observation, _report) if observation else None
+    report = cache.value(observation, tiers.read_report) if observation else None
     return Member(
         name=record.name,
         namespace=record.namespace,
         labels=labels,
         profile=profile,
-        profile_class=class_profile(report.hardware, profile.runtime) if report else None,
+        profile_class=_class(cache, record, report, profile) if report else None,
         report=report,
         last_seen_s=observation.data["last_seen_ms"] / 1000 if observation else None,
         histories=incidents.histories_from_json(
@@ -122,8 +124,12 @@ def member_of(
     )
 
 
-def _report(observation: Record) -> DeviceReport:
-    return jsonform.from_json(DeviceReport, observation.data["report"])
+def _class(
+    cache: Cache, record: Record, report: DeviceReport, profile: MatchedProfile
+) -> ClassProfile:
+    place = tiers.place_of(cache, record.namespace, record.name)
+    tier = tiers.speed_tier(place, report.hardware)
+    return class_profile(report.hardware, profile.runtime, tier)
 
 
 def selected(everyone: Iterable[Member], deployment: Record) -> list[Member]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from shoal.contract.problem import ConflictError
 from shoal.controller.errors import GoneError
-from shoal.controller.reconcile import deployments, devices, models, routing
+from shoal.controller.reconcile import deployments, devices, models, routing, tiers
 from shoal.controller.reconcile.queue import Key, WorkQueue
 from shoal.controller.reconcile.world import World
 
@@ -29,6 +29,7 @@ class Reconciler:
             "Device": lambda key: devices.reconcile(world, key),
             "Model": lambda key: models.reconcile(world, self._searches, key),
             "Deployment": lambda key: deployments.reconcile(world, key),
+            tiers.KIND: lambda key: tiers.reconcile(world, key),
         }
 
     async def run(self) -> None:
@@ -49,6 +50,8 @@ class Reconciler:
         for kind in self._passes:
             for record in cache.all(kind):
                 self._queue.add(Key(kind, record.namespace, record.name))
+        for record in cache.all("Device"):
+            self._queue.add(tiers.key_of(record.namespace))
         for record in cache.all("ModelRevision"):
             self._queue.add(Key("Model", record.namespace, str(record.data["model"])))
         return since

@@ -106,7 +106,8 @@ def job_request(revision: Mapping[str, Any], need: Need) -> JobRequest:
             ("seed", compression["seed"]),
         ),
         golden=int(spec["data"].get("golden") or 0),
-        profile=need.profile,
+        # A search measures on the builder, so that tiers of one hardware share it.
+        profile=replace(need.profile, speed_tier=0),
         memory_bytes=need.memory_bytes,
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from shoal.controller.domain.incidents import IncidentKind
+from shoal.controller.reconcile import tiers
 from shoal.controller.reconcile.cache import Cache
 from shoal.controller.reconcile.queue import Key
 from shoal.controller.reconcile.world import Cadence
@@ -28,6 +29,8 @@ def affected(cache: Cache, change: Change, before: Record | None) -> Iterator[Ke
 def _device(cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
     yield Key("Device", record.namespace, record.name)
     yield from _keys(cache, record.namespace, "Model", "Deployment")
+    if cache.get("Device", record.namespace, record.name) is None:
+        yield tiers.key_of(record.namespace)
 
 
 def _device_profile(cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
@@ -41,6 +44,12 @@ def _observation(cache: Cache, record: Record, before: Record | None) -> Iterato
         yield from _keys(cache, record.namespace, "Deployment")
     if before is None or _class_of(before.data) != _class_of(record.data):
         yield from _keys(cache, record.namespace, "Model")
+    if before is None or _speed_of(before.data) != _speed_of(record.data):
+        yield tiers.key_of(record.namespace)
+
+
+def _speed_tiers(cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
+    yield from _keys(cache, record.namespace, "Device", "Model", "Deployment")
 
 
 def _model(cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
@@ -69,12 +78,13 @@ _ROUTES = {
     "Device": _device,
     "DeviceProfile": _device_profile,
     "Observation": _observation,
+    "SpeedTiers": _speed_tiers,
     "Model": _model,
     "ModelRevision": _model_revision,
     "Deployment": _deployment,
     "Rollout": _rollout,
 }
-_INTERNAL = frozenset({"Observation", "ModelRevision", "Rollout"})
+_INTERNAL = frozenset({"Observation", "SpeedTiers", "ModelRevision", "Rollout"})
 
 
 def _keys(cache: Cache, namespace: str, *kinds: str) -> Iterable[Key]:
@@ -118,5 +128,13 @@ def _was_silent(cache: Cache, record: Record, before: Record) -> bool:
 
 
 def _class_of(observation: dict[str, Any]) -> Any:
+    return _hardware(observation, "arch", "isa", "engines", "providers")
+
+
+def _speed_of(observation: dict[str, Any]) -> Any:
+    return _hardware(observation, "arch", "cpu", "cores", "isa", "speed_score")
+
+
+def _hardware(observation: dict[str, Any], *keys: str) -> list[Any]:
     hardware = (observation.get("report") or {}).get("hardware") or {}
-    return [hardware.get(key) for key in ("arch", "isa", "engines", "providers")]
+    return [hardware.get(key) for key in keys]
