@@ -10,13 +10,13 @@ import pytest
 pytest.importorskip("ai_edge_litert", reason="the extra litert is not installed")
 pytest.importorskip("ai_edge_quantizer", reason="the extra litert is not installed")
 
-from shoal.engines import litert as engine
 from shoal.compressor.litert.choices import Keep
 from shoal.compressor.passes.graph import Clean
 from shoal.compressor.passes.protocol import PassContext
 from shoal.compressor.passes.tflite import KeepTflite, QuantizeTflite
 from shoal.compressor.sources import litert
 from shoal.compressor.sources.origin import Origin, OriginFormat
+from shoal.engines import litert as engine
 from tests.compress.workshop import Array, Workshop
 
 FLOOR = 0.9050
@@ -119,6 +119,6 @@ def _context(
 def _top1(path: Path, workshop: Workshop) -> float:
     runner = engine.open_tflite(path, 1)
     rows = _rows(workshop, "evaluation")
-    (name,) = runner.inputs
-    found = [runner.run(None, {name: row[None]})[0].argmax() for row in rows["x"]]
+    (port,) = runner.inputs
+    found = [runner.run(None, {port.name: row[None]})[0].argmax() for row in rows["x"]]
     return float((np.array(found) == rows["y"]).mean())

@@ -12,7 +12,6 @@ pytest.importorskip("ai_edge_quantizer", reason="the extra litert is not install
 from ai_edge_litert import schema_py_generated as schema
 
 from shoal.compressor.artifacts import Format
-from shoal.engines import litert
 from shoal.compressor.litert import edgetpu, flatfile, ranges
 from shoal.compressor.litert.choices import Keep, Ranges, Scheme
 from shoal.compressor.passes.protocol import Finished, PassError
@@ -20,6 +19,7 @@ from shoal.compressor.passes.tflite import KeepTflite, QuantizeTflite, ToTflite
 from shoal.compressor.passes.tflite_integer import Chip, IntegerTflite
 from shoal.compressor.rejections import Rejection
 from shoal.compressor.sources.origin import Origin, OriginFormat
+from shoal.engines import litert
 from tests.unit.compressor import lite_graphs
 from tests.unit.compressor.networks import a_graph, node
 

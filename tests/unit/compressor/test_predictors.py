@@ -23,8 +23,8 @@ MB = 1_000_000
 
 
 def an_operation(kind: str, operator: str = "QGemm", **counts: int) -> Operation:
-    every = ("sums", "weight_bytes", "read_bytes", "activation_bytes", "places")
-    every += ("taps", "gathered")
+    every = ["sums", "weight_bytes", "read_bytes", "activation_bytes", "places"]
+    every += ["taps", "gathered"]
     return Operation(operator=operator, kind=kind, **(dict.fromkeys(every, 0) | counts))
 
 
