@@ -1,6 +1,7 @@
 """What gates look at and what they found: ballots of golden answers and three-valued verdicts."""
 
 import enum
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NewType
@@ -132,6 +133,7 @@ def sheet_of(answers: Sequence[int]) -> Sheet:
     return Sheet(" ".join(str(one) for one in answers))
 
 
+@functools.lru_cache(maxsize=1024)
 def answers_of(sheet: Sheet) -> tuple[int, ...]:
     """The answers in row order."""
     return tuple(int(one) for one in sheet.split())

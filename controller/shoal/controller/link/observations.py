@@ -23,16 +23,17 @@ def merge(known: dict[str, Any] | None, report: DeviceReport, now_ms: int) -> di
     histories: tuple[History, ...] = ()
     silent_ms = 0
     if known is not None:
-        last = jsonform.from_json(DeviceReport, known["report"])
-        past = known["past_boots"]
+        last, past = known["report"], known["past_boots"]
         if report.boot_id in past:
             return None
-        if report.boot_id != last.boot_id:
-            past = [*past, last.boot_id][-_PAST_BOOTS:]
-        elif report.sequence <= last.sequence:
+        if report.boot_id != last["boot_id"]:
+            past = [*past, last["boot_id"]][-_PAST_BOOTS:]
+        elif report.sequence <= last["sequence"]:
             return None
-        report = _with_known_answers(report, last)
-        before, histories = last.deployments, incidents.histories_from_json(known.get("histories"))
+        # Of a heartbeat only the deployments are read again: thousands of devices send one.
+        before = tuple(jsonform.from_json(DeploymentReport, one) for one in last["deployments"])
+        report = _with_known_answers(report, before)
+        histories = incidents.histories_from_json(known.get("histories"))
         silent_ms = max(0, now_ms - known["last_seen_ms"])
     moment = incidents.Moment(now_ms=now_ms, silent_ms=silent_ms)
     return {
@@ -46,12 +47,10 @@ def merge(known: dict[str, Any] | None, report: DeviceReport, now_ms: int) -> di
     }
 
 
-def _with_known_answers(report: DeviceReport, last: DeviceReport) -> DeviceReport:
+def _with_known_answers(report: DeviceReport, before: tuple[DeploymentReport, ...]) -> DeviceReport:
     """Keep golden answers for as long as their generation lasts: devices send them only once."""
     kept = {
-        (one.deployment, one.generation): one.golden
-        for one in last.deployments
-        if one.golden is not None
+        (one.deployment, one.generation): one.golden for one in before if one.golden is not None
     }
 
     def filled(one: DeploymentReport) -> DeploymentReport:

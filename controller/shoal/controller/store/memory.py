@@ -45,8 +45,8 @@ def random_uid() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    """A record whose data is text, so that nobody can change it."""
+class Row:
+    """A stored record whose data is text, so that nobody can change it."""
 
     key: Key
     uid: str
@@ -56,6 +56,7 @@ class _Row:
     created: bool = False
 
     def record(self) -> Record:
+        """A record of its own for whoever asks."""
         kind, namespace, name = self.key
         return Record(
             kind=kind,
@@ -73,8 +74,8 @@ class MemoryStore:
     def __init__(
         self, history: int = HISTORY_OF_CHANGES, new_uid: Callable[[], str] = random_uid
     ) -> None:
-        self._rows: dict[Key, _Row] = {}
-        self._history: collections.deque[_Row] = collections.deque(maxlen=history)
+        self._rows: dict[Key, Row] = {}
+        self._history: collections.deque[Row] = collections.deque(maxlen=history)
         self._version = 0
         self._acts: list[Entry] = []
         self._bell = Bell()
@@ -85,7 +86,7 @@ class MemoryStore:
         row = self._rows.get((kind, namespace, name))
         if row is None:
             raise missing(kind, namespace, name)
-        return row.record()
+        return self._record(row)
 
     async def list(
         self, kind: str, namespace: str | None = None, part: Part | None = None
@@ -95,14 +96,14 @@ class MemoryStore:
         if part is not None:
             keys = keys[bisect.bisect_right(keys, (kind, *part.after)) :][: part.limit]
         return Listing(
-            records=tuple(self._rows[key].record() for key in keys),
+            records=tuple(self._record(self._rows[key]) for key in keys),
             resource_version=self._version,
         )
 
     async def commit(self, writes: Sequence[Write], act: Act | None = None) -> tuple[Record, ...]:
         """See `Store.commit`."""
-        staged: dict[Key, _Row] = {}
-        done: list[_Row] = []
+        staged: dict[Key, Row] = {}
+        done: list[Row] = []
         for write in writes:
             key = (write.kind, write.namespace, write.name)
             row = self._write(write, staged.get(key, self._rows.get(key)), len(done) + 1)
@@ -120,7 +121,7 @@ class MemoryStore:
             self._acts.append(chained(act, self._version, last))
         if done:
             self._bell.ring()
-        return tuple(row.record() for row in done)
+        return tuple(self._record(row) for row in done)
 
     async def changes(self, since: int) -> AsyncIterator[Change]:
         """See `Store.changes`."""
@@ -141,7 +142,9 @@ class MemoryStore:
         if since not in self._kept():
             raise GoneError(since)
         fresh = itertools.takewhile(lambda row: row.version > since, reversed(self._history))
-        changes = [Change(type=row.type, record=row.record(), created=row.created) for row in fresh]
+        changes = [
+            Change(type=row.type, record=self._record(row), created=row.created) for row in fresh
+        ]
         return tuple(reversed(changes))
 
     async def kept(self) -> range:
@@ -153,13 +156,17 @@ class MemoryStore:
         found = (entry for entry in reversed(self._acts) if query.fits(entry))
         return list(itertools.islice(found, query.limit))
 
+    def _record(self, row: Row) -> Record:
+        """What is handed out of a row; here a copy for each that asks."""
+        return row.record()
+
     def _kept(self) -> range:
         return range(self._version - len(self._history), self._version + 1)
 
-    def _write(self, write: Write, found: _Row | None, step: int) -> _Row:
+    def _write(self, write: Write, found: Row | None, step: int) -> Row:
         current = found if found is not None and found.type == "put" else None
         check(write, None if current is None else current.version)
-        return _Row(
+        return Row(
             key=(write.kind, write.namespace, write.name),
             uid=self._new_uid() if current is None else current.uid,
             version=self._version + step,

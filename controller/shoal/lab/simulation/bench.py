@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from shoal.agent.core import effects as ef
 from shoal.agent.core import events as ev
+from shoal.agent.core.saved import Saved
 from shoal.contract.digest import Digest
 from shoal.contract.reason import Reason
 from shoal.contract.report import PreflightResult
@@ -28,7 +29,7 @@ class FakeDisk:
     `moved_bytes` counts what was ever fetched.
     """
 
-    journal: str | None = None
+    journal: Saved | None = None
     blobs: set[Digest] = field(default_factory=set)
     moved_bytes: int = 0
 

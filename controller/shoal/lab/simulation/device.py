@@ -92,7 +92,7 @@ class SimulatedDevice:
         self.context = Context()
         if self.disk.journal is not None:
             now = self.clock.now()
-            self.context, effects = saved.resume(_read(self.disk.journal), now)
+            self.context, effects = saved.resume(_reread(self.disk.journal), now)
             self._write()
         self._run_all(effects)
         self._report_soon()
@@ -162,7 +162,7 @@ class SimulatedDevice:
             self._report_soon()
 
     def _write(self) -> None:
-        self.disk.journal = _write(saved.save(self.context))
+        self.disk.journal = saved.save(self.context)
 
     def _run_all(self, effects: tuple[ef.Effect, ...]) -> None:
         for effect in effects:
@@ -251,9 +251,6 @@ class SimulatedDevice:
         return self._world.timeline.later(seconds, in_this_life)
 
 
-def _write(state: saved.Saved) -> str:
-    return json.dumps(jsonform.to_json(state))
-
-
-def _read(text: str) -> saved.Saved:
-    return jsonform.from_json(saved.Saved, json.loads(text))
+def _reread(state: saved.Saved) -> saved.Saved:
+    """The state as it comes back from a disk."""
+    return jsonform.from_json(saved.Saved, json.loads(json.dumps(jsonform.to_json(state))))

@@ -20,14 +20,19 @@ from shoal.lab.simulation.stories import Plot
 
 DEVICES = 20
 
-_BRISK = Manner(heartbeat_s=10.0, report_s=0.5, effect_s=1.0)
+# Devices speak every ten seconds; a controller that expects them more often calls those lost that
+# were silent for 24 seconds.
+_EXPECTED_S = 1.5
+# Seconds between a change and the pass, and between a change and the report of it: a controller and
+# devices that are quick, and two that have much to do and take several changes at once.
+_PACES_S = ((1.0, 0.2), (3.0, 1.0), (5.0, 1.0))
 _FLEETS = (
-    Fleet(small=10, large=10, heartbeat_s=10.0),
-    Fleet(small=16, large=4, heartbeat_s=10.0, scope="cohort"),
+    Fleet(small=10, large=10, heartbeat_s=_EXPECTED_S),
+    Fleet(small=16, large=4, heartbeat_s=_EXPECTED_S, scope="cohort"),
     Fleet(
         small=11,
         large=9,
-        heartbeat_s=10.0,
+        heartbeat_s=_EXPECTED_S,
         waves=(
             Wave(name="canary", size="10%"),
             Wave(name="all", size="100%", approval="manual"),
@@ -55,11 +60,11 @@ class Scenario:
         if devices != fleet.devices:
             small = max(1, devices * fleet.small // fleet.devices)
             fleet = replace(fleet, small=small, large=max(1, devices - small))
-        pace_s = (0.3, 1.0, 3.0)[seed // len(self.fleets) % 3]
+        pace_s, report_s = _PACES_S[seed // len(self.fleets) % len(_PACES_S)]
         return Setting(
             fleet=fleet,
             weather=self.weather,
-            manner=replace(_BRISK, heartbeat_s=fleet.heartbeat_s),
+            manner=Manner(heartbeat_s=10.0, report_s=report_s, effect_s=0.6),
             replicas=self.replicas,
             pace_s=pace_s,
         )
@@ -76,7 +81,10 @@ SCENARIOS = {
         Scenario(
             name="faults",
             about="devices lose power, links and engines in mid-rollout",
-            plot=Plot(chances=_FAULTS | {"publish": 2, "controller": 1}),
+            plot=Plot(
+                waits_s=(0.2, 1.0, 3.0, 6.0, 30.0),
+                chances=_FAULTS | {"publish": 2, "controller": 1},
+            ),
         ),
         Scenario(
             name="storm",

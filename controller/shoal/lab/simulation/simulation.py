@@ -235,7 +235,7 @@ class Simulation:
             rng=self.rng,
             store=self.store,
             push=self._push,
-            heartbeat_s=self.manner.heartbeat_s,
+            heartbeat_s=self.setting.fleet.heartbeat_s,
             pace_s=self.setting.pace_s,
         )
 

@@ -25,7 +25,7 @@ from shoal.lab.simulation.fleet import SIZES, Fleet
 from shoal.lab.simulation.models import Nature
 
 Maker = Callable[[random.Random, Fleet], Action]
-OUTAGES_S = (0.5, 5.0, 60.0)
+OUTAGES_S = (0.5, 5.0, 45.0)
 JUMPS_S = (-3600.0, -30.0, 30.0, 3600.0)
 
 
@@ -34,8 +34,8 @@ class Plot:
     """How many things happen, how long the waits between them are, and how likely each thing is."""
 
     least: int = 4
-    most: int = 10
-    waits_s: tuple[float, ...] = (0.2, 1.0, 3.0, 8.0)
+    most: int = 8
+    waits_s: tuple[float, ...] = (0.2, 1.0, 3.0, 6.0)
     chances: Mapping[str, int]
 
     def story(self, rng: random.Random, fleet: Fleet) -> tuple[Action, ...]:
