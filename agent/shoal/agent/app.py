@@ -22,6 +22,7 @@ from shoal.agent.link import identity as identities
 from shoal.agent.link.enrol import EnrolmentRequest
 from shoal.agent.link.identity import Identity
 from shoal.agent.runtime import hardware
+from shoal.agent.runtime.benchmark import BenchmarkChild
 from shoal.agent.runtime.engine_process import EngineChild
 from shoal.agent.runtime.preflight import PreflightChild
 from shoal.agent.settings import Joining, RunSettings, UnixAddress
@@ -79,6 +80,7 @@ async def _serve(settings: RunSettings, folder: StateFolder, opened: socket.sock
     parts = Parts(
         link=factory.open_link(kind, identity, rng),
         prober=PreflightChild(),
+        benchmark=BenchmarkChild(),
         disk=LocalDisk(folder.root),
         clock=SystemClock(),
         rng=rng,

@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 
 from shoal.agent.core import events as ev
 from shoal.agent.core.lives import Slot
-from shoal.agent.core.ports import Clock, Disk, EngineProcess, Link, Prober, Rng, Switched
+from shoal.agent.core.ports import (
+    Benchmark,
+    Clock,
+    Disk,
+    EngineProcess,
+    Link,
+    Prober,
+    Rng,
+    Switched,
+)
 from shoal.agent.core.reports import Facts
 from shoal.agent.errors import EngineError
 from shoal.agent.state_folder import StateFolder
@@ -22,6 +31,7 @@ from shoal.agent.update.journal import Journal
 from shoal.agent.update.keeper import EngineKeeper
 from shoal.agent.update.reporter import Line, Reporter, TelemetrySender
 from shoal.agent.update.slots import SlotLinks
+from shoal.agent.update.speed import Speed
 from shoal.agent.update.spool import Spool
 from shoal.agent.update.staging import Staging
 from shoal.agent.update.status import StatusFile, Surroundings, SwitchRecord
@@ -59,6 +69,7 @@ class Parts:
 
     link: Link
     prober: Prober
+    benchmark: Benchmark
     disk: Disk
     clock: Clock
     rng: Rng
@@ -94,6 +105,7 @@ class Supervisor:
         line = Line(link=parts.link, clock=parts.clock, rng=parts.rng)
         self._reporter = Reporter(line, self._executor, self._engine, self._facts)
         self._sender = TelemetrySender(line, self._spool)
+        self._speed = Speed(parts.benchmark, parts.clock)
         self._status = StatusFile(disk, folder.status)
         self._unwritable = ""  # why status.json could not be written last
         self._trouble = ""  # what last kept us from the controller
@@ -142,6 +154,8 @@ class Supervisor:
             await self._configure()
             self._tell_trouble()
             self._write_status()
+            if await self._speed.look(self._executor.context):
+                self._reporter.poke()
             await self._parts.clock.sleep(STATUS_S)
 
     async def _configure(self) -> None:
@@ -221,7 +235,7 @@ class Supervisor:
             device=place.device,
             boot_id=place.boot_id,
             agent_version=place.agent_version,
-            hardware=place.hardware,
+            hardware=replace(place.hardware, speed_score=self._speed.score),
             serving_url=place.serving_url,
             link=place.link_name,
         )

@@ -16,7 +16,13 @@ from shoal.contract.profile import HardwareProfile
 from shoal.contract.report import DeploymentReport, Phase
 from shoal.contract.telemetry import TelemetryWindow
 from tests.unit.agent_core.builders import an_assignment
-from tests.unit.agent_core.memory import MemoryEngine, MemoryLink, MemoryProber, QuickClock
+from tests.unit.agent_core.memory import (
+    MemoryBenchmark,
+    MemoryEngine,
+    MemoryLink,
+    MemoryProber,
+    QuickClock,
+)
 from tests.unit.agent_core.memory_disk import MemoryDisk
 
 DEADLINE_S = 20.0
@@ -40,6 +46,7 @@ class Device:
     disk: MemoryDisk = field(default_factory=MemoryDisk)
     link: MemoryLink = field(default_factory=MemoryLink)
     prober: MemoryProber = field(default_factory=MemoryProber)
+    benchmark: MemoryBenchmark = field(default_factory=MemoryBenchmark)
     engine: MemoryEngine = field(default_factory=MemoryEngine)
     boots: int = 0
 
@@ -77,6 +84,7 @@ class Device:
             Parts(
                 link=self.link,
                 prober=self.prober,
+                benchmark=self.benchmark,
                 disk=self.disk,
                 clock=QuickClock(),
                 rng=random.Random(0),

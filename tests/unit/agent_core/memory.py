@@ -192,3 +192,15 @@ class MemoryProber:
         if self.refusals:
             raise ProbeError(self.refusals.pop(0), "on purpose", PASSED)
         return ProbeResult(result=PASSED, active_answers=(0, 0, 0))
+
+
+@dataclass
+class MemoryBenchmark:
+    """Finds `scores` one after the other, then nothing."""
+
+    scores: list[float] = field(default_factory=list)
+    asked: int = 0
+
+    async def score(self) -> float | None:
+        self.asked += 1
+        return self.scores.pop(0) if self.scores else None

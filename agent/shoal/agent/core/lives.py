@@ -178,6 +178,13 @@ class Context:
     exits: tuple[float, ...] = ()
     issued: int = 0
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is installed, brought back or removed at this moment."""
+        phases = (life.state.phase for life in self.lives)
+        settled = all(phase is not None and phase.terminal for phase in phases)
+        return settled and all(life.restore == 0 for life in self.lives)
+
     def life(self, deployment: str) -> Life | None:
         """The life of a deployment, None where it has none here."""
         return next((life for life in self.lives if life.deployment == deployment), None)

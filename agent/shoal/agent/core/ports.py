@@ -216,6 +216,14 @@ class Prober(Protocol):
         ...
 
 
+class Benchmark(Protocol):
+    """How fast this machine is."""
+
+    async def score(self) -> float | None:
+        """Work in a second, in a few tenths of one; None where it could not be measured."""
+        ...
+
+
 class Disk(Protocol):
     """The few file operations that updates rest on; each is one system call or nearly so.
 
