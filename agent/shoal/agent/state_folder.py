@@ -25,6 +25,11 @@ class StateFolder:
         return self.root / "blobs"
 
     @property
+    def trials(self) -> Path:
+        """Content-addressed files of variants that are measured and never activated."""
+        return self.root / "trials"
+
+    @property
     def slots(self) -> Path:
         """Links that say what runs."""
         return self.root / "slots"

@@ -30,6 +30,7 @@ from shoal.agent.update.executor import Executor, Keeping, Workers
 from shoal.agent.update.journal import Journal
 from shoal.agent.update.keeper import EngineKeeper
 from shoal.agent.update.reporter import Line, Reporter, TelemetrySender
+from shoal.agent.update.scout import Scout
 from shoal.agent.update.slots import SlotLinks
 from shoal.agent.update.speed import Speed
 from shoal.agent.update.spool import Spool
@@ -86,6 +87,7 @@ class Supervisor:
         blobs = BlobStore(disk, folder.blobs)
         self._engine = make_engine(self._on_window, self._on_exit)
         self._work = EngineWork(self._engine, blobs, self._on_switch)
+        staging = Staging(parts.link, parts.prober, blobs)
         self._executor = Executor(
             Keeping(
                 journal=Journal(disk, folder.journal),
@@ -93,7 +95,7 @@ class Supervisor:
                 links=SlotLinks(disk, folder.slots),
             ),
             Workers(
-                staging=Staging(parts.link, parts.prober, blobs),
+                staging=staging,
                 engine=self._work,
                 clock=parts.clock,
                 rng=parts.rng,
@@ -104,6 +106,12 @@ class Supervisor:
         self._spool = Spool(disk, folder.spool, device=place.device, boot_id=place.boot_id)
         line = Line(link=parts.link, clock=parts.clock, rng=parts.rng)
         self._reporter = Reporter(line, self._executor, self._engine, self._facts)
+        self._scout = Scout(
+            staging,
+            BlobStore(disk, folder.trials),
+            lambda: self._executor.context,
+            self._reporter.poke,
+        )
         self._sender = TelemetrySender(line, self._spool)
         self._speed = Speed(parts.benchmark, parts.clock)
         self._status = StatusFile(disk, folder.status)
@@ -121,6 +129,7 @@ class Supervisor:
                 tasks.create_task(self._lasting(self._follow))
                 tasks.create_task(self._lasting(self._reporter.run))
                 tasks.create_task(self._lasting(self._sender.run))
+                tasks.create_task(self._lasting(self._scout.run))
                 tasks.create_task(self._lasting(self._watch_status))
         finally:
             await self._stop()
@@ -146,6 +155,8 @@ class Supervisor:
         """What the controller wants; it is said again on every connect, so reports are due too."""
         async for state in self._parts.link.desired():
             self._executor.feed(ev.Desired(state=state))
+            if state.version == self._executor.context.desired_version:  # else it is an old one
+                self._scout.told(state.trials)
             self._reporter.poke()
             self._sender.poke()
 
@@ -154,6 +165,7 @@ class Supervisor:
             await self._configure()
             self._tell_trouble()
             self._write_status()
+            self._scout.look()
             if await self._speed.look(self._executor.context):
                 self._reporter.poke()
             await self._parts.clock.sleep(STATUS_S)
@@ -171,6 +183,7 @@ class Supervisor:
         self._window_s = wanted_s
 
     def _on_change(self) -> None:
+        self._scout.look()
         self._reporter.poke()
         self._write_status()
 
@@ -238,4 +251,5 @@ class Supervisor:
             hardware=replace(place.hardware, speed_score=self._speed.score),
             serving_url=place.serving_url,
             link=place.link_name,
+            trials=self._scout.results,
         )

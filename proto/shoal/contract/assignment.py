@@ -77,10 +77,22 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A variant that a scout measures beside what it runs, and never activates.
+
+    `assignment` says how it would be run; its generation and limits mean nothing.
+    """
+
+    key: str
+    assignment: Assignment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredState:
     """Everything one device should run, and how often it should speak.
 
-    `version` grows with every change for this device, so that a late copy is recognised.
+    `version` grows with every change for this device, so that a late copy is recognised. `trials`
+    are for when there is time; one that is absent is to be forgotten, result and all.
     """
 
     device: str
@@ -88,3 +100,4 @@ class DesiredState:
     assignments: tuple[Assignment, ...] = ()
     telemetry_window_s: float = 10.0
     heartbeat_s: float = 30.0
+    trials: tuple[Trial, ...] = ()

@@ -13,6 +13,7 @@ MQTT_CHUNK_BYTES = 64 * KIB  # artifact bytes in one MQTT message
 GRPC_CHUNK_BYTES = 256 * KIB  # artifact bytes in one gRPC message
 DEPLOYMENTS_PER_DEVICE = 32
 ARTIFACTS_PER_ASSIGNMENT = 32
+TRIALS_PER_DEVICE = 32
 ASSET_BYTES = 16 * MIB  # one file that travels with every variant
 GOLDEN_INPUTS = 10_000
 GOLDEN_BYTES = 16 * MIB

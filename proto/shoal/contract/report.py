@@ -93,8 +93,21 @@ class DeploymentReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialResult:
+    """What a scout found; `result` is None where the variant did not get so far as figures.
+
+    `reason` is empty where it was measured.
+    """
+
+    key: str
+    result: PreflightResult | None = None
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceReport:
-    """Everything a device observes of itself."""
+    """Everything a device observes of itself; `scouts` says whether it takes trials."""
 
     device: str
     boot_id: str
@@ -106,3 +119,5 @@ class DeviceReport:
     serving_url: str = ""
     spool_windows: int = 0
     link: str = "grpc"
+    trials: tuple[TrialResult, ...] = ()
+    scouts: bool = False

@@ -203,6 +203,32 @@ class Assignment(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class Trial(message.Message):
+    """A variant to measure beside what runs, and never to activate."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: builtins.int
+    ASSIGNMENT_FIELD_NUMBER: builtins.int
+    key: builtins.str
+    """Names the trial in the answer."""
+    @builtins.property
+    def assignment(self) -> Assignment:
+        """How it would be run; generation and limits mean nothing here."""
+
+    def __init__(
+        self,
+        *,
+        key: builtins.str = ...,
+        assignment: Assignment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["assignment", b"assignment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["assignment", b"assignment", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class DesiredState(message.Message):
     """Everything one device should run. What is absent is to be removed."""
 
@@ -213,6 +239,7 @@ class DesiredState(message.Message):
     ASSIGNMENTS_FIELD_NUMBER: builtins.int
     TELEMETRY_WINDOW_S_FIELD_NUMBER: builtins.int
     HEARTBEAT_S_FIELD_NUMBER: builtins.int
+    TRIALS_FIELD_NUMBER: builtins.int
     device: builtins.str
     version: builtins.int
     """Grows with every change for this device."""
@@ -222,6 +249,10 @@ class DesiredState(message.Message):
     """Seconds between two reports when nothing changes."""
     @builtins.property
     def assignments(self) -> containers.RepeatedCompositeFieldContainer[Assignment]: ...
+    @builtins.property
+    def trials(self) -> containers.RepeatedCompositeFieldContainer[Trial]:
+        """What to measure when there is time for it. What is absent is to be forgotten."""
+
     def __init__(
         self,
         *,
@@ -230,9 +261,10 @@ class DesiredState(message.Message):
         assignments: abc.Iterable[Assignment] | None = ...,
         telemetry_window_s: builtins.float = ...,
         heartbeat_s: builtins.float = ...,
+        trials: abc.Iterable[Trial] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["assignments", b"assignments", "device", b"device", "heartbeat_s", b"heartbeat_s", "telemetry_window_s", b"telemetry_window_s", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["assignments", b"assignments", "device", b"device", "heartbeat_s", b"heartbeat_s", "telemetry_window_s", b"telemetry_window_s", "trials", b"trials", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...

@@ -212,6 +212,40 @@ class DeploymentReport(message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 @typing.final
+class TrialResult(message.Message):
+    """What a device found out of a variant that it was to measure."""
+
+    DESCRIPTOR: descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: builtins.int
+    RESULT_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    key: builtins.str
+    """Of the trial."""
+    reason: builtins.str
+    """Reason code; empty when it was measured."""
+    message: builtins.str
+    """A sentence for people; may be empty."""
+    @builtins.property
+    def result(self) -> PreflightResult:
+        """Absent where the variant did not get so far."""
+
+    def __init__(
+        self,
+        *,
+        key: builtins.str = ...,
+        result: PreflightResult | None = ...,
+        reason: builtins.str = ...,
+        message: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = typing.Literal["result", b"result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = typing.Literal["key", b"key", "message", b"message", "reason", b"reason", "result", b"result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+@typing.final
 class DeviceReport(message.Message):
     """Everything a device observes of itself."""
 
@@ -227,6 +261,8 @@ class DeviceReport(message.Message):
     SERVING_URL_FIELD_NUMBER: builtins.int
     SPOOL_WINDOWS_FIELD_NUMBER: builtins.int
     LINK_FIELD_NUMBER: builtins.int
+    TRIALS_FIELD_NUMBER: builtins.int
+    SCOUTS_FIELD_NUMBER: builtins.int
     device: builtins.str
     boot_id: builtins.str
     """Random at every start of the agent."""
@@ -241,10 +277,16 @@ class DeviceReport(message.Message):
     """Telemetry windows waiting on the device."""
     link: builtins.str
     """`grpc` or `mqtt`."""
+    scouts: builtins.bool
+    """Whether trials are of any use here."""
     @builtins.property
     def hardware(self) -> profile_pb2.HardwareProfile: ...
     @builtins.property
     def deployments(self) -> containers.RepeatedCompositeFieldContainer[DeploymentReport]: ...
+    @builtins.property
+    def trials(self) -> containers.RepeatedCompositeFieldContainer[TrialResult]:
+        """Of the trials in the desired state, those that have ended."""
+
     def __init__(
         self,
         *,
@@ -258,10 +300,12 @@ class DeviceReport(message.Message):
         serving_url: builtins.str = ...,
         spool_windows: builtins.int = ...,
         link: builtins.str = ...,
+        trials: abc.Iterable[TrialResult] | None = ...,
+        scouts: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = typing.Literal["hardware", b"hardware"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["agent_version", b"agent_version", "boot_id", b"boot_id", "deployments", b"deployments", "desired_version", b"desired_version", "device", b"device", "hardware", b"hardware", "link", b"link", "sequence", b"sequence", "serving_url", b"serving_url", "spool_windows", b"spool_windows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["agent_version", b"agent_version", "boot_id", b"boot_id", "deployments", b"deployments", "desired_version", b"desired_version", "device", b"device", "hardware", b"hardware", "link", b"link", "scouts", b"scouts", "sequence", b"sequence", "serving_url", b"serving_url", "spool_windows", b"spool_windows", "trials", b"trials"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,6 +8,7 @@ from shoal.contract.assignment import (
     Assignment,
     DesiredState,
     Preflight,
+    Trial,
 )
 from shoal.contract.budget import Budget
 from shoal.contract.digest import Digest
@@ -20,6 +21,7 @@ from shoal.contract.report import (
     GoldenAnswers,
     Phase,
     PreflightResult,
+    TrialResult,
 )
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
 
@@ -88,6 +90,7 @@ desired_states = st.builds(
     assignments=st.lists(assignments, max_size=3).map(tuple),
     telemetry_window_s=FINITE,
     heartbeat_s=FINITE,
+    trials=st.lists(st.builds(Trial, key=TEXT, assignment=assignments), max_size=2).map(tuple),
 )
 preflight_results = st.builds(
     PreflightResult,
@@ -138,6 +141,13 @@ device_reports = st.builds(
     serving_url=TEXT,
     spool_windows=U64,
     link=TEXT,
+    trials=st.lists(
+        st.builds(
+            TrialResult, key=TEXT, result=optional(preflight_results), reason=TEXT, message=TEXT
+        ),
+        max_size=2,
+    ).map(tuple),
+    scouts=st.booleans(),
 )
 histograms = st.builds(
     Histogram,

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from shoal.agent.core.lives import Context, Life, golden_of
 from shoal.contract.limits import MESSAGE_TEXT_CHARS
 from shoal.contract.profile import HardwareProfile
-from shoal.contract.report import DeploymentReport, DeviceReport, GoldenAnswers, Phase
+from shoal.contract.report import (
+    DeploymentReport,
+    DeviceReport,
+    GoldenAnswers,
+    Phase,
+    TrialResult,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +24,7 @@ class Facts:
     hardware: HardwareProfile
     serving_url: str = ""
     link: str = "grpc"
+    trials: tuple[TrialResult, ...] = ()
 
 
 def device_report(
@@ -36,6 +43,8 @@ def device_report(
         serving_url=facts.serving_url,
         spool_windows=spool_windows,
         link=facts.link,
+        trials=facts.trials,
+        scouts=True,
     )
 
 

@@ -35,6 +35,12 @@ class Staging:
         self._fetching: WeakValueDictionary[Digest, asyncio.Lock] = WeakValueDictionary()
         self._proving = asyncio.Lock()
 
+    def beside(self, blobs: BlobStore) -> "Staging":
+        """Another one with a store of its own, that waits its turn to prove a candidate."""
+        other = Staging(self._link, self._prober, blobs)
+        other._proving = self._proving
+        return other
+
     async def survey(self, effect: Survey) -> ev.Surveyed:
         """What is missing; blobs of an earlier process are read once more, off the loop."""
         found = await asyncio.to_thread(self._blobs.survey, effect.artifacts)

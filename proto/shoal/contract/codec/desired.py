@@ -1,9 +1,20 @@
 """Desired state on the wire."""
 
-from shoal.contract.assignment import Artifact, ArtifactRole, Assignment, DesiredState, Preflight
+from shoal.contract.assignment import (
+    Artifact,
+    ArtifactRole,
+    Assignment,
+    DesiredState,
+    Preflight,
+    Trial,
+)
 from shoal.contract.budget import Budget
 from shoal.contract.codec.checks import at_most, digest_in, finite
-from shoal.contract.limits import ARTIFACTS_PER_ASSIGNMENT, DEPLOYMENTS_PER_DEVICE
+from shoal.contract.limits import (
+    ARTIFACTS_PER_ASSIGNMENT,
+    DEPLOYMENTS_PER_DEVICE,
+    TRIALS_PER_DEVICE,
+)
 from shoal.v1 import desired_pb2
 
 _ROLES = {
@@ -23,6 +34,10 @@ def encode_desired(value: DesiredState) -> desired_pb2.DesiredState:
         assignments=[_encode_assignment(one) for one in value.assignments],
         telemetry_window_s=value.telemetry_window_s,
         heartbeat_s=value.heartbeat_s,
+        trials=[
+            desired_pb2.Trial(key=one.key, assignment=_encode_assignment(one.assignment))
+            for one in value.trials
+        ],
     )
 
 
@@ -33,6 +48,7 @@ def decode_desired(message: desired_pb2.DesiredState) -> DesiredState:
         ValueError: an unknown role, a malformed digest, a bad number or too many entries.
     """
     at_most(message.assignments, DEPLOYMENTS_PER_DEVICE, "assignments")
+    at_most(message.trials, TRIALS_PER_DEVICE, "trials")
     return DesiredState(
         device=message.device,
         version=message.version,
@@ -42,6 +58,13 @@ def decode_desired(message: desired_pb2.DesiredState) -> DesiredState:
         ),
         telemetry_window_s=finite(message.telemetry_window_s, "telemetry_window_s"),
         heartbeat_s=finite(message.heartbeat_s, "heartbeat_s"),
+        trials=tuple(
+            Trial(
+                key=one.key,
+                assignment=_decode_assignment(one.assignment, f"trials[{i}].assignment"),
+            )
+            for i, one in enumerate(message.trials)
+        ),
     )
 
 

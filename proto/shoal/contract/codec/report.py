@@ -2,13 +2,14 @@
 
 from shoal.contract.codec.checks import at_most, digest_in, finite, text_for_people
 from shoal.contract.codec.hardware import decode_hardware, encode_hardware
-from shoal.contract.limits import DEPLOYMENTS_PER_DEVICE, GOLDEN_INPUTS
+from shoal.contract.limits import DEPLOYMENTS_PER_DEVICE, GOLDEN_INPUTS, TRIALS_PER_DEVICE
 from shoal.contract.report import (
     DeploymentReport,
     DeviceReport,
     GoldenAnswers,
     Phase,
     PreflightResult,
+    TrialResult,
 )
 from shoal.v1 import report_pb2
 
@@ -38,6 +39,8 @@ def encode_report(value: DeviceReport) -> report_pb2.DeviceReport:
         serving_url=value.serving_url,
         spool_windows=value.spool_windows,
         link=value.link,
+        trials=[_encode_trial(one) for one in value.trials],
+        scouts=value.scouts,
     )
 
 
@@ -48,6 +51,7 @@ def decode_report(message: report_pb2.DeviceReport) -> DeviceReport:
         ValueError: an unknown phase, a malformed digest, a bad number or too many entries.
     """
     at_most(message.deployments, DEPLOYMENTS_PER_DEVICE, "deployments")
+    at_most(message.trials, TRIALS_PER_DEVICE, "trials")
     return DeviceReport(
         device=message.device,
         boot_id=message.boot_id,
@@ -62,6 +66,8 @@ def decode_report(message: report_pb2.DeviceReport) -> DeviceReport:
         serving_url=message.serving_url,
         spool_windows=message.spool_windows,
         link=message.link,
+        trials=tuple(_decode_trial(one, f"trials[{i}]") for i, one in enumerate(message.trials)),
+        scouts=message.scouts,
     )
 
 
@@ -143,6 +149,26 @@ def _decode_preflight(message: report_pb2.PreflightResult, place: str) -> Prefli
         else None,
         peak_memory_bytes=message.peak_memory_bytes,
         load_ms=finite(message.load_ms, f"{place}.load_ms"),
+    )
+
+
+def _encode_trial(value: TrialResult) -> report_pb2.TrialResult:
+    return report_pb2.TrialResult(
+        key=value.key,
+        result=_encode_preflight(value.result) if value.result else None,
+        reason=value.reason,
+        message=text_for_people(value.message),
+    )
+
+
+def _decode_trial(message: report_pb2.TrialResult, place: str) -> TrialResult:
+    return TrialResult(
+        key=message.key,
+        result=_decode_preflight(message.result, f"{place}.result")
+        if message.HasField("result")
+        else None,
+        reason=message.reason,
+        message=text_for_people(message.message),
     )
 
 
