@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from shoal.controller.domain.rollout import Verb
-from tests.unit.planning.builders import nine_devices
+from tests.unit.planning.builders import ACCURACY, RIGHT, WRONG, a_strategy, nine_devices
 from tests.unit.planning.worlds import Make, World, a_second_rollout
 
 
@@ -61,3 +61,33 @@ def test_a_late_cohort_that_fails_in_a_return_is_taken_back_alone(make: Make) ->
         world.turn(1.0)
     assert world.plan.status.revision == 3, "the return itself goes on"
     assert "CohortReverted" in world.events
+
+
+def test_a_bad_variant_is_not_measured_by_another_bad_one(make: Make) -> None:
+    world = a_second_rollout(make, strategy=a_strategy(gates=(ACCURACY,)))
+    canary = world.fresh()[0]
+    world.soak(canary, answers=WRONG, past=RIGHT)
+    world.publish()  # before the pass that would have judged it
+    world.turn(1.0)
+    assert canary in world.on_revision(3), "what was never proven moves first"
+    for name in world.fresh():
+        world.soak(name, answers=WRONG, past=WRONG if name == canary else RIGHT)
+    world.turn(1.0)
+    assert world.record.revisions[2].result == "rolled-back"
+
+
+def test_what_a_failed_first_rollout_left_is_no_measure(make: Make) -> None:
+    world = make(strategy=a_strategy(gates=(ACCURACY,)))
+    world.turn()
+    first = world.fresh()
+    for name in first:
+        world.soak(name, answers=WRONG)
+    world.turn(1.0)
+    assert world.status == "failed"
+    world.publish()
+    world.turn(1.0)
+    for name in world.fresh():
+        world.soak(name, answers=WRONG, past=WRONG)
+    world.turn(1.0)
+    assert world.status == "failed"
+    assert world.plan.status.revision == 2

@@ -129,7 +129,7 @@ class DeviceRecord:
     only grows. `since` is when its time began to run: when it was told, or when it came back.
     `confirmed` latches until another digest is seen running. `waived` takes a failure out of the
     counts after a promote. After a retry, `again` asks to tell it anew, and `regroup` to choose its
-    cohort anew.
+    cohort anew. `doubted` says that what it ran when it was told may never have been proven.
     """
 
     device: str
@@ -141,6 +141,7 @@ class DeviceRecord:
     waived: bool = False
     again: bool = False
     regroup: bool = False
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,17 @@ def proven(record: RolloutRecord, told: Target) -> bool:
     return passed and (told.cohort, told.variant) not in record.set_aside
 
 
+def doubtful(record: RolloutRecord, variant: Digest) -> bool:
+    """Whether the variant was never proven in any cohort, or failed since.
+
+    One of revisions that are no longer kept is old enough to have been complete.
+    """
+    kept = any(variant in c.variants for one in record.revisions for c in one.content.cohorts)
+    passed = any(variant == proof.variant for one in record.revisions for proof in one.proven)
+    failed = any(variant == digest for _, digest in record.set_aside)
+    return kept and (failed or not passed)
+
+
 def return_from(record: RolloutRecord, revision: Revision) -> Return | None:
     """Where a rollback from `revision` goes, None where there is nothing to return to.
 

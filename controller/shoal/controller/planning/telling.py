@@ -43,7 +43,7 @@ def tell(view: View, go: Collection[str]) -> Told:
         else:
             wanted = told
         again = known is not None and known.again and device.name in go
-        changed = _changed(view.now, device, known, wanted, again=again)
+        changed = _changed(view, device, known, wanted, again=again)
         if changed is None:
             continue
         records[device.name] = changed
@@ -79,7 +79,7 @@ def _back(view: View, cohort: CohortView | None, told: Target, device: DeviceVie
 
 
 def _changed(
-    now: float,
+    view: View,
     device: DeviceView,
     known: DeviceRecord | None,
     wanted: Target | None,
@@ -98,9 +98,21 @@ def _changed(
         device=device.name,
         generation=max(numbered, claimed) + 1,
         told=wanted,
-        since=now,
+        since=view.now,
         lost=device.lost,
+        doubted=_doubted(view.record, device, known),
     )
+
+
+def _doubted(record: RolloutRecord, device: DeviceView, known: DeviceRecord | None) -> bool:
+    """Whether the device may run what was never proven when it takes up what it is told now.
+
+    Its answers are no measure for others then: a bad variant beside a bad one looks no worse.
+    """
+    told = known.told.variant if known and known.told else None
+    running = device.report.running if device.report else None
+    before = known is not None and known.doubted and not known.confirmed
+    return before or any(targets.doubtful(record, one) for one in (told, running) if one)
 
 
 def _as_tell(known: DeviceRecord, target: Target) -> Tell:

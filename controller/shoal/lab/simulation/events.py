@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shoal.controller.domain.rollout import Verb
 from shoal.lab.simulation.actions import (
     Action,
     Ask,
@@ -81,8 +82,9 @@ def _fault(
 
 def _ask(world: Simulation, action: Ask) -> None:
     controller = world.controllers.open
-    if controller is not None:
-        controller.ask(action.verb, follow=action.follow)
+    if controller is not None and controller.ask(action.verb, follow=action.follow):
+        # Whoever goes past a failure by hand answers for what comes of it.
+        world.laws.promoted |= action.verb is Verb.PROMOTE
 
 
 def _pick(world: Simulation, index: int) -> SimulatedDevice:

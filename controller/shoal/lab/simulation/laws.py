@@ -1,9 +1,10 @@
 """The laws of a rollout, asked after every step of a simulation.
 
 1  Never more unproven devices than the wave: of each cohort no more devices are told a variant
-   whose canary has not passed than a canary has (design: invariant I8). While nothing was ever
-   complete there is nothing to take a device back to: one that runs an earlier revision keeps it
-   (design: section 6 point 0) and is not counted.
+   whose canary has not passed than a canary has (design: invariant I8), nor one that is bad in
+   truth, whatever the planner believes of it, as long as no operator promoted. While nothing was
+   ever complete there is nothing to take a device back to: one that runs an earlier revision keeps
+   it (design: section 6 point 0) and is not counted.
 2  No activation of a revision that was given up once that is visible: no device is told it any
    more, and a device that has been told something newer does not move its pointer to it.
 3  One terminal status per (device, generation); LocalRollback after Confirmed is the one exception
@@ -15,10 +16,12 @@
    still wanted, and nothing is switched to that was not loaded beside what serves.
 8  Only complete, verified bytes are loaded, and what serves is never collected (I2, I3).
 9  Memory is bounded (I5): revisions, devices' blobs and what they remember of failed starts.
+10 Operators are obeyed: while paused nothing new starts, and a wave that waits for approval begins
+   only when it was given.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +32,7 @@ from shoal.contract.limits import REVISIONS_KEPT
 from shoal.contract.report import DeploymentReport, DeviceReport, Phase
 from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.rollout import RolloutRecord
+from shoal.controller.domain.strategy import Approval
 
 BLOBS_KEPT = 12  # three slots of one deployment and an artifact of each role beside each
 
@@ -51,8 +55,13 @@ class Step:
 
 @dataclass(slots=True)
 class Laws:
-    """What was seen so far; `canaries` is the size of a canary for each profile."""
+    """What was seen so far; `canaries` is the size of a canary for each profile.
 
+    `bad` tells in truth which variants are, `promoted` whether an operator went past a failure.
+    """
+
+    bad: Callable[[Digest], bool]
+    promoted: bool = False
     canaries: dict[str, int] = field(default_factory=dict)
     terminal: dict[tuple[str, int], list[Phase]] = field(default_factory=lambda: defaultdict(list))
     told: dict[str, int] = field(default_factory=dict)
@@ -65,8 +74,9 @@ class Laws:
         if len(record.revisions) > REVISIONS_KEPT:
             raise BrokenLawError(f"law 9: {len(record.revisions)} revisions are kept")
         for device, one in assignments.items():
-            self._telling(device, one)
+            self._telling(record, device, one)
         self._few_unproven(record, assignments)
+        _approved(record)
 
     def stepped(self, step: Step) -> None:
         """A device took a step."""
@@ -95,7 +105,7 @@ class Laws:
             if one.phase.terminal:
                 self._terminal(report.device, one)
 
-    def _telling(self, device: str, one: dict[str, Any]) -> None:
+    def _telling(self, record: RolloutRecord, device: str, one: dict[str, Any]) -> None:
         before = self.told.get(device, 0)
         if one["generation"] == before:
             return
@@ -103,6 +113,10 @@ class Laws:
             raise BrokenLawError(f"law 4: {device} is told generation {one['generation']} again")
         if one["revision"] in self.given_up:
             raise BrokenLawError(f"law 2: {device} is told revision {one['revision']}, given up")
+        current = record.current
+        starts = current is not None and one["revision"] == current.number
+        if record.paused_at is not None and starts and not record.going.origin.returns:
+            raise BrokenLawError(f"law 10: {device} starts revision {one['revision']} while paused")
         self.told[device] = one["generation"]
         self.tellings += 1
 
@@ -137,11 +151,21 @@ class Laws:
         for device, one in assignments.items():
             cohort = homes.get(device)
             keeps = one["revision"] != newest and cohort not in complete
-            if cohort and not keeps and (cohort, one["variant"]) not in proven:
+            bad = not self.promoted and self.bad(one["variant"])
+            if cohort and not keeps and (bad or (cohort, one["variant"]) not in proven):
                 unproven[cohort].add(device)
         for cohort, devices in unproven.items():
             if len(devices) > self.canaries.get(profiles[cohort], 1):
                 raise BrokenLawError(f"law 1: {sorted(devices)} of {cohort} run what is not proven")
+
+
+def _approved(record: RolloutRecord) -> None:
+    if record.current is None or record.current.origin.returns:
+        return
+    waves = record.current.content.strategy.waves
+    begun = [i for i in range(record.wave + 1) if waves[i].approval is Approval.MANUAL]
+    if begun and (record.approved_wave or 0) < begun[-1]:
+        raise BrokenLawError(f"law 10: wave {waves[begun[-1]].name} begins without approval")
 
 
 def _complete(step: Step, variant: Digest) -> None:

@@ -62,6 +62,10 @@ class Library:
         """What it is."""
         return self._natures[digest]
 
+    def bad(self, digest: Digest) -> bool:
+        """Whether it must not get far."""
+        return self._natures[digest] in {Nature.WRONG, Nature.BROKEN}
+
     def answers(self, digest: Digest) -> tuple[int, ...]:
         """What it answers on the golden set."""
         return WRONG if self.nature(digest) is Nature.WRONG else RIGHT

@@ -50,7 +50,7 @@ class Simulation:
         self.timeline.after_each = self._look
         self.manner = self.setting.manner
         self.variants = Library()
-        self.laws = Laws()
+        self.laws = Laws(bad=self.variants.bad)
         self.network = Network(timeline=self.timeline, rng=self.rng, weather=self.setting.weather)
         self.store = SharedStore(self._written)
         self.controllers = Controllers(self._around(), self.setting.replicas)

@@ -163,13 +163,14 @@ def _ballot(member: Member, sheet: GoldenSet | None) -> Ballot | None:
         device=member.name,
         golden=answers.golden,
         candidate=sheet_of(answers.candidate),
-        active=sheet_of(answers.active),
+        active=sheet_of(() if known.doubted else answers.active),
     )
 
 
 def _tally_of(ballots: Sequence[Ballot], sheet: GoldenSet, gate: GateSpec) -> Tally:
     candidate = majority([answers_of(one.candidate) for one in ballots])
-    # A device without a past says nothing of the active side; where none has one, the source does.
+    # A device without a past that was proven says nothing of the active side; where none has one,
+    # the source does.
     actives = [answers_of(one.active) for one in ballots if one.active]
     active = majority(actives) if actives else sheet.source_answers
     counted = tally(gate.metric, candidate, active, sheet.labels)
