@@ -6,7 +6,7 @@ are left out of both sides, by that rule alone: nobody chose them after looking.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from shoal.contract.reason import Reason
@@ -14,10 +14,11 @@ from shoal.contract.report import Phase
 from shoal.controller.domain.evidence import GateVerdict, Source, Verdict
 from shoal.controller.domain.evidence import Scope as Whose
 from shoal.controller.domain.gating import GateSpec, Metric
+from shoal.controller.domain.incidents import Incident, IncidentKind
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.gates import engine
 from shoal.controller.gates import incidents as logrank
-from shoal.controller.gates.engine import ALPHA_PASS, EPS, MIN_DEVICES
+from shoal.controller.gates.engine import ALPHA_PASS, EPS
 from shoal.controller.gates.incidents import Exposure
 from shoal.controller.planning import naming
 from shoal.controller.planning.judging import ballots
@@ -105,14 +106,16 @@ def hard_stops(scene: Scene) -> list[Stop]:
     """Rules of safety, no tests (design: section 6.5; gates.md section 4).
 
     Under 8 devices on either side: a failed start, a local rollback, or two first incidents more
-    than among the devices not updated. From 8 on: g + 2 incidents with none on the other side,
-    g = 5 % of the updated rounded up. Of 20 updated ones: 1 + 2.
+    than among devices not updated. From 8 on: g + 2 incidents with none among those, g = 5 % of the
+    updated rounded up. Of 20 updated ones: 1 + 2. What a device had before it was updated counts
+    among those not updated.
     """
-    updated, others = scene.enrolled, scene.others
+    updated = scene.enrolled
     odd = set(ballots.odd(scene.cohort.progress.ballots))
-    incidents = [one for one in updated if _had_incident(scene, one) or one.name in odd]
-    elsewhere = sum(_had_incident(scene, one) for one in others)
-    if min(len(updated), len(others)) < MIN_DEVICES:
+    kinds = _telling(scene)
+    incidents = [one for one in updated if _went_wrong(scene, one, kinds) or one.name in odd]
+    elsewhere = sum(bool(_before(scene, one, kinds)) for one in scene.cohort.members)
+    if not scene.large:
         started = [one for one in scene.cohort.failures if failed_start(one)]
         if started:
             reason = started[0].state.reason
@@ -185,28 +188,55 @@ def _was_unhealthy(member: Member, start: float) -> bool:
     return any(start - UNHEALTHY_S <= one.at < start for one in member.device.incidents)
 
 
-def _had_incident(scene: Scene, member: Member) -> bool:
-    """Whether it had an incident with what it was told, or before that, since the rollout began."""
-    start = scene.view.record.going.started_at
-    seen = [one for one in member.device.incidents if one.at >= start]
+def _telling(scene: Scene) -> frozenset[IncidentKind]:
+    """The kinds of incidents that may speak against the candidate.
+
+    A silence does only where those not updated keep speaking: an outage of the site, or of the
+    controller, looks the same on all devices, and where none is left there is no telling.
+    """
+    silence = frozenset({IncidentKind.SILENCE})
+    spoke = scene.others and not any(_before(scene, one, silence) for one in scene.others)
+    return frozenset(IncidentKind) if spoke else frozenset(IncidentKind) - silence
+
+
+def _went_wrong(scene: Scene, member: Member, kinds: Collection[IncidentKind]) -> bool:
+    """Whether it had an incident with what it was told."""
     report, known = member.device.report, member.known
-    if report is None or known is None or not member.told:
-        return bool(seen)
-    if report.generation != known.generation:
-        return bool(seen)
-    own = any(one.generation == known.generation for one in seen)
+    if report is None or known is None or not _took_up(member):
+        return False
+    own = any(one.generation == known.generation for one in _since_start(scene, member, kinds))
     return own or report.restarts > 0 or report.phase is Phase.LOCAL_ROLLBACK
 
 
-def _fell_back(member: Member) -> bool:
+def _before(scene: Scene, member: Member, kinds: Collection[IncidentKind]) -> tuple[Incident, ...]:
+    """Its incidents since the rollout began, with what it ran before."""
+    seen = _since_start(scene, member, kinds)
+    if member.known is None or not _took_up(member):
+        return seen
+    return tuple(one for one in seen if one.generation != member.known.generation)
+
+
+def _since_start(
+    scene: Scene, member: Member, kinds: Collection[IncidentKind]
+) -> tuple[Incident, ...]:
+    start = scene.view.record.going.started_at
+    return tuple(one for one in member.device.incidents if one.at >= start and one.kind in kinds)
+
+
+def _took_up(member: Member) -> bool:
+    """Whether it reports of what it was told, whatever became of that."""
     report, known = member.device.report, member.known
     return (
         member.told
         and report is not None
         and known is not None
         and report.generation == known.generation
-        and report.phase is Phase.LOCAL_ROLLBACK
     )
+
+
+def _fell_back(member: Member) -> bool:
+    report = member.device.report
+    return _took_up(member) and report is not None and report.phase is Phase.LOCAL_ROLLBACK
 
 
 def _restarts(member: Member) -> int:

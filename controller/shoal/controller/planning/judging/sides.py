@@ -70,6 +70,14 @@ class Scene:
         return self.can_decide and sides >= MIN_DEVICES
 
     @property
+    def large(self) -> bool:
+        """Whether hard stops bear with single devices: 8 are updated, in a cohort of 16 or more.
+
+        The other side runs out in the last waves, which makes no small fleet of a large one.
+        """
+        return len(self.enrolled) >= MIN_DEVICES and len(self.cohort.members) >= 2 * MIN_DEVICES
+
+    @property
     def can_decide(self) -> bool:
         """Whether it ever may in this rollout; fixed at the first look, as alpha is split by it."""
         fixed = self.cohort.progress.live
