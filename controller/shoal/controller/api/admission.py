@@ -10,7 +10,7 @@ from shoal.contract.reason import Reason
 from shoal.controller.api import documents, refusals
 from shoal.controller.reconcile import selection
 from shoal.controller.store.blobs import Blobs
-from shoal.controller.store.port import Record, Store
+from shoal.controller.store.port import Put, Record, Store
 from shoal.resources import checks
 from shoal.resources.deployment import Deployment
 from shoal.resources.errors import ManifestError
@@ -66,9 +66,37 @@ async def references(parsed: Parsed, store: Store) -> None:
         raise refusals.leaving("Model", name)
 
 
+async def begun(data: dict[str, Any], current: Record | None, store: Store) -> tuple[Put, ...]:
+    """A write that says nothing new, over the Model that the Deployment in `data` begins to use.
+
+    A deletion of the Model between this look and the commit takes its version away, and the
+    Deployment is written anew or not at all; the other way round the mark of the deletion is.
+
+    Raises:
+        ConflictError: the Model is being deleted.
+    """
+    if data["kind"] != "Deployment":
+        return ()
+    name = _model_named(data["spec"])
+    if current is not None and model_of(current) == name:
+        return ()
+    try:
+        model = await store.get("Model", data["metadata"]["namespace"], name)
+    except NotFoundError:
+        return ()
+    if model.data["metadata"].get("deletionTime"):
+        raise refusals.leaving("Model", name)
+    place = {"kind": model.kind, "namespace": model.namespace, "name": model.name}
+    return (Put(**place, data=model.data, expected=model.resource_version),)
+
+
 def model_of(deployment: Record) -> str:
     """The name of the Model that a stored Deployment runs."""
-    return str(deployment.data["spec"]["model"]).partition("@")[0]
+    return _model_named(deployment.data["spec"])
+
+
+def _model_named(spec: dict[str, Any]) -> str:
+    return str(spec["model"]).partition("@")[0]
 
 
 def files(parsed: Parsed, blobs: Blobs, *, present: bool) -> None:

@@ -19,8 +19,8 @@ class FieldsTakenError(SettledError):
 
 
 def stale(current: Record, version: str) -> ConflictError:
-    """The caller read an older version."""
-    return ConflictError(
+    """The caller read an older version; only the caller can read again."""
+    return SettledError(
         Problem(
             reason=Reason.CONFLICT,
             message=f"{current.kind} {current.name} is not at version {version}: "

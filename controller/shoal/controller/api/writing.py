@@ -85,9 +85,13 @@ class Writer:
             ConflictError: the name is taken.
         """
         parsed = self._admit(document, present=True)
-        await self._allow(parsed, None)
-        data = self._data(parsed, None, {user: self._claim(document)})
-        return documents.resource(await self._put(None, data, "create", user))
+
+        async def once() -> dict[str, Any]:
+            await self._allow(parsed, None)
+            data = self._data(parsed, None, {user: self._claim(document)})
+            return documents.resource(await self._put(None, data, "create", user))
+
+        return await until_it_fits(once)
 
     async def replace(self, document: dict[str, Any], user: str) -> dict[str, Any]:
         """Write over a resource; with metadata.resourceVersion, over exactly that version.
@@ -111,8 +115,7 @@ class Writer:
             data = claiming.rewritten(current, data, user, self._time())
             return documents.resource(await self._put(current, data, "replace", user))
 
-        # Over a named version a lost race is the caller's answer, not a reason to try again.
-        return await (once() if metadata.resource_version else until_it_fits(once))
+        return await until_it_fits(once)
 
     async def _current(self, document: dict[str, Any]) -> Record | None:
         """What there is under the document's name; None also where it has none to speak of."""
@@ -206,7 +209,8 @@ class Writer:
         )
         detail = f"generation {metadata['generation']}"
         act = self._clerk.act(user, verb, place_in(data), detail)
-        (record,) = await self._ports.store.commit([write], act)
+        begun = await admission.begun(data, current, self._ports.store)
+        record, *_ = await self._ports.store.commit([write, *begun], act)
         return record
 
 
