@@ -41,6 +41,17 @@ def test_three_exits_within_a_minute_bring_the_previous_slot_back(serving: World
     assert states(serving) is State.CONFIRMED
 
 
+def test_what_dies_before_the_switch_is_no_restart_of_what_follows(serving: World) -> None:
+    serving.assign(an_assignment("b", generation=2))
+    until(serving, Fetch)
+    die(serving, 0, 40)
+    serving.settle()
+    assert states(serving) is State.CONFIRMED
+    assert serving.life().install.restarts == 0
+    die(serving, 40)
+    assert serving.life().install.restarts == 1
+
+
 def test_exits_further_apart_are_no_loop(serving: World) -> None:
     serving.assign(an_assignment("b", generation=2))
     serving.settle()

@@ -68,7 +68,10 @@ def _exited(life: Life, now: float) -> Outcome:
         return replace(life, up=False), ()
     starting = _is_starting(life)
     cancelled = (outcomes.cancel(life, life.install.ticket),) if starting else ()
-    if life.active is not None:
+    if life.active is not None and (
+        starting or life.active.generation == life.assignment.generation
+    ):
+        # What dies before the switch is the slot of before: it says nothing of the assignment.
         install = replace(life.install, restarts=life.install.restarts + 1)
         life = replace(life, install=install)
     life, back = restore(life)
