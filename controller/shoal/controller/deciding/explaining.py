@@ -107,6 +107,10 @@ def _state(view: View) -> Why:
     record, current = view.record, view.current
     said = record.hold or record.waiting
     result = current.result if current else None
+    given_up = record.given_up
+    if given_up is not None and result is Result.COMPLETE:
+        # The way back is complete, but nobody asked for it: what was asked for was given up.
+        current, result = given_up, given_up.result
     meant = states.RESULTS[result]
     if said is not None:
         reason, because = said.reason, said.message

@@ -16,7 +16,7 @@ from shoal.contract.limits import REVISIONS_KEPT
 from shoal.contract.profile import ProfileClass
 from shoal.controller.domain.evidence import Ballot, GateVerdict
 from shoal.controller.domain.fleet import CohortId
-from shoal.controller.domain.revisions import Revision
+from shoal.controller.domain.revisions import Origin, Revision
 from shoal.controller.domain.strategy import Ppm
 
 
@@ -208,6 +208,15 @@ class RolloutRecord:
     def current(self) -> Revision | None:
         """The newest revision: what devices are led to unless it was given up."""
         return self.revisions[-1] if self.revisions else None
+
+    @property
+    def given_up(self) -> Revision | None:
+        """The revision that the current one leads back from, where nobody asked for an undo."""
+        current = self.current
+        if current is None or current.origin is not Origin.ROLLBACK:
+            return None
+        before = [one for one in self.revisions if one.number < current.number]
+        return before[-1] if before and before[-1].result.tombstone else None
 
     @property
     def going(self) -> Revision:

@@ -215,12 +215,7 @@ def _given_up(record: RolloutRecord) -> Revision | None:
     current = record.current
     if current is None or current.result.open:
         return None
-    if current.result.tombstone:
-        return current
-    if current.origin is not Origin.ROLLBACK:
-        return None
-    before = [one for one in record.revisions if one.number < current.number]
-    return before[-1] if before and before[-1].result.tombstone else None
+    return current if current.result.tombstone else record.given_up
 
 
 def _try_again(record: RolloutRecord, current: Revision, now: float) -> RolloutRecord:

@@ -8,26 +8,27 @@ from shoal.contract.choice import Miss
 from shoal.controller.domain.evidence import GateVerdict
 from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.outcomes import Count
-from shoal.controller.domain.plan import CohortStatus, RolloutStatus, WaveStatus
-from shoal.controller.domain.revisions import CohortContent, Revision, WaveRecord
+from shoal.controller.domain.plan import CohortStatus, Plan, RolloutStatus, WaveStatus
+from shoal.controller.domain.revisions import CohortContent, Result, Revision, WaveRecord
 from shoal.controller.domain.rollout import Quarantined, RolloutRecord
 from shoal.controller.reconcile.conditions import condition
 from shoal.controller.reconcile.journal import iso
 from shoal.controller.store.port import Record
 
 _BLOCKED_SHOWN = 50
+_PARTICIPLES = {Result.ROLLED_BACK: "rolled back", Result.ABORTED: "aborted"}
 
 
-def build(deployment: Record, status: RolloutStatus, now_s: float) -> dict[str, Any]:
+def build(deployment: Record, plan: Plan, now_s: float) -> dict[str, Any]:
     """The status of a Deployment."""
+    status, given_up = plan.status, plan.record.given_up
     names = {one.cohort: one.name for one in status.cohorts}
     return {
         "observedGeneration": deployment.data["metadata"].get("generation", 1),
         "revision": status.revision,
         "modelRevision": status.model_revision,
-        "result": status.result.value if status.result else None,
-        "reason": status.reason,
-        "message": status.message,
+        **_verdict(status, given_up),
+        "givenUp": None if given_up is None else _given_up(given_up),
         "paused": status.paused,
         "following": status.following,
         "devices": {
@@ -48,12 +49,38 @@ def build(deployment: Record, status: RolloutStatus, now_s: float) -> dict[str, 
 
 
 def history(record: RolloutRecord, status: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Every kept revision, oldest first; the waves of the newest are those of the live status."""
+    """Every kept revision, oldest first; the waves of the newest are those of the live status.
+
+    Its result too, but where it is the way back from one that was given up: that status tells of.
+    """
     rows = [_revision(one) for one in record.revisions]
     if rows and status.get("revision") == rows[-1]["number"]:
         rows[-1]["waves"] = status["waves"]
-        rows[-1]["result"] = status["result"]
+        if not status.get("givenUp"):
+            rows[-1]["result"] = status["result"]
     return rows
+
+
+def _verdict(status: RolloutStatus, given_up: Revision | None) -> dict[str, Any]:
+    """What became of what was asked for: to be back where it began is no success."""
+    if given_up is None or status.result is not Result.COMPLETE:
+        return {
+            "result": status.result.value if status.result else None,
+            "reason": status.reason,
+            "message": status.message,
+        }
+    ended = f"revision {given_up.number} was {_PARTICIPLES.get(given_up.result, 'given up')}"
+    message = f"{ended}: {given_up.message}" if given_up.message else ended
+    return {"result": given_up.result.value, "reason": given_up.reason, "message": message}
+
+
+def _given_up(revision: Revision) -> dict[str, Any]:
+    return {
+        "revision": revision.number,
+        "result": revision.result.value,
+        "reason": revision.reason,
+        "message": revision.message,
+    }
 
 
 def _revision(revision: Revision) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def _writes(
     happenings = [_happening(deployment, event) for event in plan.events]
     yield from event_writes(world.cache, happenings, world.now())
     if not plan.removed:
-        status = deployment_status.build(deployment, plan.status, world.now())
+        status = deployment_status.build(deployment, plan, world.now())
         if status != deployment.data.get("status"):
             yield put_over(deployment, "Deployment", place, {**deployment.data, "status": status})
 
