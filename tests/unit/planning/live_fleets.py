@@ -1,7 +1,7 @@
 """Fleets with live evidence: half of them runs revision 2, and everybody has numbers."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -48,9 +48,14 @@ def a_sample(digest: Any = NEW, **changes: Any) -> Sample:
     return replace(sample, **changes)
 
 
-def evidence(world: World, numbers: Numbers, seed: int = 1) -> LiveEvidence:
-    """Everybody's numbers: `numbers` says what an updated device shows, and what another one."""
-    rng, updated = random.Random(seed), world.on_revision(2)
+def evidence(
+    world: World, numbers: Numbers, seed: int = 1, updated: Collection[str] = ()
+) -> LiveEvidence:
+    """Everybody's numbers: `numbers` says what an updated device shows, and what another one.
+
+    Updated are those on revision 2 where nobody is named.
+    """
+    rng, updated = random.Random(seed), updated or world.on_revision(2)
     devices = []
     for one in world.fleet:
         is_updated = one.name in updated

@@ -48,10 +48,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceEvidence:
-    """One device: `before` the rollout started (frozen), and `after` for each variant since."""
+    """One device: `before` the rollout started (frozen), and `after` for each variant since.
+
+    `earlier` is the variant that served until the one of `before` did.
+    """
 
     device: str
     before: Sample | None = None
+    earlier: Sample | None = None
     after: tuple[Sample, ...] = ()
 
     def since(self, variant: Digest | None) -> Sample | None:
@@ -99,13 +103,15 @@ def device_evidence(
     tallies: dict[Digest, Tally] = {}
     for variant, tally in before:
         tallies[variant] = tallies.get(variant, Tally()).merge(tally)
-    past = max(tallies.items(), key=lambda one: (one[1].last_ms, one[0]), default=None)
+    newest = sorted(tallies.items(), key=lambda one: (one[1].last_ms, one[0]), reverse=True)
+    past, earlier, *_ = (*newest, None, None)
     since: dict[Digest, Tally] = {}
     for variant, tally in after:
         since[variant] = since.get(variant, Tally()).merge(tally)
     return DeviceEvidence(
         device=device,
         before=None if past is None else sample(past[0], past[1]),
+        earlier=None if earlier is None else sample(earlier[0], earlier[1]),
         after=tuple(
             sample(variant, since[variant], None if past is None else past[1].classes)
             for variant in sorted(since)

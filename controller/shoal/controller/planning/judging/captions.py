@@ -7,6 +7,7 @@ from shoal.contract import units
 from shoal.controller.domain.evidence import GateVerdict, Source, Verdict
 from shoal.controller.domain.gating import Bound, Metric
 from shoal.controller.gates.engine import MIN_DEVICES
+from shoal.controller.planning.judging.sides import Scene
 
 _WIDE = 1e3  # beyond it "about N times the data" means: not with these devices
 _MOSTLY = 0.5
@@ -17,20 +18,23 @@ _WHAT = {
 }
 
 
-def tell(judged: GateVerdict, *, first: bool) -> GateVerdict:
+def tell(judged: GateVerdict, scene: Scene) -> GateVerdict:
     """The verdict with its caption."""
     parts = [span(judged), _missing(judged), _needed(judged)]
     text = "; ".join(part for part in parts if part)
     if judged.holds:
         text += "; beyond the limit against their own past, and no other side is left"
     elif judged.advisory:
-        why = (
-            "there is no earlier rollout to compare with"
-            if first
-            else f"it takes {MIN_DEVICES} devices on each side"
-        )
-        text = f"advisory ({why}): {text}"
+        text = f"advisory ({_why_advisory(scene)}): {text}"
     return replace(judged, message=text)
+
+
+def _why_advisory(scene: Scene) -> str:
+    if scene.past is None:
+        return "there is no earlier rollout to compare with"
+    if scene.unchanged:
+        return "the variant is the one of before"
+    return f"it takes {MIN_DEVICES} devices on each side"
 
 
 def span(judged: GateVerdict) -> str:

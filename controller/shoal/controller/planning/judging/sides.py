@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from shoal.contract.digest import Digest
+from shoal.contract.profile import ProfileClass
+from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.gating import GateSpec
 from shoal.controller.domain.live import DeviceEvidence
 from shoal.controller.domain.outcomes import Outcome
+from shoal.controller.domain.revisions import CohortContent, Revision
 from shoal.controller.gates.engine import MIN_DEVICES
 from shoal.controller.planning import targets
 from shoal.controller.planning.view import CohortView, Member, View
@@ -55,12 +58,27 @@ class Scene:
         )
 
     @cached_property
-    def first(self) -> bool:
-        """Whether nothing was complete before: there is no other side."""
+    def past(self) -> Revision | None:
+        """What was complete last before this revision; None in a first rollout."""
         current = self.view.record.going.number
-        return not any(
-            one.completed_at is not None and one.number < current
-            for one in self.view.record.revisions
+        complete = (
+            one
+            for one in reversed(self.view.record.revisions)
+            if one.completed_at is not None and one.number < current
+        )
+        return next(complete, None)
+
+    @cached_property
+    def unchanged(self) -> bool:
+        """Whether the candidate is what was proven before: only the spec is new.
+
+        There is nothing to compare then, and no device would ever have a past of another variant.
+        """
+        classes = {} if self.past is None else dict(map(_class_of, self.past.content.cohorts))
+        return self.past is not None and any(
+            one.variant == self.variant
+            and classes.get(one.cohort) == self.cohort.content.profile_class
+            for one in self.past.proven
         )
 
     @property
@@ -103,8 +121,13 @@ class Scene:
 
 
 def might_decide(scene: Scene) -> bool:
-    """Whether the cohort is large enough for two sides, and has a past to compare with."""
-    return not scene.first and len(scene.cohort.members) >= 2 * MIN_DEVICES
+    """Whether the cohort is large enough for two sides, and has another past to compare with."""
+    compares = scene.past is not None and not scene.unchanged
+    return compares and len(scene.cohort.members) >= 2 * MIN_DEVICES
+
+
+def _class_of(content: CohortContent) -> tuple[CohortId, ProfileClass]:
+    return content.cohort, content.profile_class
 
 
 def runs_told(member: Member) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from shoal.controller.domain.evidence import GateVerdict, Source, Verdict, Width
 from shoal.controller.domain.evidence import Scope as Whose
-from shoal.controller.domain.gating import GateSpec
+from shoal.controller.domain.gating import GateSpec, Metric
 from shoal.controller.gates import engine
 from shoal.controller.gates.engine import MIN_DEVICES, Design, Estimate
 from shoal.controller.planning.judging import captions, readings, scales
@@ -49,7 +49,8 @@ def judge(scene: Scene, gate: GateSpec, source: Source, alpha: float) -> GateVer
     if verdict is Verdict.PASS and not covered:
         verdict = Verdict.INCONCLUSIVE
     past = None if scene.decides else _own_past(scene, sides, scale, design)
-    beyond = past is not None and past.low > design.margin
+    # Where the other side ran out, not where there never was one.
+    holds = past is not None and past.low > design.margin and scene.last and scene.can_decide
     seen = estimate if scene.decides or estimate is not None else past
     judged = GateVerdict(
         metric=gate.metric,
@@ -64,10 +65,10 @@ def judge(scene: Scene, gate: GateSpec, source: Source, alpha: float) -> GateVer
         scope=_scope(scene, sides, seen),
         effects=_thinned(sorted(float(f"{scale.shown(one):.6g}") for one in sides.effects)),
         baseline=_baseline(sides, scale),
-        advisory=not scene.decides and not (beyond and scene.last),
-        holds=beyond and scene.last,
+        advisory=not scene.decides and not holds,
+        holds=holds,
     )
-    return captions.tell(_measured(judged, seen, scale, design), first=scene.first)
+    return captions.tell(_measured(judged, seen, scale, design), scene)
 
 
 def _measured(
@@ -106,8 +107,10 @@ def _readings(
             continue
         before = seen.before
         served = scene.variant if candidate else before.variant if before else None
-        if candidate and before is not None and before.variant == served:
-            continue  # the same bytes as before: nothing changed here
+        if candidate and before is not None and before.variant == served and not scene.unchanged:
+            if gate.metric is Metric.DRIFT:
+                continue  # the distance is to what served last, which is the candidate itself
+            before = seen.earlier  # it switched under an earlier spec of the same rollout
         one = readings.read(gate, source, before, seen.since(served))
         if one is not None:
             found.append((member.name, one))

@@ -1,0 +1,64 @@
+"""What live evidence is compared with, where devices have no other past, or more than one."""
+
+from dataclasses import replace
+
+from shoal.controller.domain.live import DeviceEvidence, LiveEvidence
+from tests.unit.planning.builders import SMALL, a_strategy, a_wave, devices_of, share
+from tests.unit.planning.live_fleets import (
+    ERRORS,
+    LATENCY,
+    NEW,
+    OLD,
+    WAVES,
+    a_fleet,
+    a_sample,
+    evidence,
+    gate_of,
+    slow,
+)
+from tests.unit.planning.worlds import Make, a_complete_world
+
+
+def test_a_new_spec_of_the_same_variant_waits_for_no_evidence(make: Make) -> None:
+    strategy = a_strategy(gates=(LATENCY, ERRORS), waves=WAVES)
+    world = a_complete_world(make, strategy=strategy, fleet=devices_of(SMALL, 40))
+    world.edit(max_unavailable=share(50))
+    world.finish()
+    assert (world.record.going.number, world.status) == (2, "complete")
+    gate = gate_of(world)
+    assert gate.advisory
+    assert "the variant is the one of before" in gate.message
+
+
+def test_a_new_spec_in_mid_rollout_compares_with_what_served_earlier(make: Make) -> None:
+    world = a_fleet(make, LATENCY)
+    updated = world.on_revision(2)
+    world.edit(max_unavailable=share(50))
+    world.turn(1.0)
+    world.confirm(*world.fresh())
+    assert world.record.going.number == 3
+    live = evidence(world, slow(1.6), updated=updated)
+    switched = tuple(
+        replace(one, before=a_sample(NEW), earlier=one.before) if one.device in updated else one
+        for one in live.devices
+    )
+    world.live = replace(live, devices=switched)
+    world.turn(1.0)
+    failed = world.record.revisions[2]
+    assert (failed.result, failed.reason) == ("rolled-back", "GateFailed")
+
+
+def test_absolute_limits_advise_in_the_last_wave_of_a_first_rollout(make: Make) -> None:
+    strategy = a_strategy(gates=(ERRORS,), waves=(a_wave("all", 100),))
+    world = make(strategy=strategy, fleet=devices_of(SMALL, 40))
+    world.turn()
+    world.confirm(*world.fresh())
+    world.live = LiveEvidence(
+        devices=tuple(
+            DeviceEvidence(device=name, after=(a_sample(OLD, errors=500),))
+            for name in sorted(world.on_revision(1))
+        )
+    )
+    world.turn(1.0)
+    assert world.status == "complete"
+    assert world.plan.status.waves[0].gates[0].advisory
