@@ -14,6 +14,7 @@ from tests.unit.planning.live_fleets import (
     a_sample,
     evidence,
     gate_of,
+    show,
     slow,
 )
 from tests.unit.planning.worlds import Make, a_complete_world
@@ -62,3 +63,27 @@ def test_absolute_limits_advise_in_the_last_wave_of_a_first_rollout(make: Make) 
     world.turn(1.0)
     assert world.status == "complete"
     assert world.plan.status.waves[0].gates[0].advisory
+
+
+def test_a_pass_is_for_its_wave_and_the_next_must_show_it_too(make: Make) -> None:
+    waves = (a_wave("some", 25), a_wave("half", 50), a_wave("all", 100))
+    world = a_complete_world(make, strategy=a_strategy(waves=waves), fleet=devices_of(SMALL, 40))
+    world.edit(gates=(LATENCY,))
+    world.publish()
+    world.turn(1.0)
+    world.confirm(*world.fresh())
+    show(world, slow(1.0))
+    assert world.record.wave == 1
+    joined = set(world.fresh())
+    world.confirm(*joined)
+    live = evidence(world, slow(1.0))
+    world.live = replace(live, devices=tuple(o for o in live.devices if o.device not in joined))
+    world.turn(1.0)
+    assert world.reason == "GateInconclusive"
+    assert "NO DATA from 10 of 20 devices" in gate_of(world).message
+    world.live = live
+    world.turn(1.0)
+    assert world.record.wave == 2
+    world.confirm(*world.fresh())
+    show(world, slow(1.0))
+    assert world.status == "complete"

@@ -35,11 +35,11 @@ def collect(view: View, cohort: CohortView) -> CohortProgress:
 
 
 def judge(view: View, cohort: CohortView) -> tuple[GateVerdict, ...]:
-    """What every gate says now. A failure is latched; a pass stays until something fails."""
+    """What every gate says now, with what holds on from the looks before."""
     scene = Scene(view=view, cohort=cohort)
     tests = sum(len(tested(scene, gate)) for gate in view.strategy.gates)
     now = [one for gate in view.strategy.gates for one in _judge(scene, gate, tests)]
-    return latching.latch(cohort.progress.verdicts, now)
+    return latching.latch(cohort.progress.verdicts, now, last=scene.last)
 
 
 def sources(gate: GateSpec) -> tuple[Source, ...]:
