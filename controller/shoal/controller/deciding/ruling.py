@@ -46,7 +46,7 @@ def rulings(
     archive = model.archive(content.profile_class) if model else None
     if model is None or archive is None:
         return ()
-    order = choice.ranked(archive.points, content.budget, archive.min_score, model.objective)
+    order = archive.ranked(content.budget, model.objective)
     places = {one.digest: place for place, one in enumerate(order)}
     bench = _Bench(
         content=content,
@@ -56,7 +56,11 @@ def rulings(
         objective=model.objective,
         places=places,
     )
-    points = sorted(archive.points, key=lambda one: (places.get(one.digest, len(order)), one.bytes))
+    held = {one.digest: one for one in archive.figures(content.budget)}
+    points = sorted(
+        (held.get(one.digest, one) for one in archive.points),
+        key=lambda one: (places.get(one.digest, len(order)), one.bytes),
+    )
     return tuple(_ruling(bench, one) for one in points)
 
 
@@ -91,6 +95,9 @@ def _fate(bench: _Bench, point: Point) -> tuple[Fate, str]:
     bad = bench.bad.get(point.digest)
     if bad is not None and bad.lifted_at is None:
         return Fate.QUARANTINED, f"failed here under revision {bad.revision} ({bad.reason})"
+    refusal = bench.archive.refusal(point.digest, bench.content.budget)
+    if refusal:
+        return Fate.RULED_OUT, f"on a scout: {refusal}"
     missed = choice.misses(point, bench.content.budget, bench.archive.min_score)
     if missed:
         return Fate.RULED_OUT, "; ".join(

@@ -211,7 +211,8 @@ class DevicePlane:
 
     def _allow(self, device: str, digest: Digest) -> None:
         state = self._roster.desired(device)
-        if not any(digest == file.digest for one in state.assignments for file in one.artifacts):
+        named = (*state.assignments, *(one.assignment for one in state.trials))
+        if not any(digest == file.digest for one in named for file in one.artifacts):
             # The same answer as for a blob that does not exist: nobody may probe what others run.
             raise NotFoundError(
                 Problem(

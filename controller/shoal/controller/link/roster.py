@@ -7,11 +7,11 @@ deleted loses its identity here, and with it every link.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shoal.contract import jsonform
-from shoal.contract.assignment import Assignment, DesiredState
+from shoal.contract.assignment import Assignment, DesiredState, Trial
 from shoal.contract.problem import ForbiddenError, NotFoundError, Problem
 from shoal.contract.reason import Reason
 from shoal.controller.errors import GoneError
@@ -239,6 +239,7 @@ class AssignmentRecord:
     deployments: dict[str, Assignment]
     telemetry_window_s: float
     heartbeat_s: float
+    trials: dict[str, Trial] = field(default_factory=dict)
 
 
 def desired_state(device: str, data: dict[str, Any]) -> DesiredState:
@@ -254,4 +255,5 @@ def desired_state(device: str, data: dict[str, Any]) -> DesiredState:
         assignments=tuple(one for _, one in sorted(record.deployments.items())),
         telemetry_window_s=record.telemetry_window_s,
         heartbeat_s=record.heartbeat_s,
+        trials=tuple(one for _, one in sorted(record.trials.items())),
     )

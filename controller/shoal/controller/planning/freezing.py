@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from shoal.contract import choice
 from shoal.contract.digest import Digest
 from shoal.contract.limits import COHORTS_PER_REVISION
+from shoal.contract.profile import ProfileClass
 from shoal.contract.reason import Reason
 from shoal.controller.domain.archive import ArchiveState, ClassArchive, ModelView
 from shoal.controller.domain.fleet import CohortId, CohortKey
@@ -35,7 +35,7 @@ def content_of(snapshot: Snapshot, model: ModelView) -> Content | NotYet:
     cohorts = []
     for key in found:
         archive = model.archive(key.profile_class)
-        if archive is not None and archive.state.settled:
+        if archive is not None and archive.settled:
             cohorts.append(choose(key, archive, model, snapshot.record.set_aside))
     return Content(
         generation=snapshot.generation,
@@ -54,8 +54,7 @@ def choose(
 ) -> CohortContent:
     """The frozen list of one cohort: the choice, and the two it may fall to."""
     bad = {digest for cohort, digest in set_aside if cohort == key.id}
-    points = [one for one in archive.points if one.digest not in bad]
-    order = choice.ranked(points, key.budget, archive.min_score, model.objective)
+    order = archive.ranked(key.budget, model.objective, bad)
     variants = tuple(one.digest for one in order)[: FALLS + 1]
     misses = archive.nearest(key.budget)
     return CohortContent(
@@ -92,10 +91,15 @@ def _waiting_for(snapshot: Snapshot, model: ModelView) -> NotYet | None:
         return NotYet(reason=Reason.NO_DEVICES, message=message)
     classes = sorted({one.profile_class for one in within})
     open_ones = [
-        one
-        for one in classes
-        if (archive := model.archive(one)) is None or not archive.state.settled
+        one for one in classes if (archive := model.archive(one)) is None or not archive.settled
     ]
+    scouted = [one for one in open_ones if _scouting(model, one)]
+    if scouted and len(scouted) == len(open_ones):
+        return NotYet(
+            reason=Reason.MODEL_NOT_READY,
+            message=f"scouts measure variants of model revision {model.number} for "
+            f"{len(scouted)} of {len(classes)} profile classes",
+        )
     if open_ones:
         return NotYet(
             reason=Reason.MODEL_NOT_READY,
@@ -103,6 +107,11 @@ def _waiting_for(snapshot: Snapshot, model: ModelView) -> NotYet | None:
             f"{len(open_ones)} of {len(classes)} profile classes",
         )
     return None
+
+
+def _scouting(model: ModelView, profile_class: ProfileClass) -> bool:
+    archive = model.archive(profile_class)
+    return archive is not None and archive.scouting
 
 
 def _too_many(cohorts: int) -> NotYet | None:

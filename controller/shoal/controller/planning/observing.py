@@ -108,7 +108,7 @@ def _late_cohorts(view: View) -> Moved:
         if len(current.content.cohorts) >= COHORTS_PER_REVISION:
             break
         archive = model.archive(key.profile_class) if model else None
-        if model is None or archive is None or not archive.state.settled:
+        if model is None or archive is None or not archive.settled:
             continue
         frozen = current.content.of(key.id)
         if frozen is None and not any(one.device.cohort == key for one in view.loose):

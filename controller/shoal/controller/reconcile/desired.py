@@ -48,8 +48,23 @@ def _put(world: World, member: Member, known: Record | None, changes: Mapping[st
         "deployments": {key: one for key, one in deployments.items() if one is not None},
         "telemetry_window_s": world.cadence.telemetry_window_s,
         "heartbeat_s": world.cadence.heartbeat_s,
+        **({"trials": known.data["trials"]} if known and known.data.get("trials") else {}),
     }
     return put_over(known, "Assignment", (member.namespace, member.name), data)
+
+
+def trial_writes(
+    told: Record, model: str, trials: Mapping[str, Any]
+) -> Iterator[Put]:
+    """The change, if any, that makes a device's record say exactly these trials of this Model."""
+    known = told.data.get("trials") or {}
+    others = {key: one for key, one in known.items() if one["assignment"]["model"] != model}
+    wanted = others | dict(trials)
+    if wanted == known:
+        return
+    rest = {key: one for key, one in told.data.items() if key != "trials"}
+    data = {**rest, "version": told.data["version"] + 1, **({"trials": wanted} if wanted else {})}
+    yield put_over(told, "Assignment", (told.namespace, told.name), data)
 
 
 def _assignment(world: World, member: Member, deployment: str, tell: Tell) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shoal.contract import choice, jsonform
+from shoal.contract import jsonform
 from shoal.contract.choice import Objective
 from shoal.controller.domain.archive import ArchiveState, ClassArchive, ModelView
 from shoal.controller.reconcile import fleet, revisions
@@ -97,7 +97,7 @@ def _chosen(
     profile: MatchedProfile,
     objective: Objective,
 ) -> dict[str, Any]:
-    ranked = choice.ranked(archive.points, profile.budget, archive.min_score, objective)
+    ranked = archive.ranked(profile.budget, objective)
     if ranked:
         points = stored["archive"]["points"]
         return _figures(next(one for one in points if one["digest"] == ranked[0].digest))

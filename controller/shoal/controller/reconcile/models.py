@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from shoal.contract import digest as digests
@@ -10,9 +11,17 @@ from shoal.contract.digest import Digest
 from shoal.contract.problem import ProblemError
 from shoal.contract.reason import Reason
 from shoal.controller.domain.archive import ArchiveState
-from shoal.controller.reconcile import archives, fleet, model_status, retention, revisions, sweeping
+from shoal.controller.reconcile import (
+    archives,
+    fleet,
+    model_status,
+    retention,
+    revisions,
+    scouts,
+    variants,
+)
 from shoal.controller.reconcile.fleet import Member
-from shoal.controller.reconcile.journal import Happening, event_writes, iso
+from shoal.controller.reconcile.journal import Happening, event_writes
 from shoal.controller.reconcile.queue import Key
 from shoal.controller.reconcile.revisions import Need
 from shoal.controller.reconcile.world import World, delete_of, put_over
@@ -110,6 +119,7 @@ async def reconcile(world: World, searches: Searches, key: Key) -> float | None:
     if model is None:
         searches.forget(key.namespace, key.name)
         await world.commit(retention.deletions(kept))
+        await world.commit([*scouts.tells(world, key.namespace, key.name, (), ())])
         return None
     if retention.may_go(world.cache, model):
         await world.commit([delete_of(model)])  # and the pass after it clears up
@@ -119,13 +129,14 @@ async def reconcile(world: World, searches: Searches, key: Key) -> float | None:
         kept += await world.commit([_first_write(model, number)])
     used, everyone = _in_use(world, model, kept), _devices(world, model)
     for record in kept:
-        needed = _needs(record, everyone) if record.data["number"] in used else {}
-        await _search(world, searches, record, needed)
+        here = everyone if record.data["number"] in used else []
+        await _search(world, searches, record, here)
     kept = revisions.of_model(world.cache, key.namespace, key.name)
     dropped = retention.surplus(world.cache, key.namespace, kept)
     if dropped:
         await world.commit(retention.deletions(dropped))
         kept = revisions.of_model(world.cache, key.namespace, key.name)
+    await world.commit([*scouts.tells(world, key.namespace, key.name, everyone, kept)])
     await world.commit(_status_writes(world, model, kept))
     # Only of what is searched again when the time comes: the others would wake the pass for ever.
     waiting = [
@@ -134,7 +145,8 @@ async def reconcile(world: World, searches: Searches, key: Key) -> float | None:
         if one.data["number"] in used
         for name in _needs(one, everyone)
     ]
-    return min((one["again_at"] for one in waiting if _passing(one)), default=None)
+    again = (one["again_at"] for one in waiting if _passing(one))
+    return min((*again, *scouts.ends_at(kept)), default=None)
 
 
 def _first_write(model: Record, number: int) -> Put:
@@ -158,10 +170,9 @@ def _in_use(world: World, model: Record, kept: list[Record]) -> set[int]:
     return {one for one in used if one is not None}
 
 
-async def _search(
-    world: World, searches: Searches, record: Record, needed: Mapping[str, Need]
-) -> None:
-    """Store what was found for one revision, and start what is missing of `needed`."""
+async def _search(world: World, searches: Searches, record: Record, devices: list[Member]) -> None:
+    """Store what was found for one revision, and start what is missing of what devices need."""
+    needed = _needs(record, devices)
     found = searches.take(record)
     classes = dict(record.data["classes"])
     for name, one in found.items():
@@ -175,14 +186,18 @@ async def _search(
                 "tries": known.get("tries", 0),
             }
             searches.start(record, need)
-    if classes == record.data["classes"]:
+    # With the archive itself, so that no rollout starts between the two.
+    scouting = scouts.after(world, record, classes, devices)
+    before = record.data.get("scouting") or {}
+    if (classes, scouting) == (record.data["classes"], before):
         return
-    changed = {**record.data, "classes": classes}
+    changed = {**record.data, "classes": classes, **({"scouting": scouting} if scouting else {})}
     writes: list[Write] = [
         put_over(record, "ModelRevision", (record.namespace, record.name), changed)
     ]
-    for name, one in found.items():
-        writes += _variant_writes(world, record, name, one)
+    told = replace(record, data=changed)
+    for name in sorted({*found, *(one for one in scouting if scouting[one] != before.get(one))}):
+        writes += variants.writes(world, told, name, classes)
     happenings = [_happening(record, one) for one in found.values()]
     writes += event_writes(world.cache, happenings, world.now())
     await world.commit(writes)
@@ -245,27 +260,6 @@ def _needs(record: Record, devices: Iterable[Member]) -> dict[str, Need]:
             name = one.profile_class.name
             needs[name] = needs[name].joined(need) if name in needs else need
     return needs
-
-
-def _variant_writes(
-    world: World, record: Record, profile_class: str, found: dict[str, Any]
-) -> list[Put]:
-    writes = []
-    archive = found.get("archive") or {}
-    for point in archive.get("points", ()):
-        name = archives.variant_name(point, profile_class)
-        known = world.cache.get("Variant", record.namespace, name)
-        if known is None or sweeping.is_marked(known):  # a form of a Model that is gone, perhaps
-            document = archives.variant_document(point, archive, record, profile_class)
-            document["metadata"] = {
-                "name": name,
-                "namespace": record.namespace,
-                "labels": {"model": record.data["model"]},
-                "creationTime": iso(world.now()),
-                "generation": 1,
-            }
-            writes.append(put_over(known, "Variant", (record.namespace, name), document))
-    return writes
 
 
 def _happening(record: Record, found: dict[str, Any]) -> Happening:

@@ -11,6 +11,7 @@ from shoal.contract.choice import Objective, Point
 from shoal.contract.digest import Digest
 from shoal.contract.profile import ClassProfile, ProfileClass
 from shoal.controller.domain.archive import ArchiveState, ClassArchive, GoldenSet, ModelView
+from shoal.controller.reconcile import evidence
 from shoal.controller.reconcile.cache import Cache
 from shoal.controller.reconcile.jobs import JobRequest
 from shoal.controller.store.port import Record
@@ -121,7 +122,7 @@ def model_view(record: Record) -> ModelView:
     One whose archive is looked through again, for a smaller memory, stays ready.
     """
     archives = tuple(
-        _archive(ProfileClass(name), one, record.data["spec"])
+        _archive(ProfileClass(name), one, record)
         for name, one in sorted(record.data["classes"].items())
     )
     return ModelView(
@@ -133,9 +134,9 @@ def model_view(record: Record) -> ModelView:
     )
 
 
-def _archive(
-    name: ProfileClass, stored: Mapping[str, Any], spec: Mapping[str, Any]
-) -> ClassArchive:
+def _archive(name: ProfileClass, stored: Mapping[str, Any], record: Record) -> ClassArchive:
+    spec = record.data["spec"]
+    scouted = (record.data.get("scouting") or {}).get(name, {})
     state = ArchiveState(stored["state"])
     found = stored.get("archive")
     if found is None:
@@ -158,6 +159,8 @@ def _archive(
             source_answers=tuple(golden["source_answers"]),
         ),
         message=stored.get("message", ""),
+        measured=evidence.measured(scouted),
+        scouting="open" in scouted,
     )
 
 

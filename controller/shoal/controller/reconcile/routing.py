@@ -42,7 +42,7 @@ def _observation(cache: Cache, record: Record, before: Record | None) -> Iterato
     same = before is not None and _alike(before.data, record.data)
     if before is None or not same or _was_silent(cache, record, before):
         yield from _keys(cache, record.namespace, "Deployment")
-    if before is None or _class_of(before.data) != _class_of(record.data):
+    if before is None or _of_models(before.data) != _of_models(record.data):
         yield from _keys(cache, record.namespace, "Model")
     if before is None or _speed_of(before.data) != _speed_of(record.data):
         yield tiers.key_of(record.namespace)
@@ -125,6 +125,11 @@ def _was_silent(cache: Cache, record: Record, before: Record) -> bool:
     cadence = Cadence(heartbeat_s=float(told.data["heartbeat_s"])) if told else Cadence()
     silence_ms = record.data["last_seen_ms"] - before.data["last_seen_ms"]
     return bool(silence_ms > cadence.late_after_s * 1000)
+
+
+def _of_models(observation: dict[str, Any]) -> Any:
+    report = observation.get("report") or {}
+    return report.get("trials"), report.get("scouts"), _class_of(observation)
 
 
 def _class_of(observation: dict[str, Any]) -> Any:
