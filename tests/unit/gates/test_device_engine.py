@@ -157,6 +157,14 @@ def test_how_many_may_lie_is_rounded_up() -> None:
     assert [engine.extremes(one, 0.05) for one in (8, 20, 21, 60, 100)] == [1, 1, 2, 3, 5]
 
 
+def test_a_mean_without_extremes_bears_a_liar_and_takes_what_little_there_is() -> None:
+    assert engine.trimmed_mean([0.01] * 19 + [1.0]) == pytest.approx(0.01)
+    assert engine.trimmed_mean([0.0, 1.0]) == 0.5
+    assert engine.trimmed_mean([0.25]) == 0.25
+    with pytest.raises(ValueError, match="no mean"):
+        engine.trimmed_mean([])
+
+
 def test_the_parts_of_the_width_add_up() -> None:
     values = [0.01 * (one % 5) for one in range(40)]
     for floor in (FLOOR, 1e-5, 1e-3):

@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from shoal.controller.domain.gating import Bound
 from shoal.controller.domain.live import DeviceEvidence, LiveEvidence
 from tests.unit.planning.builders import SMALL, a_strategy, a_wave, devices_of, share
 from tests.unit.planning.live_fleets import (
@@ -13,6 +16,7 @@ from tests.unit.planning.live_fleets import (
     a_fleet,
     a_sample,
     evidence,
+    failing,
     gate_of,
     show,
     slow,
@@ -87,3 +91,37 @@ def test_a_pass_is_for_its_wave_and_the_next_must_show_it_too(make: Make) -> Non
     world.confirm(*world.fresh())
     show(world, slow(1.0))
     assert world.status == "complete"
+
+
+def test_the_base_of_a_ratio_is_fixed_at_the_first_look(make: Make) -> None:
+    gate = replace(ERRORS, limit=1.5, bound=Bound.MAX_RATIO)
+    world = a_fleet(make, gate)
+    live = evidence(world, slow(1.0))
+    first, *others = live.devices
+    calm = [replace(one, before=a_sample(OLD, errors=10)) for one in others]
+    liar = replace(first, before=a_sample(OLD, errors=1000))
+    world.live = replace(live, devices=(liar, *calm))
+    world.turn(1.0)
+    assert world.record.cohorts[0].base_rate == pytest.approx(0.01)
+    stormy = [replace(one, before=a_sample(OLD, errors=100)) for one in others]
+    world.live = replace(live, devices=(liar, *stormy))
+    world.turn(1.0)
+    assert world.record.cohorts[0].base_rate == pytest.approx(0.01)
+
+
+def test_a_ratio_to_no_errors_says_that_it_cannot_pass(make: Make) -> None:
+    gate = replace(ERRORS, limit=1.5, bound=Bound.MAX_RATIO)
+    world = a_fleet(make, gate)
+    show(world, slow(1.0))
+    assert gate_of(world).verdict == "inconclusive"
+    assert "ask for max instead" in gate_of(world).message
+
+
+def test_errors_where_there_were_none_fail_a_ratio(make: Make) -> None:
+    world = a_fleet(make, replace(ERRORS, limit=1.5, bound=Bound.MAX_RATIO))
+    live = evidence(world, failing(0.05))
+    clean = tuple(replace(one, before=a_sample(OLD)) for one in live.devices)
+    world.live = replace(live, devices=clean)
+    world.turn(1.0)
+    assert world.record.revisions[1].result == "rolled-back"
+    assert "no request failed before the rollout, and many do now" in gate_of(world).message

@@ -153,7 +153,8 @@ class CohortProgress:
     wave; `reverted` that a failure took this cohort alone back; `waived` the wave whose judgement
     a promote skips. `returning` cohorts get content that was complete before: no waves, no gates.
     `alpha_share` is the number of cohorts that shared alpha when this one joined; `live` whether
-    live evidence may decide here, None until the first look.
+    live evidence may decide here and `base_rate` the share of requests that failed before the
+    rollout; both are fixed at the first look, None until then.
     """
 
     cohort: CohortId
@@ -168,6 +169,7 @@ class CohortProgress:
     ballots: tuple[Ballot, ...] = ()
     verdicts: tuple[GateVerdict, ...] = ()
     live: bool | None = None
+    base_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -182,6 +182,19 @@ def rate_floor(changes: Sequence[tuple[Counts, Counts]], eps: float = EPS) -> fl
     return Counts(events=sum(one.events for one in kept), n=sum(one.n for one in kept)).noise
 
 
+def trimmed_mean(values: Sequence[float], eps: float = EPS) -> float:
+    """The mean of what is left without the most extreme on either side; of one or two, of these.
+
+    Raises:
+        ValueError: there are no values.
+    """
+    if not values:
+        raise ValueError("nothing has no mean")
+    cut = min(extremes(len(values), eps), (len(values) - 1) // 2)
+    kept = sorted(values)[cut : len(values) - cut]
+    return math.fsum(kept) / len(kept)
+
+
 def extremes(devices: int, eps: float) -> int:
     """How many of so many devices may lie: 1 of 20, 2 of 21."""
     return math.ceil(eps * devices - 1e-9)

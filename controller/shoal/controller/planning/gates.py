@@ -17,6 +17,7 @@ from shoal.controller.planning.judging import (
     incidents,
     latching,
     queries,
+    readings,
     sides,
     traffic,
 )
@@ -28,9 +29,14 @@ _LABELLED = frozenset({Metric.ACCURACY, Metric.QUALITY})
 
 def collect(view: View, cohort: CohortView) -> CohortProgress:
     """The progress with new ballots, and with what must be fixed before the first look."""
-    progress = ballots.collect(view, cohort)
-    if progress.live is None and progress.wave >= 0:
-        return replace(progress, live=sides.might_decide(Scene(view=view, cohort=cohort)))
+    progress, scene = ballots.collect(view, cohort), Scene(view=view, cohort=cohort)
+    if progress.wave < 0:
+        return progress
+    if progress.live is None:
+        progress = replace(progress, live=sides.might_decide(scene))
+    if progress.base_rate is None:
+        befores = (one.before for one in scene.evidence.values())
+        progress = replace(progress, base_rate=readings.base_rate(befores))
     return progress
 
 

@@ -37,6 +37,16 @@ def _why_advisory(scene: Scene) -> str:
     return f"it takes {MIN_DEVICES} devices on each side"
 
 
+def baseless(judged: GateVerdict) -> GateVerdict:
+    """The verdict of a gate that asks for a ratio to a rate of zero."""
+    text = "no request failed before the rollout"
+    if judged.verdict is Verdict.FAIL:
+        text += ", and many do now"
+    else:
+        text += ": no ratio to that can pass, ask for max instead"
+    return replace(judged, value=None, interval=None, effects=(), message=text)
+
+
 def span(judged: GateVerdict) -> str:
     """`drop is between -0.4 and +1.1 points (limit 2)`; empty without an interval."""
     if judged.interval is None:

@@ -5,13 +5,13 @@ past, absolute ones with the limit; shadow answers are pairs and need neither.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from shoal.controller.domain.evidence import Source
 from shoal.controller.domain.gating import Bound, GateSpec, Metric
 from shoal.controller.domain.live import Sample
-from shoal.controller.gates import effects
+from shoal.controller.gates import effects, engine
 from shoal.controller.gates.effects import LEAST_SAMPLES, Counts, Effect
 
 _QUANTILES = {
@@ -27,14 +27,13 @@ class Reading:
     """One device's effect from so many samples.
 
     `pair` is (worse, better, n) where sampling alone gives it a least noise, `change` the counts
-    before and after; `base` is what the effect is measured against.
+    before and after.
     """
 
     effect: float
     samples: int
     pair: tuple[int, int, int] | None = None
     change: tuple[Counts, Counts] | None = None
-    base: float | None = None
 
 
 Read = Callable[[GateSpec, Sample | None, Sample], Reading | None]
@@ -56,6 +55,16 @@ def relative(gate: GateSpec) -> bool:
     """Whether devices are compared with their own past, and so with those not updated yet."""
     drifts = gate.metric is Metric.DRIFT
     return drifts or gate.kind in {Bound.MAX_DROP, Bound.MAX_RATIO}
+
+
+def base_rate(befores: Iterable[Sample | None]) -> float | None:
+    """The share of requests that failed before the rollout; each device has one vote here too.
+
+    None where no device has had enough requests.
+    """
+    least = LEAST_SAMPLES[Effect.ERROR_RATE]
+    counts = [one for one in map(_failed, befores) if one is not None and one.n >= least]
+    return engine.trimmed_mean([one.rate for one in counts]) if counts else None
 
 
 def _shadow(gate: GateSpec, after: Sample) -> Reading | None:
@@ -89,8 +98,7 @@ def _rate(
     if before is None or before.n < least:
         return None
     change = (before, after)
-    effect_x = effects.rate_change(before, after)
-    return Reading(effect=effect_x, samples=after.n, change=change, base=before.rate)
+    return Reading(effect=effects.rate_change(*change), samples=after.n, change=change)
 
 
 def _wrong(sample: Sample | None) -> Counts | None:
@@ -134,7 +142,7 @@ def _memory(gate: GateSpec, before: Sample | None, after: Sample) -> Reading | N
 def _ratio(was: float, now: float, samples: int) -> Reading | None:
     if not (was > 0 and now > 0):
         return None
-    return Reading(effect=effects.log_change(was, now), samples=samples, base=was)
+    return Reading(effect=effects.log_change(was, now), samples=samples)
 
 
 def _confidence(gate: GateSpec, before: Sample | None, after: Sample) -> Reading | None:
@@ -144,11 +152,7 @@ def _confidence(gate: GateSpec, before: Sample | None, after: Sample) -> Reading
         return Reading(effect=1 - after.confidence, samples=after.confident)
     if before is None or before.confident < gate.min_samples:
         return None
-    return Reading(
-        effect=before.confidence - after.confidence,
-        samples=after.confident,
-        base=before.confidence,
-    )
+    return Reading(effect=before.confidence - after.confidence, samples=after.confident)
 
 
 def _drift(gate: GateSpec, before: Sample | None, after: Sample) -> Reading | None:

@@ -13,12 +13,10 @@ ratio is turned into a margin over the base rate.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shoal.controller.domain.gating import Bound, GateSpec, Metric
 from shoal.controller.gates import engine
-from shoal.controller.planning.judging.readings import Reading
 
 _LOGARITHMIC = frozenset(
     {Metric.LATENCY_P50, Metric.LATENCY_P95, Metric.LATENCY_P99, Metric.MEMORY}
@@ -27,7 +25,7 @@ _LOGARITHMIC = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How one gate's effects are judged and shown; `base` is the mean rate before the rollout."""
+    """How one gate's effects are judged and shown; `base` is the error rate before the rollout."""
 
     gate: GateSpec
     base: float = 0.0
@@ -39,6 +37,12 @@ class Scale:
         if gate.metric is Metric.QUALITY:
             return gate.kind is Bound.MAX_RATIO
         return gate.metric in _LOGARITHMIC
+
+    @property
+    def baseless(self) -> bool:
+        """Whether it asks for a ratio to nothing: no error before, so none can pass."""
+        rates = self.gate.kind is Bound.MAX_RATIO and not self.logarithmic
+        return rates and self.base == 0
 
     @property
     def margin(self) -> float:
@@ -75,9 +79,3 @@ class Scale:
         """An interval of effects in the terms of the limit, rising."""
         one, other = self.shown(low), self.shown(high)
         return (min(one, other), max(one, other))
-
-
-def scale_of(gate: GateSpec, readings: Sequence[Reading]) -> Scale:
-    """The scale of a gate over these readings of both sides."""
-    bases = [one.base for one in readings if one.base is not None]
-    return Scale(gate=gate, base=math.fsum(bases) / len(bases) if bases else 0.0)

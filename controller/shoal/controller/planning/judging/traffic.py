@@ -14,7 +14,7 @@ from shoal.controller.domain.evidence import Scope as Whose
 from shoal.controller.domain.gating import GateSpec, Metric
 from shoal.controller.gates import engine
 from shoal.controller.gates.engine import MIN_DEVICES, Design, Estimate
-from shoal.controller.planning.judging import captions, readings, scales
+from shoal.controller.planning.judging import captions, readings
 from shoal.controller.planning.judging.readings import Reading
 from shoal.controller.planning.judging.scales import Scale
 from shoal.controller.planning.judging.sides import MIN_COVERAGE, Scene
@@ -41,7 +41,7 @@ class _Sides:
 def judge(scene: Scene, gate: GateSpec, source: Source, alpha: float) -> GateVerdict:
     """What live evidence from this source says of the gate now."""
     sides = _sides(scene, gate, source)
-    scale = scales.scale_of(gate, [*(one for _, one in sides.ours), *(sides.other or ())])
+    scale = Scale(gate=gate, base=scene.cohort.progress.base_rate or 0.0)
     design = scale.design(alpha)
     estimate = _estimate(sides, scale, design)
     verdict = engine.verdict(estimate, design) if scene.decides else Verdict.INCONCLUSIVE
@@ -68,7 +68,8 @@ def judge(scene: Scene, gate: GateSpec, source: Source, alpha: float) -> GateVer
         advisory=not scene.decides and not holds,
         holds=holds,
     )
-    return captions.tell(_measured(judged, seen, scale, design), scene)
+    told = captions.tell(_measured(judged, seen, scale, design), scene)
+    return captions.baseless(told) if scale.baseless and sides.ours else told
 
 
 def _measured(
