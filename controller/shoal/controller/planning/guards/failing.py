@@ -38,12 +38,20 @@ def decide(view: View) -> Decision | None:
     failures = [one for cohort in view.open for one in _failures(view, cohort)]
     if not failures:
         return None
-    held = Held(reason=failures[0].reason, message=_sentence(failures))
     if view.strategy.on_failure is Action.HOLD:
-        return held
+        return Held(reason=failures[0].reason, message=sentence(failures))
+    return take_back(view, current, failures)
+
+
+def take_back(view: View, current: Revision, failures: list[Failure]) -> Decision:
+    """Return to what was there before: everything, or with scope cohort only what failed.
+
+    What was complete once is held instead, as nothing takes it back by itself.
+    """
+    held = Held(reason=failures[0].reason, message=sentence(failures))
     failed = {one.cohort.id: one.cohort for one in failures}
     if current.completed_at is not None or current.origin.returns:
-        # What was complete once is not taken back by itself: only a cohort that joined later is.
+        # Only a cohort that joined later is taken back from content that was complete.
         late = {key for key, one in failed.items() if not _is_proven(current, one)}
         return _revert(view, failures, late) if late else held
     others = [one for one in view.cohorts if _stays(one) and one.id not in failed]
@@ -106,7 +114,7 @@ def _too_many(view: View, cohort: CohortView) -> list[Failure]:
 def _revert(view: View, failures: list[Failure], which: set[CohortId]) -> Moved:
     """Take these cohorts alone back; the others go on."""
     why = transitions.Why(
-        result=Result.ROLLED_BACK, reason=failures[0].reason, message=_sentence(failures)
+        result=Result.ROLLED_BACK, reason=failures[0].reason, message=sentence(failures)
     )
     record = transitions.quarantine(view.record, tuple(which), why, view.now)
     events = []
@@ -114,7 +122,7 @@ def _revert(view: View, failures: list[Failure], which: set[CohortId]) -> Moved:
         progress = record.cohort(failure.cohort.id)
         if failure.cohort.id in which and progress is not None and not progress.reverted:
             record = record.with_cohort(replace(progress, reverted=True, finished_at=None))
-            message = f"{_sentence([failure])}; this cohort alone is taken back"
+            message = f"{sentence([failure])}; this cohort alone is taken back"
             events.append(warning(Reason.COHORT_REVERTED, message))
     return Moved(record=record, events=tuple(events))
 
@@ -128,7 +136,8 @@ def _is_proven(current: Revision, cohort: CohortView) -> bool:
     return Proven(cohort=cohort.id, variant=variant) in current.proven
 
 
-def _sentence(failures: list[Failure]) -> str:
+def sentence(failures: list[Failure]) -> str:
+    """What went wrong in which cohort, for people."""
     return "; ".join(f"cohort {one.cohort.content.profile}: {one.message}" for one in failures)
 
 

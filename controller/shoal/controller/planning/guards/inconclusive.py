@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from shoal.contract.reason import Reason
 from shoal.controller.domain.evidence import GateVerdict
 from shoal.controller.domain.gating import OnInconclusive
-from shoal.controller.domain.revisions import Result, WaveState
-from shoal.controller.planning import allocating, transitions, waves
+from shoal.controller.planning import allocating
 from shoal.controller.planning.decisions import Decision, Held, Settled
+from shoal.controller.planning.guards import failing
+from shoal.controller.planning.guards.failing import Failure
 from shoal.controller.planning.view import CohortView, View
 
 
@@ -29,22 +30,14 @@ def decide(view: View) -> Decision | None:
     if not undecided:
         return None
     over = [one for one in undecided if view.now >= one.until]
-    message = "; ".join(
-        f"cohort {one.cohort.content.profile}: {one.gate.metric}: {one.gate.message}"
-        for one in over or undecided
-    )
+    message = failing.sentence([_failure(one) for one in over or undecided])
     if not over:
         go = allocating.allowed(view)
         return Settled(reason=Reason.GATE_INCONCLUSIVE, message=message, go=go)
     back = [one for one in over if one.action is OnInconclusive.ROLLBACK]
-    if not back or current.completed_at is not None:
+    if not back:
         return Held(reason=Reason.GATE_INCONCLUSIVE, message=message)
-    why = transitions.Why(
-        result=Result.ROLLED_BACK, reason=Reason.GATE_INCONCLUSIVE, message=message
-    )
-    record = waves.stamped(view, WaveState.FAILED)
-    record = transitions.quarantine(record, [one.cohort.id for one in back], why, view.now)
-    return transitions.give_up(record, why, view.now)
+    return failing.take_back(view, current, [_failure(one) for one in back])
 
 
 def soaked_until(view: View, cohort: CohortView) -> float | None:
@@ -55,6 +48,14 @@ def soaked_until(view: View, cohort: CohortView) -> float | None:
     """
     spec, finished = view.wave_spec(cohort), cohort.progress.finished_at
     return None if finished is None else finished + spec.max_soak_s - spec.soak_s
+
+
+def _failure(one: _Open) -> Failure:
+    return Failure(
+        cohort=one.cohort,
+        reason=Reason.GATE_INCONCLUSIVE,
+        message=f"{one.gate.metric}: {one.gate.message}",
+    )
 
 
 def _undecided(view: View, cohort: CohortView) -> list[_Open]:
