@@ -31,9 +31,11 @@ from shoal.contract.digest import Digest
 from shoal.contract.limits import REVISIONS_KEPT
 from shoal.contract.report import DeploymentReport, DeviceReport, Phase
 from shoal.controller.domain.fleet import CohortId
+from shoal.controller.domain.revisions import Result
 from shoal.controller.domain.rollout import RolloutRecord
 from shoal.controller.domain.strategy import Approval
 
+_GIVEN_UP = frozenset({Result.ROLLED_BACK, Result.ABORTED, Result.FAILED})
 BLOBS_KEPT = 12  # three slots of one deployment and an artifact of each role beside each
 
 
@@ -70,7 +72,7 @@ class Laws:
 
     def recorded(self, record: RolloutRecord, assignments: Mapping[str, dict[str, Any]]) -> None:
         """The planner's record or an assignment changed."""
-        self.given_up = {one.number for one in record.revisions if one.result.tombstone}
+        self.given_up = {one.number for one in record.revisions if one.result in _GIVEN_UP}
         if len(record.revisions) > REVISIONS_KEPT:
             raise BrokenLawError(f"law 9: {len(record.revisions)} revisions are kept")
         for device, one in assignments.items():

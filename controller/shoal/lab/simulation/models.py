@@ -64,7 +64,7 @@ class Library:
 
     def bad(self, digest: Digest) -> bool:
         """Whether it must not get far."""
-        return self._natures[digest] in {Nature.WRONG, Nature.BROKEN}
+        return self._natures.get(digest) in {Nature.WRONG, Nature.BROKEN}
 
     def answers(self, digest: Digest) -> tuple[int, ...]:
         """What it answers on the golden set."""
