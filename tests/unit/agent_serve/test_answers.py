@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from shoal.agent.serve import answers
+from shoal.agent.serve.sessions import Array
 
 # One row each of: output, rows, decisions. The examples of `answers.decisions`, and more.
 CASES = {
@@ -50,7 +51,7 @@ def test_a_row_with_several_decisions_has_no_class() -> None:
         (np.zeros((0, 10), np.float32), 0, []),
     ],
 )
-def test_how_sure_an_answer_is(output: answers.Array, rows: int, sure: list[float]) -> None:
+def test_how_sure_an_answer_is(output: Array, rows: int, sure: list[float]) -> None:
     assert answers.confidences(output, rows) == pytest.approx(sure, abs=1e-4)
 
 
