@@ -193,3 +193,18 @@ def test_a_device_that_is_down_costs_a_return_nothing(make: Make) -> None:
     world.find("small-0", "small-1")
     world.finish()
     assert world.status == "complete"
+
+
+def test_a_cohort_that_joins_a_return_waits_while_paused(make: Make) -> None:
+    world = a_second_rollout(make, fleet=devices_of(SMALL, 3))
+    world.finish()
+    world.ask(Verb.UNDO)
+    world.ask(Verb.PAUSE)
+    world.fleet = [*world.fleet, *devices_of(LARGE, 3)]
+    world.finish()
+    assert world.on_revision(3) == {"small-0", "small-1", "small-2"}
+    assert world.reason == "Paused"
+    world.ask(Verb.RESUME, follow=False)
+    world.finish()
+    assert len(world.on_revision(3)) == 6
+    assert world.status == "complete"

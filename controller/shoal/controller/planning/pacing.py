@@ -22,12 +22,21 @@ MINUTE_S = 60.0
 
 def withheld(view: View, device: DeviceView) -> Withheld | None:
     """Why the device may be told nothing new at this moment, if anything keeps it from that."""
+    if view.returning and view.record.paused_at is not None:
+        # A pause lets a return go on (guard 6); a cohort that joined it is no part of that.
+        message = paused_message(view.record)
+        return Withheld(device=device.name, reason=Reason.PAUSED, message=message)
     if device.suspended:
         return Withheld(device=device.name, reason=Reason.SUSPENDED, message="it is suspended")
     for window, whose in ((view.strategy.window, "the deployment"), (device.window, device.name)):
         if window is not None and not windows.is_open(window, view.now):
             return _closed(view.now, device, window, whose)
     return None
+
+
+def paused_message(record: RolloutRecord) -> str:
+    """Who keeps everything waiting."""
+    return f"paused by {record.paused_by or 'an operator'}"
 
 
 def startable(now: float, device: DeviceView) -> bool:
