@@ -176,4 +176,42 @@ TALES: tuple[tuple[str, int, tuple[Action, ...]], ...] = (
             Ask(Verb.RETRY),
         ),
     ),
+    # What a promote waived counted under the next revision too.
+    (
+        "operators",
+        17,
+        (
+            Wait(0.2),
+            Ask(Verb.UNDO),
+            Wait(6.0),
+            Ask(Verb.RETRY),
+            Wait(3.0),
+            Ask(Verb.RETRY),
+            Wait(3.0),
+            Publish(Nature.BROKEN),
+            Wait(3.0),
+            Ask(Verb.PAUSE),
+            Wait(1.0),
+            Publish(Nature.GOOD),
+            Wait(0.2),
+            Ask(Verb.PROMOTE),
+        ),
+    ),
+    # What noticed that nothing unproven was taken back from devices that were lost.
+    (
+        "faults",
+        72,
+        (
+            Wait(30.0),
+            KillEngine(7),
+            Wait(1.0),
+            CrashDevice(5, 5.0),
+            Wait(3.0),
+            KillEngine(11),
+            Wait(3.0),
+            Publish(Nature.HEAVY),
+            Wait(6.0),
+            Publish(Nature.GOOD),
+        ),
+    ),
 )
