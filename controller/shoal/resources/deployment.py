@@ -109,7 +109,8 @@ class Strategy(Document):
     max_devices: int | None = Field(
         default=None,
         ge=1,
-        description="Nothing starts while the selector picks more devices than this; null: any.",
+        description="Nothing starts while the selector picks more devices than this, and devices "
+        "that come later are told nothing beyond it; null: any.",
     )
     rate_per_minute: int | None = Field(
         default=None, ge=1, description="Devices told in any one minute, at most; null: any."

@@ -169,3 +169,18 @@ def test_a_limit_of_devices_stops_no_rollout_that_has_begun(make: Make) -> None:
     world.soak(*world.on_revision(2), answers=WRONG, past=RIGHT)
     world.turn(1.0)
     assert world.record.revisions[1].result == "rolled-back"
+
+
+def test_devices_that_come_later_join_no_more_than_were_meant(make: Make) -> None:
+    world = make(strategy=a_strategy(max_devices=10))
+    world.turn()
+    world.fleet = [*world.fleet, *devices_of(SMALL, 6)[3:]]
+    world.finish()
+    assert len(world.targets()) == 10
+    assert (world.status, world.reason) == ("active", "TooManyDevices")
+    world.fleet = [one for one in world.fleet if one.name in world.targets()]
+    world.finish()
+    assert world.status == "complete"
+    world.fleet = [*world.fleet, *devices_of(LARGE, 6)[3:]]
+    world.finish()
+    assert len(world.targets()) == 10

@@ -44,7 +44,7 @@ def allocate(view: View) -> Allocation:
     """Everyone whose turn has come, sorted into those who may start and those who may not yet."""
     if view.current is None or view.current.result.tombstone:
         return Allocation()
-    room, pace = Room(view), pacing.left(view)
+    room, pace, places = Room(view), pacing.left(view), pacing.places(view)
     # What must be taken back comes first, so that unproven variants never become more.
     room.reserve(one for one in _misplaced(view, ()) if not free(one))
     go, withheld = [], []
@@ -53,12 +53,16 @@ def allocate(view: View) -> Allocation:
         why = pacing.withheld(view, member.device) if new else None
         if why is None and new and pace < 1:
             why = pacing.limited(view, member.device)
+        joins = member.known is None or member.known.told is None
+        if why is None and joins and places < 1:
+            why = pacing.crowded(view, member.device)
         if why is None and not free(member) and (full := room.take(member)) is not None:
             why = _full(room, member, full)
         if why is not None:
             withheld.append(why)
             continue
         pace -= new
+        places -= joins
         go.append(member.name)
     return Allocation(go=tuple(go), withheld=tuple(withheld))
 

@@ -1,4 +1,4 @@
-"""When devices may be told something new: maintenance windows, suspensions, and the rate.
+"""When devices may be told something new: windows, suspensions, the rate, and maxDevices.
 
 All of it is for what is new; a return to content that was complete skips it (design: section 6
 point 10).
@@ -62,6 +62,23 @@ def limited(view: View, device: DeviceView) -> Withheld:
         reason=Reason.RATE_LIMITED,
         message="as many devices as the rate allows were told within the last minute",
         until=min(frees, default=None),
+    )
+
+
+def places(view: View) -> float:
+    """How many devices that were told nothing yet maxDevices still lets be told."""
+    most = view.strategy.max_devices
+    if most is None:
+        return math.inf
+    return most - sum(one.known is not None and one.known.told is not None for one in view.members)
+
+
+def crowded(view: View, device: DeviceView) -> Withheld:
+    """What to say of a device that came when maxDevices was reached."""
+    return Withheld(
+        device=device.name,
+        reason=Reason.TOO_MANY_DEVICES,
+        message=f"maxDevices allows {view.strategy.max_devices}, and as many have been told",
     )
 
 
