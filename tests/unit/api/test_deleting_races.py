@@ -13,7 +13,7 @@ from shoal.controller.api.deleting import Deleter
 from shoal.controller.api.writing import How, Writer
 from shoal.controller.store.acts import Act
 from shoal.controller.store.memory import MemoryStore
-from shoal.controller.store.port import Put, Record, Write
+from shoal.controller.store.port import Delete, Put, Record, Write
 from tests.unit.api.conftest import some_ports
 from tests.unit.api.documents import a_deployment
 
@@ -27,16 +27,25 @@ class Contended(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self._before: dict[str, Meanwhile] = {}
+        self._after: dict[str, Write] = {}
 
     def before_first(self, kind: str, meanwhile: Meanwhile) -> None:
         self._before[kind] = meanwhile
+
+    def after_next(self, kind: str, write: Write) -> None:
+        """Have `write` happen just after the next commit of this kind."""
+        self._after[kind] = write
 
     async def commit(self, writes: Sequence[Write], act: Act | None = None) -> tuple[Record, ...]:
         for write in writes[:1]:
             meanwhile = self._before.pop(write.kind, None)
             if meanwhile is not None:
                 await meanwhile()
-        return await super().commit(writes, act)
+        written = await super().commit(writes, act)
+        after = self._after.pop(writes[0].kind, None) if writes else None
+        if after is not None:
+            await super().commit([after])
+        return written
 
 
 @dataclasses.dataclass
@@ -127,6 +136,22 @@ def test_only_the_write_that_begins_to_use_the_model_touches_it(tmp_path: Path) 
         strategy = {"deviceTimeout": "11m"}
         await scene.writer.apply(a_deployment(strategy=strategy), How(user="ann"))
         assert await scene.store.get("Model", *PLACE) == before
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("kind", ["Model", "Deployment"])
+def test_what_a_pass_removes_at_once_was_deleted_all_the_same(tmp_path: Path, kind: str) -> None:
+    async def story() -> None:
+        scene = await a_scene(tmp_path)
+        if kind == "Deployment":
+            await scene.begin()
+        scene.store.after_next(
+            kind, Delete(kind=kind, namespace=PLACE[0], name=PLACE[1], expected=None)
+        )
+        deleted = await scene.deleter.delete(kind, PLACE, "bob", cascade=False)
+        assert deleted["metadata"]["deletionTime"]
+        assert not await scene.has(kind)
 
     asyncio.run(story())
 

@@ -5,8 +5,10 @@ only when no Deployment names it: it is marked first, from when on no Deployment
 more, so nothing can come to use it between the look and the deletion.
 """
 
+import contextlib
 from typing import Any
 
+from shoal.contract.problem import ConflictError
 from shoal.controller.api import admission, documents, refusals
 from shoal.controller.api.callers import Clerk, place_of
 from shoal.controller.api.ports import ApiPorts
@@ -41,7 +43,7 @@ class Deleter:
             if kind == "Model":
                 return await self._model(current, act, cascade=cascade)
             if kind == "Deployment":
-                return await self._marked([current], act)
+                return documents.resource(await self._marked([current], act))
             await self._ports.store.commit([_end(current)], act)
             return documents.resource(current)
 
@@ -51,34 +53,31 @@ class Deleter:
         users = await self._users(model)
         if users and not cascade:
             raise refusals.in_use(model, [one.name for one in users])
-        if users:
-            return await self._marked([model, *users], act)
-        await self._marked([model], act)
-        marked = await self._ports.store.get("Model", model.namespace, model.name)
-        # A user that was let in before the mark is seen here; the Model's pass waits for its end.
-        if not await self._users(marked):
-            await self._ports.store.commit([_end(marked)])
+        marked = await self._marked([model, *users], act)
+        if not users:
+            # The Model's pass saw the mark too, and may have been here first.
+            with contextlib.suppress(ConflictError):
+                await self._ports.store.commit([_end(marked)])
         return documents.resource(marked)
 
     async def _users(self, model: Record) -> list[Record]:
         deployments = await self._ports.store.list("Deployment", model.namespace)
         return [one for one in deployments.records if admission.model_of(one) == model.name]
 
-    async def _marked(self, records: list[Record], act: Act) -> dict[str, Any]:
-        """The first of `records` once all are marked; marking twice is marking once."""
+    async def _marked(self, records: list[Record], act: Act) -> Record:
+        """The first of `records` as it was when all were marked; marking twice is marking once.
+
+        It is not read again: whoever saw the mark may have removed it by then.
+        """
         time = documents.iso(self._ports.now())
         writes: list[Write] = [
             _mark(one, time) for one in records if not one.data["metadata"].get("deletionTime")
         ]
         if not writes:
-            return documents.resource(records[0])
-        await self._ports.store.commit(writes, act)
-        first = records[0]
-        return documents.resource(await self._ports.store.get(first.kind, *_place(first)))
-
-
-def _place(record: Record) -> tuple[str, str]:
-    return record.namespace, record.name
+            return records[0]
+        written = await self._ports.store.commit(writes, act)
+        key = (records[0].kind, records[0].name)
+        return next((one for one in written if (one.kind, one.name) == key), records[0])
 
 
 def _mark(record: Record, time: str) -> Put:
