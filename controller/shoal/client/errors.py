@@ -5,7 +5,7 @@
     ├── NotFoundError      404
     ├── ConflictError      409
     │   └── GoneError      410: these changes are no longer kept, list again
-    ├── UnreachableError   503, 504, and no answer at all
+    ├── UnreachableError   503, 504, no answer at all, or one that no controller gives
     ├── ForbiddenError     401, 403
     └── FailedError        everything else
 
@@ -47,10 +47,18 @@ _CLASSES: dict[int, tuple[type[ProblemError], Reason]] = {
 }
 
 
+_REFUSALS = 400
+_ABSENT = 404
+
+
 def from_answer(status: int, body: bytes, asked: str) -> ProblemError:
     """The error that status and body of an answer stand for; `asked` names the request."""
     kind, reason = _CLASSES.get(status, (FailedError, Reason.INTERNAL))
-    return kind(_problem(body) or _foreign(status, reason, asked))
+    problem = _problem(body)
+    if problem is None and (status < _REFUSALS or status == _ABSENT):
+        # A controller explains what it does not have; that somebody else has nothing says nothing.
+        return UnreachableError(_foreign(status, Reason.UNREACHABLE, asked))
+    return kind(problem or _foreign(status, reason, asked))
 
 
 def _problem(body: bytes) -> Problem | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from shoal.client import Client, following, kinds
+from shoal.client import Client, errors, following, kinds
 from shoal.client.errors import GoneError
 from shoal.client.following import Deadline
 from shoal.client.resources import Scope, version_of
@@ -148,6 +148,14 @@ def test_nobody_there_says_where_and_what_to_start() -> None:
         client.version()
     assert address in caught.value.problem.message
     assert "shoal serve" in str(caught.value.problem.hint)
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 404])
+def test_what_no_controller_answers_says_nothing_of_what_there_is(status: int) -> None:
+    error = errors.from_answer(status, b"<html>", "GET /api/v1/namespaces/default/devices/a")
+    assert isinstance(error, UnreachableError)
+    assert error.problem.reason == "Unreachable"
+    assert "--server" in str(error.problem.hint)
 
 
 @pytest.mark.parametrize("address", ["ftp://x", "http://", "http://host:port", "http://[", ""])
