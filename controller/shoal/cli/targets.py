@@ -1,4 +1,7 @@
-"""Which resources a line means: `device cam-1`, `devices cam-1 cam-2` or `device/cam-1`."""
+"""Which resources a line means: `device cam-1`, `devices cam-1 cam-2` or `device/cam-1`.
+
+What `-o name` prints is understood: `device/cam-1 device/cam-2` are names of one kind.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,13 +26,28 @@ def parse(words: Sequence[str]) -> Target:
     """The target that `words` name.
 
     Raises:
-        InvalidError: no such kind.
+        InvalidError: no such kind, or names of several.
     """
     from shoal.client import kinds
 
-    kind, slash, name = words[0].partition("/")
-    names = (name, *words[1:]) if slash else tuple(words[1:])
-    return Target(kind=kinds.named(kind), names=names)
+    word, slash, _name = words[0].partition("/")
+    kind = kinds.named(word)
+    return Target(kind=kind, names=tuple(_name_of(kind, one) for one in words[not slash :]))
+
+
+def _name_of(kind: "Kind", word: str) -> str:
+    from shoal.client import kinds
+
+    before, slash, name = word.rpartition("/")
+    if slash and kinds.named(before) != kind:
+        raise InvalidError(
+            Problem(
+                reason=Reason.INVALID,
+                message=f"{word} is no {kind.name}",
+                hint="name resources of one kind at a time",
+            )
+        )
+    return name
 
 
 def exactly_one(words: Sequence[str], verb: str) -> tuple["Kind", str]:

@@ -14,6 +14,7 @@ from shoal.cli.session import Session
 from shoal.contract.problem import InvalidError, NotFoundError, Problem
 from shoal.contract.reason import Reason
 
+_NAMED = 8  # of the variants there are, in the answer to one that there is not
 app = typer.Typer(
     name="variant",
     help="Compare variants.\n\nExample: shoal variant compare 0f3a9c 77b1de",
@@ -200,14 +201,14 @@ def _of_point(point: Figures, name: str) -> dict[str, Any]:
 
 def _find(known: Mapping[str, Figures], asked: str) -> Figures:
     """The variant of this name or digest; a beginning is enough where it is the only one."""
-    word = asked.removeprefix("sha256:")
+    word = asked.removeprefix("variant/").removeprefix("sha256:")
     if word in known:
         return known[word]
     begins = {one["name"]: one for name, one in known.items() if word and name.startswith(word)}
     if len(begins) == 1:
         return next(iter(begins.values()))
-    names = ", ".join(dict.fromkeys(str(one["name"]) for one in known.values())) or "none"
     what = f"{asked!r} is the beginning of several" if begins else f"there is no variant {asked!r}"
-    raise NotFoundError(
-        Problem(reason=Reason.NOT_FOUND, message=what, hint=f"known variants: {names}")
-    )
+    names = list(dict.fromkeys(str(one["name"]) for one in (begins or known).values()))
+    more = f" and {len(names) - _NAMED} more: shoal get variants" if len(names) > _NAMED else ""
+    hint = f"known variants: {', '.join(names[:_NAMED]) or 'none'}{more}"
+    raise NotFoundError(Problem(reason=Reason.NOT_FOUND, message=what, hint=hint))

@@ -47,13 +47,21 @@ def test_two_variants_of_a_controller_side_by_side(api: ApiServer, shoal: Shoal)
     for name, status in (("aaaa-f00d", SMALL), ("bbbb-f00d", LARGE)):
         spec = {"model": "digits", "recipe": {"title": name}}
         api.store(fleet.a_resource("Variant", name, spec, {**status, "agreement": 0.99}))
-    ran = shoal("variant", "compare", "bbbb-f00d", "aa")
+    ran = shoal("variant", "compare", "variant/bbbb-f00d", "aa")
     assert ran.code == 0, ran.err
     lines = {line.split("  ")[0]: line for line in ran.out.splitlines()}
     assert lines["bytes"].endswith("x0.50")
     assert lines["score"].endswith("-0.0050")
     assert "overlap" in ran.out
     assert max(len(line) for line in ran.out.splitlines()[:-1]) <= 80
+
+
+def test_of_many_variants_only_some_are_named(api: ApiServer, shoal: Shoal) -> None:
+    for number in range(12):
+        spec = {"model": "digits", "recipe": {"title": "x"}}
+        api.store(fleet.a_resource("Variant", f"v{number:02}-f00d", spec, {**SMALL}))
+    hint = shoal("variant", "compare", "zz", "v00", "-o", "json").json["error"]["hint"]
+    assert hint.endswith("v07-f00d and 4 more: shoal get variants")
 
 
 def test_a_report_needs_no_controller(tmp_path: Path, shoal: Shoal) -> None:

@@ -156,6 +156,16 @@ def test_deleted_means_gone(api: ApiServer, shoal: Shoal) -> None:
     assert shoal("delete", "deployment", "digits").code == 3
 
 
+def test_what_output_name_prints_can_be_deleted(api: ApiServer, shoal: Shoal) -> None:
+    for name in ("cam-1", "cam-2"):
+        api.store(fleet.a_device(name))
+    names = shoal("get", "devices", "-o", "name").out.split()
+    assert names == ["device/cam-1", "device/cam-2"]
+    assert shoal("delete", "device/cam-1", "model/digits").code == 2
+    assert shoal("delete", *names).code == 0
+    assert not api.resources
+
+
 def test_labels_are_set_and_removed_through_conflicts(api: ApiServer, shoal: Shoal) -> None:
     api.store(fleet.a_device("cam-1", old="yes"))
     api.conflicts_to_come = 2
