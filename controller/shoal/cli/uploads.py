@@ -155,6 +155,11 @@ def _at(problem: Problem, field: str) -> Problem:
     return Problem(reason=problem.reason, message=problem.message, field=field, hint=problem.hint)
 
 
+def _not_fetched(url: str, why: str) -> FailedError:
+    message = f"{url} could not be fetched: {why}"
+    return FailedError(Problem(reason=Reason.FETCH_FAILED, message=message))
+
+
 def _fetched(url: str, scratch: Path) -> Path:
     """What `url` answers with, in a file of the same name in `scratch`."""
     import httpx
@@ -177,8 +182,8 @@ def _fetched(url: str, scratch: Path) -> Path:
                         )
                     )
                 file.write(block)
+    except httpx.HTTPStatusError as error:
+        raise _not_fetched(url, f"it answered {error.response.status_code}") from error
     except httpx.HTTPError as error:
-        raise FailedError(
-            Problem(reason=Reason.FETCH_FAILED, message=f"{url} could not be fetched: {error}")
-        ) from error
+        raise _not_fetched(url, str(error) or type(error).__name__) from error
     return target

@@ -103,6 +103,13 @@ def test_what_is_wrong_is_told_and_nothing_is_stored(
     assert not api.blobs
 
 
+def test_a_missing_model_is_told_in_one_line(shoal: Shoal, elsewhere: str) -> None:
+    ran = shoal("model", "import", f"{elsewhere}/none.onnx", "-o", "json")
+    error = ran.json["error"]
+    assert (ran.code, error["reason"]) == (1, "FetchFailed")
+    assert error["message"] == f"{elsewhere}/none.onnx could not be fetched: it answered 404"
+
+
 @pytest.mark.parametrize("kind", ["device", "deviceprofile", "Model", "deployments", "variant"])
 def test_every_kind_has_a_schema(shoal: Shoal, kind: str) -> None:
     schema = json.loads(shoal("schema", kind).out)
