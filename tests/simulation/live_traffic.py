@@ -15,7 +15,7 @@ from shoal.lab.simulation.models import SIZES, digest_of
 from shoal.lab.simulation.simulation import Setting, Simulation
 
 WINDOW_S = 10.0
-REQUESTS = 40  # in each window
+REQUESTS = 60  # in each window
 HALVES = (Wave(name="half", size="50%"), Wave(name="all", size="100%"))
 
 
@@ -36,12 +36,13 @@ def a_simulation(gates: Collection[dict[str, Any]], devices: int = 40, seed: int
         small=devices,
         large=0,
         soak_s=20,
-        max_soak_s=600,
+        max_soak_s=400,
+        heartbeat_s=15.0,
         waves=HALVES,
         progress_deadline_s=3600,
         gates=tuple(gates),
     )
-    return Simulation(seed, Setting(fleet=fleet, manner=Manner(heartbeat_s=10.0)))
+    return Simulation(seed, Setting(fleet=fleet, manner=Manner(heartbeat_s=30.0), pace_s=3.0))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -16,9 +16,10 @@ from shoal.controller.domain.rollout import RolloutRecord, Verb, record_to_json
 from shoal.controller.link import observations, roster
 from shoal.controller.planning import verbs
 from shoal.controller.reconcile import deployments, routing
+from shoal.controller.reconcile.live import Live
 from shoal.controller.reconcile.queue import Key, WorkQueue
 from shoal.controller.reconcile.world import Cadence, World
-from shoal.controller.store.port import Put, Record
+from shoal.controller.store.port import Put, Record, TelemetryStore
 from shoal.lab.simulation.fleet import DEPLOYMENT, NAME, NAMESPACE
 from shoal.lab.simulation.storage import NoBlobs, NoJobs, SharedStore, now_or_never
 from shoal.lab.simulation.timeline import Clock, Timeline
@@ -29,7 +30,7 @@ Pass = Coroutine[Any, Any, float | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What controllers share: time, chance, the store, and the way to the devices.
+    """What controllers share: time, chance, the stores, and the way to the devices.
 
     Between a change and the pass that sees it lie at most `pace_s` seconds.
     """
@@ -37,6 +38,7 @@ class Surroundings:
     timeline: Timeline
     rng: random.Random
     store: SharedStore
+    telemetry: TelemetryStore
     push: Callable[[str, DesiredState], None]
     heartbeat_s: float
     pace_s: float
@@ -67,7 +69,12 @@ class Controller:
         self.up = True
         cadence = Cadence(heartbeat_s=around.heartbeat_s, telemetry_window_s=around.heartbeat_s)
         self._world = World(
-            store=self._store, blobs=NoBlobs(), jobs=NoJobs(), now=self.clock.now, cadence=cadence
+            store=self._store,
+            blobs=NoBlobs(),
+            jobs=NoJobs(),
+            now=self.clock.now,
+            cadence=cadence,
+            live=Live(around.telemetry),
         )
         self._queue = WorkQueue()
         self._wake_at = None

@@ -8,8 +8,10 @@ from typing import Any
 from shoal.contract.assignment import DesiredState
 from shoal.contract.reason import Reason
 from shoal.contract.report import DeviceReport, Phase
+from shoal.contract.telemetry import TelemetryBatch
 from shoal.controller.domain.revisions import Result
 from shoal.controller.domain.rollout import RolloutRecord, Verb
+from shoal.controller.store.memory import MemoryTelemetry
 from shoal.lab.simulation import fleet as fleets
 from shoal.lab.simulation.actions import Action, Ask
 from shoal.lab.simulation.controller import Controller, Surroundings
@@ -20,7 +22,7 @@ from shoal.lab.simulation.fleet import DEPLOYMENT, NAME, Fleet
 from shoal.lab.simulation.laws import BrokenLawError, Laws, Step
 from shoal.lab.simulation.models import Library, Nature
 from shoal.lab.simulation.network import CALM, Network, Weather
-from shoal.lab.simulation.storage import SharedStore
+from shoal.lab.simulation.storage import SharedStore, now_or_never
 from shoal.lab.simulation.timeline import Timeline
 
 # With every device there and every answer in, only what devices did may still hold a rollout.
@@ -53,6 +55,7 @@ class Simulation:
         self.laws = Laws(bad=self.variants.bad)
         self.network = Network(timeline=self.timeline, rng=self.rng, weather=self.setting.weather)
         self.store = SharedStore(self._written)
+        self.telemetry = MemoryTelemetry()
         self.controllers = Controllers(self._around(), self.setting.replicas)
         self.devices: dict[str, SimulatedDevice] = {}
         self.labels: dict[str, tuple[str, bool]] = {}
@@ -172,6 +175,14 @@ class Simulation:
 
     # ports of the devices
 
+    def send_telemetry(self, batch: TelemetryBatch) -> None:
+        """Towards the store, which every controller fills."""
+
+        def arrive() -> None:
+            now_or_never(self.telemetry.ingest(batch, round(self.timeline.now() * 1000)))
+
+        self.network.send(batch.device, arrive)
+
     def reaches(self, device: str) -> bool:
         """Whether a device can speak with a controller."""
         return self.network.reaches(device) and self.controllers.open is not None
@@ -234,6 +245,7 @@ class Simulation:
             timeline=self.timeline,
             rng=self.rng,
             store=self.store,
+            telemetry=self.telemetry,
             push=self._push,
             heartbeat_s=self.setting.fleet.heartbeat_s,
             pace_s=self.setting.pace_s,
