@@ -100,5 +100,5 @@ def test_the_three_programs_are_there(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         name = next(one for one in archive.namelist() if one.endswith("entry_points.txt"))
         points = archive.read(name).decode()
-    for program in ("shoal =", "shoal-agent =", "shoal-compress =", "serve =", "demo ="):
+    for program in ("shoal =", "shoal-agent =", "shoal-compress =", "serve =", "demo =", "lab ="):
         assert program in points

@@ -49,6 +49,7 @@ BUILT_IN: Final = {
 OPTIONAL: Final = {
     "serve": ("run the controller", "controller", "sqlmodel"),
     "demo": ("a whole fleet on this machine", "all", "torch"),
+    "lab": ("a simulated fleet under faults, for a person to watch", "controller", "sqlmodel"),
 }
 COMPLETE: Final = "__complete"  # what completion scripts call; no verb of people
 FOREIGN: Final = frozenset(OPTIONAL)
