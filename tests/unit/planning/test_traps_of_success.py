@@ -7,7 +7,7 @@ from shoal.controller.domain.gating import GateSpec, Metric
 from shoal.controller.domain.revisions import WaveState
 from shoal.controller.domain.rollout import Verb
 from shoal.controller.domain.selector import Condition, LabelSelector, Operator
-from shoal.controller.domain.strategy import Approval, WaveSpec
+from shoal.controller.domain.strategy import Approval, Ppm, WaveSpec
 from tests.unit.planning.builders import (
     ACCURACY,
     RIGHT,
@@ -168,3 +168,13 @@ def test_an_approval_given_early_is_not_an_approval_of_what_fails_later(make: Ma
     world.roll_back_locally(world.fresh()[0] if world.fresh() else canaries[0])
     world.turn(1.0)
     assert world.record.revisions[1].result == "rolled-back"
+
+
+def test_argo_a_threshold_of_nothing_is_not_met_where_nobody_confirmed(make: Make) -> None:
+    strategy = a_strategy(waves=ALL, success_threshold_ppm=Ppm(0), max_failures=share(100))
+    world = make(strategy=strategy)
+    world.turn()
+    world.fail(*world.fresh())
+    world.turn(1.0)
+    assert (world.status, world.reason) == ("held", "ThresholdUnmet")
+    assert not world.record.going.proven

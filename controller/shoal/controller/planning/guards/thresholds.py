@@ -22,8 +22,8 @@ def decide(view: View) -> Decision | None:
             continue
         total = len(cohort.judged)
         confirmed = sum(one.outcome is Outcome.CONFIRMED for one in cohort.judged)
-        # 90 % of 10 judged devices is 9; no device at all is no evidence.
-        if total == 0 or confirmed * WHOLE < view.strategy.success_threshold_ppm * total:
+        # 90 % of 10 judged devices is 9; none at all is no evidence, not even for a threshold of 0.
+        if confirmed == 0 or confirmed * WHOLE < view.strategy.success_threshold_ppm * total:
             return Held(
                 reason=Reason.THRESHOLD_UNMET, message=_unmet(view, cohort, confirmed, total)
             )
