@@ -1,3 +1,4 @@
+from shoal.controller.domain.gating import GateSpec, Metric
 from tests.unit.planning.builders import (
     ACCURACY,
     LARGE,
@@ -74,3 +75,9 @@ def test_what_was_complete_is_held_and_not_rolled_back_when_a_device_fails_later
     world.turn(1.0)
     assert (world.status, world.reason) == ("held", "HardStop")
     assert world.plan.status.revision == 2
+
+
+def test_of_two_limits_of_latency_preflight_holds_the_narrower(make: Make) -> None:
+    ratios = (GateSpec(metric=Metric.LATENCY_P95, limit=one) for one in (3.0, 1.2))
+    world = a_second_rollout(make, strategy=a_strategy(gates=tuple(ratios)))
+    assert {world.targets()[one].max_latency_ratio for one in world.fresh()} == {1.2}

@@ -196,5 +196,5 @@ def target(revision: Revision, cohort: CohortContent, progress: CohortProgress) 
         soak_s=0.0 if progress.returning else wave.soak_s,
         shadow_ppm=Ppm(0) if progress.returning else strategy.shadow_ppm,
         shadow_s=wave.max_soak_s if strategy.shadow_ppm and not progress.returning else 0.0,
-        max_latency_ratio=None if progress.returning or not ratios else ratios[0],
+        max_latency_ratio=None if progress.returning else min(ratios, default=None),
     )
