@@ -157,3 +157,8 @@ def test_a_strategy_that_makes_no_sense_is_an_error(changes: dict[str, Any]) -> 
     with pytest.raises(InvalidError) as error:
         strategy_from_json(a_spec(**changes))
     assert error.value.problem.field == "spec.strategy"
+
+
+def test_a_share_that_rounds_to_nothing_still_has_a_canary() -> None:
+    assert amount_from_json("0.00001%").up(3, 9) == 1
+    assert amount_from_json("0%").up(3, 9) == 0

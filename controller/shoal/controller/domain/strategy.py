@@ -221,10 +221,13 @@ def window_from_json(window: Mapping[str, Any] | None) -> Window | None:
 def ppm_from_text(text: str) -> Ppm:
     """`90%` as parts of a million, so that 90 % of 10 is 9 and never 9.000000000000001.
 
+    Only 0 % is nothing: a wave of `0.00001%` still has a canary.
+
     Raises:
         ValueError: not a percent.
     """
-    return Ppm(round(units.parse_percent(text) * WHOLE))
+    share = units.parse_percent(text)
+    return Ppm(max(round(share * WHOLE), 1 if share else 0))
 
 
 def amount_from_json(value: str | int) -> Amount:
