@@ -1,5 +1,6 @@
 """Gates of a Deployment: what evidence must show before a rollout goes on."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated
 
@@ -33,6 +34,8 @@ _INCONCLUSIVE = Words(what="policy", built=("hold", "rollback"))
 
 def _limit(value: object) -> object:
     """A number, or a size or duration as text, kept as people wrote it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise refusal(Reason.INVALID, f"{value} is no limit", "write 0.01, 64MiB or 5ms")
     if not isinstance(value, str):
         return value
     for parse in (units.parse_size_bytes, units.parse_duration_s):
@@ -56,12 +59,14 @@ class Gate(Document):
         default=None,
         ge=0,
         le=1,
+        allow_inf_nan=False,
         description="For accuracy, quality, agreement and confidence: the loss allowed against "
         "what was before, as a share.",
     )
     max_ratio: float | None = Field(
         default=None,
         gt=0,
+        allow_inf_nan=False,
         description="For latency, memory, errorRate, restarts and quality: candidate over active.",
     )
     max: Annotated[float | str | None, BeforeValidator(_limit)] = Field(
@@ -70,7 +75,9 @@ class Gate(Document):
         "for restarts and crashes a count, which is a hard stop.",
     )
     min: float | None = Field(
-        default=None, description="For accuracy, agreement, confidence and quality: the least."
+        default=None,
+        allow_inf_nan=False,
+        description="For accuracy, agreement, confidence and quality: the least.",
     )
     min_samples: int = Field(
         default=30,

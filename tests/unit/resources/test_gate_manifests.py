@@ -58,6 +58,9 @@ def test_limits_may_be_quantities(gate: dict[str, Any], limit: float) -> None:
         ({"metric": "prometheus", "max": 1}, "query"),
         ({"metric": "accuracy", "maxDrop": 0.1, "query": "up"}, "query"),
         ({"metric": "accuracy", "maxDrop": 0.1, "alpha": 0.5}, "alpha"),
+        ({"metric": "latency.p95", "maxRatio": float("inf")}, "maxRatio"),
+        ({"metric": "latency.p95", "max": float("nan")}, "max"),
+        ({"metric": "quality", "min": float("nan")}, "min"),
     ],
 )
 def test_a_gate_that_cannot_be_meant_is_refused_at_its_field(
