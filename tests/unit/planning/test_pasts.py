@@ -125,3 +125,16 @@ def test_errors_where_there_were_none_fail_a_ratio(make: Make) -> None:
     world.turn(1.0)
     assert world.record.revisions[1].result == "rolled-back"
     assert "no request failed before the rollout, and many do now" in gate_of(world).message
+
+
+def test_a_cohort_that_falls_to_another_variant_compares_again(make: Make) -> None:
+    strategy = a_strategy(gates=(LATENCY,), waves=WAVES)
+    world = a_complete_world(make, strategy=strategy, fleet=devices_of(SMALL, 40))
+    world.edit(max_unavailable=share(50))
+    world.turn(1.0)
+    assert not world.record.cohorts[0].live
+    world.refuse(world.fresh()[0])
+    world.turn(1.0)
+    world.turn(1.0)
+    assert world.record.cohorts[0].step == 1
+    assert world.record.cohorts[0].live

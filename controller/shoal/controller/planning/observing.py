@@ -196,8 +196,10 @@ def _falls(view: View) -> Moved:
             wave=0,
             finished_at=None,
             waived=None,
+            canary=False,
             ballots=(),
             verdicts=(),
+            live=None,  # another variant: whether there is a past to compare it with is asked anew
         )
         record = record.with_cohort(fallen)
         first = refused[0]
