@@ -80,7 +80,7 @@ def _dry(session: Session, sources: Sequence[str], *, yes: bool, force: bool) ->
         printing.document(document, session.output)
     elif session.output is not Output.NAME:
         for text in forecasts.lines(plan):
-            printing.line(text)
+            printing.prose(text)
 
 
 _SHOWN = ("result", "object", "warnings")

@@ -33,7 +33,7 @@ def command(
         printing.document({**resource, "events": events}, session.output)
         return
     for text in descriptions.of(resource, events):
-        printing.line(text)
+        printing.prose(text)
 
 
 def _events(session: Session, kind: "Kind", resource: Resource) -> Sequence[Resource]:

@@ -49,7 +49,7 @@ def _deployment(item: Part) -> Iterator[str]:
         what = f"revision {item['revision']} stays ({item['result']})"
     else:
         what = "nothing would start"
-    said = f" [{item['reason']}] {item['message']}" if item["reason"] else ""
+    said = f" [{item['reason']}] {item['message']}".rstrip() if item["reason"] else ""
     yield f"{printing.heading(item['deployment'])}: {what}, {devices}, {moves} to move{said}"
     for one in item["cohorts"]:
         yield f"  cohort {one['name']}: {evidence.count(one['devices'], 'device')}, {_choice(one)}"

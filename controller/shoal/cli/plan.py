@@ -34,5 +34,5 @@ def command(
             printing.line(f"device/{device['device']}")
     else:
         for text in forecasts.lines(plan):
-            printing.line(text)
+            printing.prose(text)
         forecasts.table(plan["items"], wide=session.output is Output.WIDE)

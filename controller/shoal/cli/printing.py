@@ -164,6 +164,26 @@ def wrapped(text: str, first: str, others: str, columns: int) -> list[str]:
     ) or [first.rstrip()]
 
 
+def prose(text: str) -> None:
+    """Prints a line of text, in several where a terminal is narrower; words stay whole.
+
+    In a pipe it stays one line, which can be searched.
+    """
+    columns, _rows = room()
+    if not is_live() or len(plain(text)) <= columns:
+        line(text)
+        return
+    under = " " * (len(text) - len(text.lstrip()) + 4)
+    parts = textwrap.wrap(
+        text,
+        columns,
+        subsequent_indent=under,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    line("\n".join(parts))
+
+
 def is_live() -> bool:
     """Whether stdout is a terminal."""
     return sys.stdout.isatty()

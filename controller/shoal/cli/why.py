@@ -35,7 +35,7 @@ def command(
         wide = session.output is Output.WIDE
         told = _device(found, wide=wide) if "device" in found else _deployment(found, wide=wide)
         for text in told:
-            printing.line(text)
+            printing.prose(text)
 
 
 def _found(session: Session, words: str) -> dict[str, Any]:
