@@ -122,7 +122,8 @@ def test_a_device_whose_wave_has_not_come_names_its_wave_and_the_one_going_on() 
     late = next(name for name in ("small-0", "small-1", "small-2") if name not in world.fresh())
     found = of(world, late)
     assert found.wave in {"half", "all"}
-    assert f"its turn is in wave {found.wave}" in found.state.because
+    assert f"its turn is in wave {found.wave}; cohort " in found.state.because
+    assert "none" not in found.state.because
     assert "canary" in found.state.waits_for
 
 

@@ -204,7 +204,7 @@ def _standing(view: View, cohort: CohortView, member: Member, wave: str) -> Why:
         because = foreseeing.unfit(cohort.content.misses, cohort.content.reason)
     elif not member.outcome.finished and member.known and member.known.told:
         until = standing.deadline(member.known, member.known.told, view.strategy.device_timeout_s)
-        left = f"{max(until - view.now, 0.0):g} s are left of its time"
+        left = f"{max(until - view.now, 0.0):.0f} s are left of its time"
         because = because or left
     return Why(
         state=member.outcome.value,
@@ -222,10 +222,13 @@ def _turn(view: View, cohort: CohortView, member: Member, wave: str) -> tuple[st
         told = f"it was told generation {member.known.generation} and has not begun"
         return "", told, "its next report"
     if not member.in_wave:
-        at = view.wave_spec(cohort).name if cohort.progress.wave >= 0 else "none yet"
+        begun = cohort.progress.wave >= 0
+        at = f"wave {view.wave_spec(cohort).name}"
         turn = f"its turn is in wave {wave}" if wave else "no wave takes it"
-        because = f"{turn}; the wave of cohort {cohort.content.profile} is {at}"
-        return "", because, said.message if said else f"the verdict on wave {at}"
+        stands = f"is in {at}" if begun else "has not begun"
+        because = f"{turn}; cohort {cohort.content.profile} {stands}"
+        next_step = f"the verdict on {at}" if begun else f"the start of {at}"
+        return "", because, said.message if said else next_step
     held = {one.device: one for one in allocating.allocate(view).withheld}.get(member.name)
     if held is not None:
         return held.reason, held.message, states.meaning(held.reason).until
