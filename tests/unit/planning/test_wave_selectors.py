@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from shoal.controller.domain.fleet import DeviceView
 from shoal.controller.domain.revisions import WaveState
+from shoal.controller.domain.rollout import Verb
 from shoal.controller.domain.selector import selector_from_json
-from shoal.controller.domain.strategy import Amount, WaveSpec
+from shoal.controller.domain.strategy import Amount, Approval, WaveSpec
 from tests.unit.planning.builders import LARGE, SMALL, a_strategy, a_wave, devices_of
 from tests.unit.planning.worlds import Make, World, a_complete_world
 
@@ -87,7 +88,9 @@ def test_an_empty_wave_is_skipped_and_the_next_one_starts(make: Make) -> None:
     world = make(strategy=a_strategy(waves=LAB_THEN_ALL), fleet=a_fleet())
     world.turn()
     assert states(world)[:2] == [WaveState.SKIPPED, WaveState.ACTIVE]
-    assert len(world.fresh()) == 3
+    world.confirm(*world.fresh())
+    world.turn(1.0)
+    assert len(world.on_revision(1)) == 3
 
 
 def test_devices_that_no_wave_picks_stay_as_they_are(make: Make) -> None:
@@ -120,3 +123,45 @@ def test_a_device_that_was_told_stays_in_its_wave_whatever_its_labels_become(mak
     world.confirm("small-2", "small-4")
     world.turn(1.0)
     assert world.plan.status.wave == 1
+
+
+def test_a_cohort_that_no_selector_picked_starts_with_a_canary_of_one(make: Make) -> None:
+    """Waves of 100 % of the lab, then 50 %: a cohort of 20 has one device in it, then 10."""
+    waves = (LAB_THEN_ALL[0], LAB_THEN_ALL[1], a_wave("all", 100, approval=Approval.MANUAL))
+    world = make(strategy=a_strategy(waves=waves), fleet=[*a_fleet(0, 1), *devices_of(LARGE, 20)])
+    told = told_in_each_wave(world)
+    assert [sum("large" in name for name in one) for one in told] == [0, 1, 9, 0]
+    assert (world.reason, world.plan.status.wave) == ("ApprovalMissing", 1)
+    world.ask(Verb.PROMOTE)
+    world.finish()
+    assert world.status == "complete"
+
+
+def test_a_canary_that_fails_in_the_last_wave_fails_alone(make: Make) -> None:
+    waves = (LAB_THEN_ALL[0], a_wave("all", 100))
+    fleet = [*a_fleet(0, 1), *devices_of(LARGE, 20)]
+    world = a_complete_world(make, strategy=a_strategy(waves=waves), fleet=fleet)
+    world.publish()
+    world.turn(1.0)
+    world.confirm(*world.fresh())
+    world.turn(1.0)
+    large = [one for one in world.fresh() if "large" in one]
+    assert len(large) == 1
+    world.fail(*large, reason="LoadFailed")
+    world.turn(1.0)
+    assert world.record.revisions[1].result == "rolled-back"
+
+
+def test_a_canary_that_leaves_has_a_successor(make: Make) -> None:
+    waves = (LAB_THEN_ALL[0], a_wave("all", 100))
+    world = make(strategy=a_strategy(waves=waves), fleet=[*a_fleet(0, 1), *devices_of(LARGE, 4)])
+    world.turn()
+    world.confirm(*world.fresh())
+    world.turn(1.0)
+    (first,) = [one for one in world.fresh() if "large" in one]
+    world.change(first, selected=False)
+    world.turn(1.0)
+    (second,) = [one for one in world.fresh() if "large" in one]
+    assert second != first
+    world.finish()
+    assert world.status == "complete"

@@ -152,9 +152,10 @@ class CohortProgress:
     `finished_at` when all its reachable devices in it had finished. `done` means past the last
     wave; `reverted` that a failure took this cohort alone back; `waived` the wave whose judgement
     a promote skips. `returning` cohorts get content that was complete before: no waves, no gates.
-    `alpha_share` is the number of cohorts that shared alpha when this one joined; `live` whether
-    live evidence may decide here and `base_rate` the share of requests that failed before the
-    rollout; both are fixed at the first look, None until then.
+    `canary` cohorts have one device in their wave until that has proven itself: no earlier wave
+    picked any of them. `alpha_share` is the number of cohorts that shared alpha when this one
+    joined; `live` whether live evidence may decide here and `base_rate` the share of requests that
+    failed before the rollout; both are fixed at the first look, None until then.
     """
 
     cohort: CohortId
@@ -164,6 +165,7 @@ class CohortProgress:
     done: bool = False
     reverted: bool = False
     returning: bool = False
+    canary: bool = False
     waived: int | None = None
     alpha_share: int = 1
     ballots: tuple[Ballot, ...] = ()

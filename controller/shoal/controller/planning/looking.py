@@ -89,11 +89,13 @@ def _cohort(scene: _Scene, content: CohortContent, devices: list[DeviceView]) ->
     told = {one.name for one in devices if targets.follows(record, progress, known.get(one.name))}
     joins = ranking.joins(scene.strategy.waves, ordered, scene.picked)
     reached = _reached(progress, content, len(scene.strategy.waves))
+    called = [one.name for one, wave in zip(ordered, joins, strict=True) if wave <= reached]
+    within = told | set(called[: 0 if told else 1] if progress.canary else called)
     members = tuple(
         Member(
             device=one,
             known=known.get(one.name),
-            in_wave=one.name in told or wave <= reached,
+            in_wave=one.name in within,
             joins=wave,
             told=one.name in told,
             state=standing.of(scene.now, scene.current, progress, one, known.get(one.name)),

@@ -232,6 +232,7 @@ def _try_again(record: RolloutRecord, current: Revision, now: float) -> RolloutR
             wave=-1 if one.reverted else one.wave,
             finished_at=None,
             waived=None,
+            canary=one.canary and not one.reverted,
         )
         for one in record.cohorts
     )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from shoal.contract.reason import Reason
 from shoal.controller.domain.revisions import Proven, Result, Revision, WaveRecord, WaveState
-from shoal.controller.domain.rollout import RolloutRecord
+from shoal.controller.domain.rollout import CohortProgress, RolloutRecord
 from shoal.controller.planning import allocating, transitions, waves
 from shoal.controller.planning.decisions import Decision, Moved, Settled, normal
 from shoal.controller.planning.view import CohortView, View
@@ -18,18 +18,13 @@ def decide(view: View) -> Decision:
         return Settled(go=allocating.allowed(view))
     if not view.open and not any(_judged_before(one) for one in view.cohorts):
         return _nobody(view)
-    behind = [one for one in view.open if one.progress.wave < view.record.wave]
+    behind = [
+        one for one in view.open if one.progress.canary or one.progress.wave < view.record.wave
+    ]
     if behind:
         record = _proven(view, current, behind)
         for cohort in behind:
-            record = record.with_cohort(
-                replace(
-                    cohort.progress,
-                    wave=cohort.progress.wave + 1,
-                    finished_at=None,
-                    waived=None,
-                )
-            )
+            record = record.with_cohort(_climbed(cohort))
         return Moved(record=record)
     if view.record.wave + 1 < len(view.strategy.waves) and view.open:
         return _next_wave(view, current)
@@ -82,10 +77,19 @@ def _next_wave(view: View, current: Revision) -> Moved:
         events.append(normal(Reason.WAVE_SKIPPED, f"{which} {name} adds no device: skipped"))
     record = replace(transitions.with_wave(record, coming, wave), wave=coming)
     for cohort in view.open:
-        record = record.with_cohort(
-            replace(cohort.progress, wave=coming, finished_at=None, waived=None)
-        )
+        record = record.with_cohort(_climbed(cohort))
     return Moved(record=record, events=tuple(events))
+
+
+def _climbed(cohort: CohortView) -> CohortProgress:
+    """The next wave of a cohort, or the rest of this one after its canary.
+
+    Every cohort has a canary (design: section 6 point 4). Waves of 100 % with a selector, then
+    50 %: a cohort of 20 that the selector picks none of has one device in the second, then 10.
+    """
+    wave = cohort.progress.wave + (not cohort.progress.canary)
+    canary = wave > 0 and not cohort.in_wave and cohort.reach(wave) > 1
+    return replace(cohort.progress, wave=wave, finished_at=None, waived=None, canary=canary)
 
 
 def _complete(view: View, current: Revision) -> Moved:

@@ -15,7 +15,7 @@ def decide(view: View) -> Decision | None:
     record, coming = view.record, view.record.wave + 1
     if not view.running or not view.open or coming >= len(view.strategy.waves):
         return None
-    if any(one.progress.wave < record.wave for one in view.open):
+    if any(one.progress.canary or one.progress.wave < record.wave for one in view.open):
         return None
     wave = view.strategy.waves[coming]
     approved = record.approved_wave is not None and record.approved_wave >= coming

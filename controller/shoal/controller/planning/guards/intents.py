@@ -44,7 +44,9 @@ def _promote(view: View, intent: Intent) -> Moved:
         wave = replace(record.going.waves[index], state=state, started_at=view.now, ended_at=ended)
         record = transitions.with_wave(record, index, wave)
     ahead = tuple(
-        one if one.reverted or one.done else replace(one, wave=last, finished_at=None, waived=None)
+        one
+        if one.reverted or one.done
+        else replace(one, wave=last, finished_at=None, waived=None, canary=False)
         for one in record.cohorts
     )
     progress = replace(record.progress, at=view.now)

@@ -104,7 +104,8 @@ class Scene:
     @property
     def last(self) -> bool:
         """Whether the cohort is in its last wave, where the other side runs out."""
-        return self.cohort.progress.wave == len(self.view.strategy.waves) - 1
+        progress = self.cohort.progress
+        return progress.wave == len(self.view.strategy.waves) - 1 and not progress.canary
 
     @cached_property
     def evidence(self) -> dict[str, DeviceEvidence]:
