@@ -234,9 +234,11 @@ def test_restarts_are_a_hard_stop_and_pass_at_the_end_of_the_soak(make: Make) ->
     world.confirm(first)
     world.turn(1.0)
     assert all(one.verdict == "pass" for one in world.plan.status.waves[0].gates)
+    assert world.plan.status.waves[0].gates[0].message == "0 on 1 device (limit 0)"
     world.confirm(first, restarts=1)
     world.turn(1.0)
     assert world.record.revisions[1].reason == "HardStop"
+    assert f"1 on {first}, of 1 device (limit 0)" in world.record.revisions[1].message
 
 
 def test_events_name_the_devices_that_went_wrong(make: Make) -> None:

@@ -136,6 +136,7 @@ def test_without_a_golden_set_there_is_no_verdict(make: Make) -> None:
     world.confirm("small-0")
     world.turn(1.0)
     assert gate_of(world).verdict == "inconclusive"
+    assert gate_of(world).message == "there is no golden set for this cohort"
     assert world.reason == "GateInconclusive"
 
 

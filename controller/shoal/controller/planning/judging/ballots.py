@@ -73,7 +73,9 @@ def judge(scene: Scene, gate: GateSpec, alpha: float) -> GateVerdict:
         alpha=alpha,
         scope=Whose(enrolled=len(scene.enrolled), devices=len(ballots)),
     )
-    if sheet is None or not ballots:
+    if sheet is None:
+        return replace(nothing, message="there is no golden set for this cohort")
+    if not ballots:
         return nothing
     if gate.metric is Metric.ACCURACY and sheet.labels is None:
         return replace(nothing, message="the golden set has no labels")

@@ -6,7 +6,7 @@ are left out of both sides, by that rule alone: nobody chose them after looking.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from shoal.contract.reason import Reason
@@ -43,9 +43,10 @@ def count(scene: Scene, gate: GateSpec) -> GateVerdict:
     """
     running = [one for one in scene.cohort.in_wave if runs_told(one)]
     if gate.metric is Metric.RESTARTS:
-        what, number = "restarts", sum(_restarts(one) for one in running)
+        counted = {one.name: _restarts(one) for one in running}
     else:
-        what, number = "crashes", sum(failed_start(one) for one in scene.enrolled)
+        counted = {one.name: int(failed_start(one)) for one in scene.enrolled}
+    number = sum(counted.values())
     verdict = Verdict.INCONCLUSIVE
     if number > gate.limit:
         verdict = Verdict.FAIL
@@ -58,12 +59,20 @@ def count(scene: Scene, gate: GateSpec) -> GateVerdict:
         value=float(number),
         limit=gate.limit,
         samples=len(running),
-        message=f"{number} {what} on {len(running)} devices (limit {gate.limit:g})",
+        message=_counted(counted, gate),
         gate=gate.key,
         source=Source.COUNT,
         bound=gate.kind,
         scope=Whose(enrolled=len(scene.enrolled), devices=len(running)),
     )
+
+
+def _counted(counted: Mapping[str, int], gate: GateSpec) -> str:
+    """How many there were of how many devices, and on which: `2 on small-3, of 20 devices`."""
+    struck = naming.listed([name for name, number in counted.items() if number])
+    where = f" on {struck}, of" if struck else " on"
+    devices = "1 device" if len(counted) == 1 else f"{len(counted)} devices"
+    return f"{sum(counted.values())}{where} {devices} (limit {gate.limit:g})"
 
 
 def judge(scene: Scene, gate: GateSpec, alpha: float) -> GateVerdict:
