@@ -19,7 +19,8 @@ class Column:
 
 def _running(device: Resource) -> str:
     running: list[dict[str, Any]] = facts.at(device, "status.running") or []
-    models = [f"{one.get('model')}@{one.get('revision')}" for one in running]
+    # `digits@3` is a revision of the Model; what a device runs is one of its deployment.
+    models = [f"{one.get('model')}#{one.get('revision')}" for one in running]
     return ",".join(models) or facts.NONE
 
 

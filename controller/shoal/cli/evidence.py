@@ -31,8 +31,9 @@ def _misses(nothing: Part) -> str:
 
 def running(one: Part) -> str:
     """One model that a device runs."""
-    model = f"{one.get('model')}@{one.get('revision')}"
-    return f"  {one.get('deployment')}: {model} {facts.short_digest(one.get('digest'))}"
+    digest = facts.short_digest(one.get("digest"))
+    what = f"{one.get('model')}, revision {one.get('revision')}, {digest}"
+    return f"  {one.get('deployment')}: {what}"
 
 
 def outcome(one: Part) -> str:

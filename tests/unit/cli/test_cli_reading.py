@@ -13,7 +13,7 @@ def test_a_table_says_what_runs(api: ApiServer, shoal: Shoal) -> None:
     ran = shoal("get", "devices")
     titles, row = ran.out.splitlines()
     assert titles.split() == ["NAME", "READY", "PROFILE", "RUNNING", "LINK", "SEEN"]
-    assert row.split()[:5] == ["cam-1", "True", "camera-small", "digits@3", "mqtt"]
+    assert row.split()[:5] == ["cam-1", "True", "camera-small", "digits#3", "mqtt"]
 
 
 @pytest.mark.parametrize("kind", ["devices", "models", "deployments", "deviceprofiles", "events"])
@@ -136,7 +136,7 @@ def test_a_model_is_described_with_its_choices(api: ApiServer, shoal: Shoal) -> 
 def test_a_device_is_described_with_its_conditions(api: ApiServer, shoal: Shoal) -> None:
     api.store(fleet.a_device())
     out = shoal("describe", "device", "cam-1").out
-    assert "default/digits: digits@3 ab12ab12ab12" in out
+    assert "default/digits: digits, revision 3, ab12ab12ab12" in out
     assert "Enrolled: it reports" in out
     assert "default/digits: Failed [LoadFailed] the session did not start" in out
 
