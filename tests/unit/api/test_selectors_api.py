@@ -77,6 +77,8 @@ def test_devices_are_chosen_by_their_fields(on_api: OnApi, selector: str, expect
         ("=x", "is not a selector"),
         ("spec.model=a=b", "is not a selector"),
         ("spec.model in (", "is not a selector"),
+        ("spec.model in ()", "is not a selector"),
+        ("spec.model notin (a,)", "is not a selector"),
         ("spec..model=a", "is not a selector"),
     ],
 )

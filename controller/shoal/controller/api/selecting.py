@@ -35,6 +35,8 @@ class _Grammar:
         """One condition in the form that manifests have."""
         if found := re.fullmatch(rf"({self.key})\s+(in|notin)\s+\(([^()]*)\)", text):
             values = [value.strip() for value in found[3].split(",")]
+            if not all(value and re.fullmatch(self.value, value) for value in values):
+                raise self.refusal(text)
             return _expression(found[1], "In" if found[2] == "in" else "NotIn", values)
         if found := re.fullmatch(rf"({self.key})\s*(==|=|!=)\s*({self.value})", text):
             return _expression(found[1], "NotIn" if found[2] == "!=" else "In", [found[3]])
