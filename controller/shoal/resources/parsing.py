@@ -64,9 +64,8 @@ def _kind(document: Mapping[Any, Any]) -> str:
 def _heading_problems(document: Mapping[Any, Any]) -> Iterator[Problem]:
     version, kind = document.get("apiVersion"), document.get("kind")
     if version != API_VERSION:
-        yield _invalid(
-            "apiVersion", f"apiVersion is {version!r}", f"write apiVersion: {API_VERSION}"
-        )
+        said = "a resource needs an apiVersion" if version is None else f"apiVersion is {version!r}"
+        yield _invalid("apiVersion", said, f"write apiVersion: {API_VERSION}")
     if not isinstance(kind, str):
         yield _invalid("kind", "a resource needs a kind", f"one of {', '.join(KINDS)}")
     elif kind not in KINDS:

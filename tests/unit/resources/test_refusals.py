@@ -100,6 +100,7 @@ def test_a_source_that_runs_code_is_refused_with_the_safe_way(name: str) -> None
         (with_field(MODEL, "metadata.name", "Digits"), "metadata.name"),
         (with_field(DEPLOYMENT, "spec.model", "digits@0"), "spec.model"),
         ({**MODEL, "apiVersion": "shoal/v2"}, "apiVersion"),
+        ({**MODEL, "apiVersion": None}, "apiVersion"),
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused_at_its_field(document: object, field: str) -> None:
