@@ -16,6 +16,7 @@ from tests.unit.planning.builders import (
     THREE_WAVES,
     WRONG,
     a_strategy,
+    a_wave,
     devices_of,
     share,
     variant,
@@ -98,6 +99,20 @@ def test_a_full_promote_in_the_last_wave_is_an_ordinary_one(make: Make) -> None:
     assert world.record.intent is None
     world.turn(1.0)
     assert world.status == "complete"
+
+
+def test_a_wave_says_who_promoted_it(make: Make) -> None:
+    waves = (THREE_WAVES[0], a_wave("all", 100, approval=Approval.MANUAL))
+    world = make(strategy=a_strategy(waves=waves), fleet=devices_of(SMALL, 4))
+    world.turn()
+    by_ana = verbs.Request(verb=Verb.PROMOTE, by="ana")
+    world.record = verbs.apply(world.record, by_ana, world.now)  # past the canary
+    world.turn(1.0)
+    by_ben = verbs.Request(verb=Verb.PROMOTE, by="ben")
+    world.record = verbs.apply(world.record, by_ben, world.now)  # and the approval
+    world.finish()
+    assert world.status == "complete"
+    assert [one.promoted_by for one in world.plan.status.waves] == ["ana", "ben"]
 
 
 @pytest.mark.parametrize("verb", [Verb.PAUSE, Verb.ABORT])

@@ -71,7 +71,10 @@ class CohortStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaveStatus:
-    """One wave for presentation; `devices` is cumulative; `soaked_until` the longest soak's end."""
+    """One wave for presentation; `devices` is cumulative; `soaked_until` the longest soak's end.
+
+    `promoted_by` is who opened it by hand, or let the rollout go on from it.
+    """
 
     name: str
     devices: int
@@ -80,6 +83,7 @@ class WaveStatus:
     soaked_until: float | None
     counts: tuple[Count, ...]
     gates: tuple[GateVerdict, ...]
+    promoted_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,7 +133,10 @@ class WaveState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaveRecord:
-    """One wave of one revision. `counts` and `gates` are those of the moment it was decided."""
+    """One wave of one revision. `counts` and `gates` are those of the moment it was decided.
+
+    `promoted_by` is who opened it by hand, or let the rollout go on from it.
+    """
 
     name: str
     state: WaveState = WaveState.PENDING
@@ -142,6 +145,7 @@ class WaveRecord:
     ended_at: float | None = None
     counts: tuple[Count, ...] = ()
     gates: tuple[GateVerdict, ...] = ()
+    promoted_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

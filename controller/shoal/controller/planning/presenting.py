@@ -79,6 +79,7 @@ def _wave(view: View, wave: WaveRecord, index: int) -> WaveStatus:
         soaked_until=until,
         counts=wave.counts,
         gates=wave.gates,
+        promoted_by=wave.promoted_by,
     )
 
 

@@ -121,9 +121,15 @@ def promote(
         record, approved_wave=record.wave + 1, progress=replace(record.progress, at=now)
     )
     if record.waiting is not None and record.waiting.reason == Reason.APPROVAL_MISSING:
-        return record
+        return _promoted(record, record.wave + 1, by)
+    record = _promoted(record, max(record.wave, 0), by)
     cohorts = tuple(replace(one, waived=one.wave) for one in record.cohorts)
     return forgiven(replace(record, cohorts=cohorts, hold=None))
+
+
+def _promoted(record: RolloutRecord, wave: int, by: str) -> RolloutRecord:
+    """The record in which the wave says who promoted it."""
+    return transitions.with_wave(record, wave, replace(record.going.waves[wave], promoted_by=by))
 
 
 def forgiven(record: RolloutRecord) -> RolloutRecord:

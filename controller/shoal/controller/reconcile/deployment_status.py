@@ -156,6 +156,7 @@ def _wave(wave: WaveStatus, names: Mapping[CohortId, str]) -> dict[str, Any]:
         "soakedUntil": _time(wave.soaked_until),
         "counts": _counts(wave.counts),
         "gates": [_gate(one, names) for one in wave.gates],
+        "promotedBy": wave.promoted_by or None,
     }
 
 
@@ -168,6 +169,7 @@ def _past_wave(wave: WaveRecord, names: Mapping[CohortId, str]) -> dict[str, Any
         "soakedUntil": _time(wave.ended_at),
         "counts": _counts(wave.counts),
         "gates": [_gate(one, names) for one in wave.gates],
+        "promotedBy": wave.promoted_by or None,
     }
 
 

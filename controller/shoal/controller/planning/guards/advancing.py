@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from shoal.contract.reason import Reason
-from shoal.controller.domain.revisions import Proven, Result, Revision, WaveRecord, WaveState
+from shoal.controller.domain.revisions import Proven, Result, Revision, WaveState
 from shoal.controller.domain.rollout import CohortProgress, RolloutRecord
 from shoal.controller.planning import allocating, transitions, waves
 from shoal.controller.planning.decisions import Decision, Moved, Settled, normal
@@ -68,11 +68,11 @@ def _next_wave(view: View, current: Revision) -> Moved:
     name = view.strategy.waves[coming].name
     devices = sum(one.reach(coming) for one in view.open)
     if devices > sum(len(one.in_wave) for one in view.open):
-        wave = WaveRecord(name=name, state=WaveState.ACTIVE, started_at=view.now)
+        wave = replace(current.waves[coming], state=WaveState.ACTIVE, started_at=view.now)
         events.append(normal(Reason.WAVE_STARTED, f"{which} {name} started: {devices} devices"))
     else:
-        wave = WaveRecord(
-            name=name, state=WaveState.SKIPPED, started_at=view.now, ended_at=view.now
+        wave = replace(
+            current.waves[coming], state=WaveState.SKIPPED, started_at=view.now, ended_at=view.now
         )
         events.append(normal(Reason.WAVE_SKIPPED, f"{which} {name} adds no device: skipped"))
     record = replace(transitions.with_wave(record, coming, wave), wave=coming)

@@ -41,7 +41,13 @@ def _promote(view: View, intent: Intent) -> Moved:
     for index in range(view.record.wave + 1, last + 1):
         state = WaveState.SKIPPED if index < last else WaveState.ACTIVE
         ended = view.now if index < last else None
-        wave = replace(record.going.waves[index], state=state, started_at=view.now, ended_at=ended)
+        wave = replace(
+            record.going.waves[index],
+            state=state,
+            started_at=view.now,
+            ended_at=ended,
+            promoted_by=intent.by,
+        )
         record = transitions.with_wave(record, index, wave)
     ahead = tuple(
         one
