@@ -105,7 +105,9 @@ def test_live_labels_that_are_silent_do_not_block_a_golden_pass(make: Make) -> N
     world = a_fleet(make, ACCURACY)
     world.turn(1.0)
     assert world.record.wave == 1
-    assert gate_of(world, Source.LABELS).advisory
+    silent = gate_of(world, Source.LABELS)
+    assert silent.advisory
+    assert silent.message.startswith("advisory (the golden set decides): NO DATA")
 
 
 def test_first_incidents_decide_where_restarts_have_a_ratio(make: Make) -> None:

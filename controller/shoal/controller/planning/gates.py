@@ -94,8 +94,15 @@ def _judge(scene: Scene, gate: GateSpec, tests: int) -> Iterator[GateVerdict]:
         if not scene.can_decide and one.interval is None:
             continue  # it can say nothing in this rollout
         silent = answered and one.verdict is not Verdict.FAIL and not one.holds
-        empty = not one.samples
-        yield replace(one, advisory=True) if silent or empty else one
+        why = "the golden set decides" if answered else "nothing was heard yet"
+        yield _quiet(one, why) if silent or not one.samples else one
+
+
+def _quiet(one: GateVerdict, why: str) -> GateVerdict:
+    """A live source beside the golden set that has nothing to say against the candidate."""
+    if one.advisory:
+        return one
+    return replace(one, advisory=True, message=f"advisory ({why}): {one.message}")
 
 
 def _of(scene: Scene, gate: GateSpec, source: Source, alpha: float) -> GateVerdict:

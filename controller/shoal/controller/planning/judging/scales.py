@@ -76,6 +76,16 @@ class Scale:
         return effect
 
     def interval(self, low: float, high: float) -> tuple[float, float]:
-        """An interval of effects in the terms of the limit, rising."""
+        """An interval of effects in the terms of the limit, rising, as far as values go at all."""
         one, other = self.shown(low), self.shown(high)
-        return (min(one, other), max(one, other))
+        least, most = self._range
+        return (max(min(one, other), least), min(max(one, other), most))
+
+    @property
+    def _range(self) -> tuple[float, float]:
+        """What the values themselves can be: no share is below 0 or above 1, no ratio negative."""
+        if self.gate.kind is Bound.MAX_DROP:
+            return -1.0, 1.0
+        distance = self.gate.metric is Metric.QUALITY and self.gate.kind is Bound.MAX
+        unbounded = distance or self.logarithmic or self.gate.kind is Bound.MAX_RATIO
+        return 0.0, math.inf if unbounded else 1.0
