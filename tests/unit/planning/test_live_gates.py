@@ -142,6 +142,7 @@ def test_a_device_without_a_past_has_no_vote(make: Make) -> None:
     world.turn(1.0)
     assert gate_of(world).scope.devices == 0
     assert gate_of(world).verdict == "inconclusive"
+    assert "20 served nothing before the rollout" in gate_of(world).message
 
 
 def test_a_pass_stays_in_the_last_wave_where_no_other_side_is_left(make: Make) -> None:

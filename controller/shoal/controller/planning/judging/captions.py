@@ -20,7 +20,7 @@ _WHAT = {
 
 def tell(judged: GateVerdict, scene: Scene) -> GateVerdict:
     """The verdict with its caption."""
-    parts = [span(judged), _missing(judged), _needed(judged)]
+    parts = [span(judged), _missing(judged, scene), _needed(judged)]
     text = "; ".join(part for part in parts if part)
     if judged.holds:
         text += "; beyond the limit against their own past, and no other side is left"
@@ -73,15 +73,28 @@ def amount(judged: GateVerdict, value: float, *, signed: bool = True) -> str:
     return f"{100 * value:.3g} %"
 
 
-def _missing(judged: GateVerdict) -> str:
-    """`NO DATA from 6 of 20 devices`."""
+def _missing(judged: GateVerdict, scene: Scene) -> str:
+    """`NO DATA from 6 of 20 devices (2 served nothing before the rollout)`."""
     missing = judged.scope.enrolled - judged.scope.devices
     if not judged.scope.enrolled:
         return "NO DATA: no device runs it yet"
     if missing <= 0:
         seen = judged.interval is None
         return f"{judged.samples} samples from {judged.scope.devices} devices" if seen else ""
-    return f"NO DATA from {missing} of {judged.scope.enrolled} devices"
+    text = f"NO DATA from {missing} of {judged.scope.enrolled} devices"
+    pastless = _pastless(judged, scene)
+    return f"{text} ({pastless} served nothing before the rollout)" if pastless else text
+
+
+def _pastless(judged: GateVerdict, scene: Scene) -> int:
+    """How many updated devices serve, and cannot be compared with their own past for want of one."""
+    if judged.bound not in {Bound.MAX_RATIO, Bound.MAX_DROP} or judged.source is Source.SHADOW:
+        return 0
+    found = (scene.evidence.get(one.name) for one in scene.updated)
+    return sum(
+        one is not None and one.before is None and one.since(scene.variant) is not None
+        for one in found
+    )
 
 
 def _needed(judged: GateVerdict) -> str:
