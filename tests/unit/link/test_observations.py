@@ -104,3 +104,19 @@ def test_the_newest_of_one_boot_wins_in_any_order() -> None:
     reports = [a_report("b", i) for i in range(1, 6)]
     random.Random(3).shuffle(reports)
     assert last(after(*reports)).sequence == 5
+
+
+def test_heartbeats_are_no_silences() -> None:
+    first = a_report("boot", 1)
+    known = observations.merge(None, first, 0, lost_after_s=195.0)
+    for place in range(2, 40):
+        known = observations.merge(
+            known, dataclasses.replace(first, sequence=place), place * 30_000, lost_after_s=195.0
+        )
+    assert known is not None
+    assert all(not one["noted"] for one in known["histories"])
+    late = observations.merge(
+        known, dataclasses.replace(first, sequence=99), 39 * 30_000 + 200_000, lost_after_s=195.0
+    )
+    assert late is not None
+    assert [one["kind"] for one in late["histories"][0]["noted"]] == ["silence"]

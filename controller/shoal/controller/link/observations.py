@@ -10,14 +10,24 @@ from typing import Any
 from shoal.contract import jsonform
 from shoal.contract.report import DeploymentReport, DeviceReport
 from shoal.controller.domain import incidents
-from shoal.controller.domain.incidents import History
+from shoal.controller.domain.incidents import SILENCE_NOTED_MS, History
 
 KIND = "Observation"
 _PAST_BOOTS = 16
 
 
-def merge(known: dict[str, Any] | None, report: DeviceReport, now_ms: int) -> dict[str, Any] | None:
-    """The observation after `report`, or None where it is late or repeated."""
+def merge(
+    known: dict[str, Any] | None,
+    report: DeviceReport,
+    now_ms: int,
+    *,
+    lost_after_s: float = SILENCE_NOTED_MS / 1000,
+) -> dict[str, Any] | None:
+    """The observation after `report`, or None where it is late or repeated.
+
+    Only a silence of more than `lost_after_s` is noted: heartbeats lie apart as well, and would
+    push out what else was noted.
+    """
     past: list[str] = []
     before: tuple[DeploymentReport, ...] = ()
     histories: tuple[History, ...] = ()
@@ -35,6 +45,8 @@ def merge(known: dict[str, Any] | None, report: DeviceReport, now_ms: int) -> di
         report = _with_known_answers(report, before)
         histories = incidents.histories_from_json(known.get("histories"))
         silent_ms = max(0, now_ms - known["last_seen_ms"])
+    if silent_ms <= lost_after_s * 1000:
+        silent_ms = 0
     moment = incidents.Moment(now_ms=now_ms, silent_ms=silent_ms)
     return {
         "report": jsonform.to_json(report),

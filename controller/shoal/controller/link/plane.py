@@ -26,6 +26,7 @@ from shoal.controller.link import credentials, observations
 from shoal.controller.link.authority import Authority
 from shoal.controller.link.enrolment import Enrolment
 from shoal.controller.link.roster import OnDesired, OnIdentity, Roster
+from shoal.controller.reconcile.world import Cadence
 from shoal.controller.store.port import BlobStore, Put, Record, Store, TelemetryStore
 
 _ATTEMPTS = 5  # compare-and-swap races on one observation
@@ -143,10 +144,14 @@ class DevicePlane:
         """
         _own(device, report.device)
         namespace = self._roster.identity(device).namespace
+        cadence = Cadence(heartbeat_s=self._roster.desired(device).heartbeat_s)
         for _ in range(_ATTEMPTS):
             known = await self._observation(namespace, device)
             data = observations.merge(
-                known.data if known else None, report, round(self._ports.now() * 1000)
+                known.data if known else None,
+                report,
+                round(self._ports.now() * 1000),
+                lost_after_s=cadence.lost_after_s,
             )
             if data is None:
                 return

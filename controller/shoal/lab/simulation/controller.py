@@ -129,7 +129,10 @@ class Controller:
         """Keep what a device said; answer with what it should run where it does not know."""
         known = self._get("Observation", report.device)
         data = observations.merge(
-            known.data if known else None, report, round(self.clock.now() * 1000)
+            known.data if known else None,
+            report,
+            round(self.clock.now() * 1000),
+            lost_after_s=self._world.cadence.lost_after_s,
         )
         if data is not None:
             self._put(known, "Observation", report.device, data)
