@@ -90,3 +90,15 @@ def test_what_a_device_had_before_its_update_speaks_for_the_other_side(make: Mak
     strike(world, IncidentKind.RESTART, names[0], before=True)
     strike(world, IncidentKind.RESTART, *names[1:5])
     assert not stopped(world)
+
+
+def test_silence_speaks_where_it_is_more_frequent_among_the_updated(make: Make) -> None:
+    world = a_fleet(make, 15)
+    world.confirm(*world.fresh())
+    world.turn(1.0)
+    updated = sorted(world.on_revision(2))
+    world.soak(*world.fresh())
+    world.turn(1.0)
+    other = next(one.name for one in world.fleet if one.name not in updated)
+    strike(world, IncidentKind.SILENCE, other, *updated[:5])
+    assert stopped(world)

@@ -87,7 +87,7 @@ def _missing(judged: GateVerdict, scene: Scene) -> str:
 
 
 def _pastless(judged: GateVerdict, scene: Scene) -> int:
-    """How many updated devices serve, and cannot be compared with their own past for want of one."""
+    """How many updated devices serve, and have no past of their own to be compared with."""
     if judged.bound not in {Bound.MAX_RATIO, Bound.MAX_DROP} or judged.source is Source.SHADOW:
         return 0
     found = (scene.evidence.get(one.name) for one in scene.updated)

@@ -200,12 +200,21 @@ def _was_unhealthy(member: Member, start: float) -> bool:
 def _telling(scene: Scene) -> frozenset[IncidentKind]:
     """The kinds of incidents that may speak against the candidate.
 
-    A silence does only where those not updated keep speaking: an outage of the site, or of the
-    controller, looks the same on all devices, and where none is left there is no telling.
+    A silence does only where it is more frequent among the updated: an outage of the site or of the
+    controller, looks the same on all devices, and where no other side is left there is no telling.
+    Silent are 5 of 7 updated and 1 of 8 others: they speak. 6 of 6 and 1 of 1: an outage.
     """
     silence = frozenset({IncidentKind.SILENCE})
-    spoke = scene.others and not any(_before(scene, one, silence) for one in scene.others)
-    return frozenset(IncidentKind) if spoke else frozenset(IncidentKind) - silence
+    updated, others = scene.enrolled, scene.others
+    ours = sum(_went_silent(scene, one) for one in updated)
+    theirs = sum(bool(_before(scene, one, silence)) for one in others)
+    speaks = ours * len(others) > theirs * len(updated)
+    return frozenset(IncidentKind) if speaks else frozenset(IncidentKind) - silence
+
+
+def _went_silent(scene: Scene, member: Member) -> bool:
+    silence = frozenset({IncidentKind.SILENCE})
+    return len(_since_start(scene, member, silence)) > len(_before(scene, member, silence))
 
 
 def _went_wrong(scene: Scene, member: Member, kinds: Collection[IncidentKind]) -> bool:
