@@ -62,6 +62,10 @@ def test_a_new_model_is_searched_for_before_anything_moves(on_api: OnApi) -> Non
         found = await plan(api, model, a_deployment())
         (item,) = found["items"]
         assert (item["starts"], item["reason"]) == (False, "ModelNotReady")
+        missing = "model digits does not exist now; the rollout waits for it"
+        assert missing not in found["resources"][1]["warnings"]
+        alone = await plan(api, a_deployment())
+        assert missing in alone["resources"][0]["warnings"]
 
     on_api(story)
 

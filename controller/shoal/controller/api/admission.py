@@ -115,13 +115,15 @@ def files(parsed: Parsed, blobs: Blobs, *, present: bool) -> None:
             raise ManifestError(problems)
 
 
-async def warnings(parsed: Parsed, store: Store) -> list[str]:
-    """What the writer should know about `parsed` beside what else the store holds."""
+async def warnings(
+    parsed: Parsed, store: Store, models: frozenset[tuple[str, str]] = frozenset()
+) -> list[str]:
+    """What the writer should know about `parsed` beside what the store and `models` hold."""
     resource = parsed.resource
     found = list(parsed.warnings)
     namespace = resource.metadata.namespace
     if isinstance(resource, Deployment):
-        found += await _deployment(resource, store, namespace)
+        found += await _deployment(resource, store, models)
     if isinstance(resource, DeviceProfile) and not await _any_device(
         store, namespace, parsed.spec["selector"]
     ):
@@ -137,8 +139,11 @@ async def warnings(parsed: Parsed, store: Store) -> list[str]:
     return found
 
 
-async def _deployment(deployment: Deployment, store: Store, namespace: str) -> list[str]:
+async def _deployment(
+    deployment: Deployment, store: Store, models: frozenset[tuple[str, str]]
+) -> list[str]:
     found = []
+    namespace = deployment.metadata.namespace
     selector = deployment.spec.selector.model_dump(mode="json", by_alias=True)
     if not await _any_device(store, namespace, selector):
         found.append("the selector matches no device now; the rollout waits for one")
@@ -146,6 +151,8 @@ async def _deployment(deployment: Deployment, store: Store, namespace: str) -> l
     try:
         record = await store.get("Model", namespace, name)
     except NotFoundError:
+        if (namespace, name) in models:
+            return found
         return [*found, f"model {name} does not exist now; the rollout waits for it"]
     model = parse(documents.resource(record)).resource
     assert isinstance(model, Model)

@@ -43,8 +43,9 @@ def router(ports: ApiPorts) -> APIRouter:
     async def plan(request: Request, user: User) -> dict[str, Any]:
         body = await bodies.read_object(request)
         bodies.only(body, ("items", "force"))
-        how = How(user=user, force=_force(body), dry_run=True)
-        done = [(one, await writer.apply(one, how)) for one in _items(body)]
+        items = _items(body)
+        how = How(user=user, force=_force(body), dry_run=True, models=_models(items))
+        done = [(one, await writer.apply(one, how)) for one in items]
         resources = [
             {
                 "result": written.result,
@@ -75,6 +76,15 @@ def _items(body: dict[str, Any]) -> list[dict[str, Any]]:
     if len(items) > _DOCUMENTS:
         raise bodies.invalid("items", f"a plan takes at most {_DOCUMENTS} resources")
     return items
+
+
+def _models(items: list[dict[str, Any]]) -> frozenset[tuple[str, str]]:
+    """The Models among `items`; what is wrong with an item is told when it is applied."""
+    return frozenset(
+        (str(metadata.get("namespace", "default")), str(metadata.get("name")))
+        for one in items
+        if one.get("kind") == "Model" and isinstance(metadata := one.get("metadata"), dict)
+    )
 
 
 def _force(body: dict[str, Any]) -> bool:

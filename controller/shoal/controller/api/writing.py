@@ -33,11 +33,15 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class How:
-    """How to apply: `force` takes fields from others, a dry run writes nothing."""
+    """How to apply: `force` takes fields from others, a dry run writes nothing.
+
+    `models` are the Models, by namespace and name, that a dry run would have written before.
+    """
 
     user: str = NOBODY
     force: bool = False
     dry_run: bool = False
+    models: frozenset[tuple[str, str]] = frozenset()
 
 
 class Writer:
@@ -65,7 +69,7 @@ class Writer:
                 raise refusals.FieldsTakenError(taken)
             parsed = self._admit(_merged(document, claims), present=not how.dry_run)
             await self._allow(parsed, current)
-            warnings = tuple(await admission.warnings(parsed, self._ports.store))
+            warnings = tuple(await admission.warnings(parsed, self._ports.store, how.models))
             data = self._data(parsed, current, claims)
             result = _result(current, data)
             if result == "unchanged" and current is not None and data == current.data:
