@@ -1,7 +1,7 @@
 """From a snapshot and a record to the view: who belongs where, in which order, and in the wave."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shoal.controller.domain.fleet import CohortId, DeviceView
 from shoal.controller.domain.revisions import CohortContent, Revision
@@ -61,6 +61,14 @@ def look(snapshot: Snapshot, record: RolloutRecord) -> View:
 def again(view: View, record: RolloutRecord) -> View:
     """The view under `record`: the one there is where nothing changed, as looking is what costs."""
     return view if record == view.record else look(view.snapshot, record)
+
+
+def under(view: View, record: RolloutRecord) -> View:
+    """The view under a record that differs in nothing that devices are sorted by.
+
+    Those are holds, what is waited for, the mark of progress, and reason and waves of a revision.
+    """
+    return view if record == view.record else replace(view, record=record)
 
 
 def cohort_of(device: DeviceView, known: DeviceRecord | None, current: Revision) -> CohortId | None:

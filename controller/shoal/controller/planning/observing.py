@@ -49,7 +49,7 @@ def observe(snapshot: Snapshot, record: RolloutRecord) -> Observed:
         moved = fold(view)
         events = (*events, *moved.events)
         view = looking.again(view, moved.record)
-    return Observed(view=view, events=events)
+    return Observed(view=looking.under(view, _marked(view)), events=events)
 
 
 def _devices(view: View) -> Moved:
@@ -239,11 +239,11 @@ def _evidence(view: View) -> Moved:
     return Moved(record=record)
 
 
-def _marks(view: View) -> Moved:
+def _marked(view: View) -> RolloutRecord:
     """Move the progress mark where the rollout got further than ever."""
     current = view.current
     if current is None:
-        return Moved(record=view.record)
+        return view.record
     told = [one.outcome for one in view.members if one.in_wave]
     mark = (
         current.number,
@@ -253,8 +253,8 @@ def _marks(view: View) -> Moved:
         sum(_DISTANCE.get(one, 0) for one in told),
     )
     if mark <= view.record.progress.mark:
-        return Moved(record=view.record)
-    return Moved(record=replace(view.record, progress=Progress(mark=mark, at=view.now)))
+        return view.record
+    return replace(view.record, progress=Progress(mark=mark, at=view.now))
 
 
 _FOLDS = (
@@ -265,5 +265,4 @@ _FOLDS = (
     _reopened,
     _falls,
     _evidence,
-    _marks,
 )

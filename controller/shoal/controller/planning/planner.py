@@ -61,7 +61,7 @@ def plan(snapshot: Snapshot, guards: Sequence[Guard] = GUARDS) -> Plan:
     view, decision, events = _decide(snapshot, guards)
     record, news = closing.close(snapshot, view.record, decision)
     go = decision.go if isinstance(decision, Settled) else ()
-    view = looking.again(view, record)
+    view = looking.under(view, record)
     told = telling.tell(view, go)
     view = looking.again(view, told.record)
     return Plan(
