@@ -131,7 +131,7 @@ def test_undo_refuses_revisions_that_cannot_come_back(make: Make) -> None:
     assert "is current" in refused(world, Verb.UNDO, to_revision=1)[1]
     with pytest.raises(NotFoundError) as error:
         world.ask(Verb.UNDO, to_revision=17)
-    assert error.value.problem.hint == "revisions that were complete: 1, 3"
+    assert error.value.problem.hint == "revisions to return to: 1, 3"
 
 
 def test_undo_does_not_return_to_a_quarantined_variant(make: Make) -> None:

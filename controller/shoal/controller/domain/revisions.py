@@ -178,3 +178,8 @@ class Revision:
     waves: tuple[WaveRecord, ...] = ()
     proven: tuple[Proven, ...] = ()
     by: str = ""
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it was complete and nobody gave it up since: only such content is returned to."""
+        return self.completed_at is not None and not self.result.tombstone

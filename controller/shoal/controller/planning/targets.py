@@ -93,7 +93,7 @@ def return_from(record: RolloutRecord, revision: Revision) -> Return | None:
     that was complete is named by its source, as that is where its content is from.
     """
     for one in sorted(record.revisions, key=lambda one: -one.number):
-        earlier = one.number < revision.number and one.completed_at is not None
+        earlier = one.number < revision.number and one.lasting
         differs = one.content.sameness != revision.content.sameness
         if earlier and differs and not quarantined(record, one):
             return as_return(record, one)
@@ -129,7 +129,7 @@ def complete_target(record: RolloutRecord, cohort: CohortId) -> Target | None:
     """
     for one in sorted(record.revisions, key=lambda one: -one.number):
         content = one.content.of(cohort)
-        if one.completed_at is None or content is None or not content.variants:
+        if not one.lasting or content is None or not content.variants:
             continue
         step = _proven_step(record, one, content)
         if step is not None and not quarantined(record, one):

@@ -91,7 +91,7 @@ def _changed(
     claimed = device.report.generation if device.report else 0
     numbered = known.generation if known else 0
     if wanted is None:
-        return replace(known, told=None, confirmed=False) if known and before else None
+        return replace(known, told=None, confirmed=False, again=False) if before and known else None
     if wanted == before and not again and claimed <= numbered:
         return None
     return DeviceRecord(

@@ -199,8 +199,9 @@ def undo_target(record: RolloutRecord, to_revision: int | None) -> targets.Retur
                 hint=_history(record),
             )
         )
-    if revision.completed_at is None:
-        raise _nothing(f"revision {to_revision} was never complete ({revision.result})")
+    if not revision.lasting:
+        what = "was never complete" if revision.completed_at is None else "was given up"
+        raise _nothing(f"revision {to_revision} {what} ({revision.result})")
     if targets.quarantined(record, revision):
         raise _nothing(f"a variant of revision {to_revision} is in quarantine")
     if revision.content.sameness == current.content.sameness and not current.result.tombstone:
@@ -272,8 +273,8 @@ def _followed_from(record: RolloutRecord) -> int:
 
 
 def _history(record: RolloutRecord) -> str:
-    complete = [str(one.number) for one in record.revisions if one.completed_at is not None]
-    return f"revisions that were complete: {', '.join(complete) or 'none'}"
+    lasting = [str(one.number) for one in record.revisions if one.lasting]
+    return f"revisions to return to: {', '.join(lasting) or 'none'}"
 
 
 def _nothing(message: str) -> ConflictError:
