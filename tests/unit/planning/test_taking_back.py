@@ -1,7 +1,8 @@
 from shoal.contract.report import Phase
 from shoal.controller.domain.rollout import Verb
-from tests.unit.planning.builders import LARGE, SMALL, devices_of, variant
-from tests.unit.planning.worlds import Make, World, a_second_rollout
+from shoal.controller.domain.strategy import Action, Amount, Scope
+from tests.unit.planning.builders import LARGE, SMALL, a_strategy, devices_of, variant
+from tests.unit.planning.worlds import Make, World, a_second_rollout, refused
 
 
 def counts(world: World) -> dict[str, int]:
@@ -86,3 +87,40 @@ def test_a_return_knows_the_cohorts_that_joined_it_later(make: Make) -> None:
     world.turn(1.0)
     assert world.targets()[large].variant == variant(1, 300)
     assert world.targets()[large].revision == 3
+
+
+def test_content_that_was_complete_and_then_aborted_is_not_returned_to(make: Make) -> None:
+    world = a_second_rollout(make, fleet=devices_of(SMALL, 3))
+    world.finish()
+    world.report("small-0", Phase.SOAKING, running=variant(1, 100))
+    world.turn(1.0)
+    assert "Reopened" in world.events
+    world.ask(Verb.ABORT)
+    world.finish()
+    assert [one.result for one in world.record.revisions] == ["complete", "aborted", "complete"]
+    assert refused(world, Verb.UNDO)[0] == "NothingToReturnTo"
+    assert refused(world, Verb.UNDO, to_revision=2)[1] == "revision 2 was given up (aborted)"
+
+
+def test_an_abort_forgets_a_retry(make: Make) -> None:
+    world = make(fleet=devices_of(SMALL, 3), strategy=a_strategy(on_failure=Action.HOLD))
+    world.turn()
+    world.fail(*world.fresh())
+    world.turn(1.0)
+    world.ask(Verb.RETRY)
+    world.ask(Verb.ABORT)
+    world.turn(1.0)
+    assert not world.targets()
+    assert not any(one.again for one in world.record.devices)
+
+
+def test_a_withdrawal_takes_no_room_from_those_who_wait(make: Make) -> None:
+    strategy = a_strategy(max_unavailable=Amount(count=1), scope=Scope.COHORT)
+    world = make(fleet=[*devices_of(SMALL, 3), *devices_of(LARGE, 3)], strategy=strategy)
+    world.turn()
+    (first,) = world.fresh()
+    world.fail(first)
+    world.turn(1.0)
+    assert world.plan.withdrawals == (first,)
+    (second,) = world.fresh()
+    assert second.split("-")[0] != first.split("-")[0]

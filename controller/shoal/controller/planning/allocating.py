@@ -46,7 +46,9 @@ def allocate(view: View) -> Allocation:
         return Allocation()
     room, pace, places = Room(view), pacing.left(view), pacing.places(view)
     # What must be taken back comes first, so that unproven variants never become more.
-    room.reserve(one for one in _misplaced(view, ()) if not free(one))
+    back = tuple(_misplaced(view, ()))
+    room.reserve(one for one in back if _moves(view, one))
+    room.release(one for one in back if _withdrawn(view, one))
     go, withheld = [], []
     for cohort, member in _candidates(view):
         new = not cohort.progress.returning
@@ -87,7 +89,9 @@ def taken_back(view: View, go: Collection[str]) -> tuple[str, ...]:
     """
     room = Room(view)
     room.reserve(one for one in view.members if one.name in go and not free(one))
-    return tuple(one.name for one in _misplaced(view, go) if free(one) or room.take(one) is None)
+    return tuple(
+        one.name for one in _misplaced(view, go) if not _moves(view, one) or room.take(one) is None
+    )
 
 
 def wanting(cohort: CohortView, member: Member) -> bool:
@@ -114,6 +118,17 @@ def _misplaced(view: View, go: Collection[str]) -> Iterator[Member]:
         # What has nowhere to go but where it is already is not moved.
         if targets.rest(view.record, told, member.device.report) != told:
             yield member
+
+
+def _moves(view: View, member: Member) -> bool:
+    """Whether leading it back makes it unavailable."""
+    return not free(member) and not _withdrawn(view, member)
+
+
+def _withdrawn(view: View, member: Member) -> bool:
+    """Whether it has nowhere to go back to: it keeps what it runs, and nothing is under way."""
+    told = member.known.told if member.known else None
+    return told is not None and targets.rest(view.record, told, member.device.report) is None
 
 
 def _called(view: View) -> Iterator[Member]:

@@ -86,6 +86,12 @@ class Room:
         for member in members:
             self._down.update(groups_of(self._strategy, member.device))
 
+    def release(self, members: Iterable[Member]) -> None:
+        """Count these no longer, where they were unavailable for what they were told alone."""
+        for member in members:
+            if member.device.ready and unavailable(member):
+                self._down.subtract(groups_of(self._strategy, member.device))
+
     def take(self, member: Member) -> Group | None:
         """Let the device become unavailable; or name the group that has no room for it."""
         groups = groups_of(self._strategy, member.device)
