@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from shoal.contract.reason import Reason
 from shoal.resources.base import Document, Resource, Selector
 from shoal.resources.gate import Gate, default_gates
-from shoal.resources.quantities import Duration, LabelKey, Name, Percent, ShareOrCount
+from shoal.resources.quantities import MOST_DEVICES, Duration, LabelKey, Name, Percent, ShareOrCount
 from shoal.resources.window import MaintenanceWindow
 from shoal.resources.words import Words, refusal
 
@@ -50,7 +50,7 @@ class Wave(Document):
 class RateRamp(Document):
     """A rate that starts small and grows with the devices that confirmed."""
 
-    start: int = Field(default=1, ge=1, description="Devices a minute at first.")
+    start: int = Field(default=1, ge=1, le=MOST_DEVICES, description="Devices a minute at first.")
     factor: float = Field(default=2.0, gt=1, le=100, description="What each step multiplies it by.")
     per_confirmed: int = Field(
         default=10, ge=1, description="A step for every so many devices that confirmed."
@@ -113,7 +113,10 @@ class Strategy(Document):
         "that come later are told nothing beyond it; null: any.",
     )
     rate_per_minute: int | None = Field(
-        default=None, ge=1, description="Devices told in any one minute, at most; null: any."
+        default=None,
+        ge=1,
+        le=MOST_DEVICES,
+        description="Devices told in any one minute, at most; null: any.",
     )
     rate_ramp: RateRamp | None = Field(
         default=None, description="How the rate grows up to ratePerMinute; null: it is constant."

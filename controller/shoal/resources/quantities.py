@@ -15,6 +15,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_KEY = re.compile(r"([a-z0-9][-a-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?")
 _LABEL_CHARS = 63
+MOST_DEVICES = 1_000_000_000  # counts of devices are compared as floats, which must hold them
 QUANTITY = "x-quantity"  # what a text measures, in the JSON Schema
 
 
@@ -37,6 +38,10 @@ def _share_or_count(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         if value < 0:
             raise refusal(Reason.INVALID, f"{value} is negative", "write for example 3 or 10%")
+        if value > MOST_DEVICES:
+            raise refusal(
+                Reason.INVALID, f"a count is at most {MOST_DEVICES}", "write 100% for all"
+            )
         return value
     if not isinstance(value, str):
         raise refusal(

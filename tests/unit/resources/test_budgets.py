@@ -29,6 +29,15 @@ def test_a_budget_that_starves_every_rollout_is_refused(
     assert problem.field == f"spec.strategy.{place}"
 
 
+def test_counts_beyond_any_fleet_are_refused() -> None:
+    for field in ("ratePerMinute", "maxUnavailable", "maxFailures"):
+        problem = refused(with_field(DEPLOYMENT, f"spec.strategy.{field}", 10**400))
+        assert problem.field == f"spec.strategy.{field}"
+    waves = [{"name": "all", "size": 10**400}]
+    problem = refused(with_field(DEPLOYMENT, "spec.strategy.waves", waves))
+    assert problem.field == "spec.strategy.waves[0].size"
+
+
 def test_a_ramp_does_not_start_beyond_its_rate() -> None:
     document = with_field(DEPLOYMENT, "spec.strategy.ratePerMinute", 5)
     problem = refused(with_field(document, "spec.strategy.rateRamp", {"start": 6}))
