@@ -144,7 +144,7 @@ def retry(record: RolloutRecord, now: float, *, by: str = "") -> RolloutRecord:
     Lifts the quarantine of the variants concerned.
 
     Raises:
-        ConflictError: nothing has failed.
+        ConflictError: nothing was rolled out yet.
     """
     current = record.current
     if current is None:
