@@ -4,7 +4,6 @@ Reports of one boot are ordered by their sequence. A boot id never seen before i
 that was replaced stays in `past_boots`, so that its late reports are recognised.
 """
 
-from dataclasses import replace
 from typing import Any
 
 from shoal.contract import jsonform
@@ -40,16 +39,21 @@ def merge(
             past = [*past, last["boot_id"]][-_PAST_BOOTS:]
         elif report.sequence <= last["sequence"]:
             return None
-        # Of a heartbeat only the deployments are read again: thousands of devices send one.
-        before = tuple(jsonform.from_json(DeploymentReport, one) for one in last["deployments"])
-        report = _with_known_answers(report, before)
+        # Of a heartbeat as little as can be is read again: thousands of devices send one.
+        before = tuple(
+            jsonform.from_json(DeploymentReport, one | {"golden": None})
+            for one in last["deployments"]
+        )
         histories = incidents.histories_from_json(known.get("histories"))
         silent_ms = max(0, now_ms - known["last_seen_ms"])
     if silent_ms <= lost_after_s * 1000:
         silent_ms = 0
     moment = incidents.Moment(now_ms=now_ms, silent_ms=silent_ms)
+    document = jsonform.to_json(report)
+    if known is not None:
+        _keep_answers(document, known["report"])
     return {
-        "report": jsonform.to_json(report),
+        "report": document,
         "last_seen_ms": now_ms,
         "past_boots": past,
         "histories": [
@@ -59,14 +63,11 @@ def merge(
     }
 
 
-def _with_known_answers(report: DeviceReport, before: tuple[DeploymentReport, ...]) -> DeviceReport:
+def _keep_answers(document: dict[str, Any], last: dict[str, Any]) -> None:
     """Keep golden answers for as long as their generation lasts: devices send them only once."""
     kept = {
-        (one.deployment, one.generation): one.golden for one in before if one.golden is not None
+        (one["deployment"], one["generation"]): one.get("golden") for one in last["deployments"]
     }
-
-    def filled(one: DeploymentReport) -> DeploymentReport:
-        golden = kept.get((one.deployment, one.generation))
-        return one if one.golden or golden is None else replace(one, golden=golden)
-
-    return replace(report, deployments=tuple(filled(one) for one in report.deployments))
+    for one in document["deployments"]:
+        if one["golden"] is None:
+            one["golden"] = kept.get((one["deployment"], one["generation"]))

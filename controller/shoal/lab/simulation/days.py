@@ -12,7 +12,8 @@ from shoal.lab.simulation.network import Weather
 from shoal.lab.simulation.simulation import Setting, Simulation
 
 DAY_S = 86_400.0
-HEARTBEAT_S = 300.0  # between 288 and 360 heartbeats a day
+HEARTBEAT_S = 330.0  # at most; about 290 heartbeats a day
+EXPECTED_S = 600.0  # lost after an hour
 OUTAGE_S = 600.0
 FAIR = Weather(loss=0.01, repeats=0.05, late=0.01)
 
@@ -63,7 +64,7 @@ def _setting(devices: int) -> Setting:
     fleet = Fleet(
         small=small,
         large=devices - small,
-        heartbeat_s=HEARTBEAT_S,
+        heartbeat_s=EXPECTED_S,
         soak_s=60,
         max_soak_s=300,
         device_timeout_s=7200,

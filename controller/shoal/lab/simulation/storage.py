@@ -13,7 +13,8 @@ from shoal.controller.store.port import Record, Write
 from shoal.lab.simulation.fleet import DEPLOYMENT
 
 T = TypeVar("T")
-RECORDS_AT_HAND = 10_000
+RECORDS_AT_HAND = 500
+HISTORY = 5_000  # changes: no controller here is away for longer
 
 
 class Halt:
@@ -34,7 +35,7 @@ class SharedStore(MemoryStore):
 
     def __init__(self, written: Callable[[], None]) -> None:
         numbers = itertools.count(1)
-        super().__init__(history=1_000_000, new_uid=lambda: f"uid-{next(numbers)}")
+        super().__init__(history=HISTORY, new_uid=lambda: f"uid-{next(numbers)}")
         self.halting = False
         self.decider = ""
         self.decided_by = ""
