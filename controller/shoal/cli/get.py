@@ -7,6 +7,8 @@ import typer
 from shoal.cli import columns, printing, showing, targets
 from shoal.cli.invocation import Output
 from shoal.cli.session import ANSWER_S, Session
+from shoal.contract.problem import InvalidError, Problem
+from shoal.contract.reason import Reason
 
 if TYPE_CHECKING:
     from shoal.client.resources import Change, Scope
@@ -40,6 +42,11 @@ def command(
     session: Session = context.obj
     target = targets.parse(what)
     scope = Scope(namespace=session.invocation.namespace, selector=selector, fields=fields)
+    paged, chosen = limit is not None or token is not None, selector or fields
+    if watch and paged:
+        raise _at_odds("-w goes on for ever, and --limit and --continue are of one page")
+    if target.names and (chosen or paged):
+        raise _at_odds("names say already what is shown")
     if watch:
         _watch(session, target, scope)
     elif target.names:
@@ -49,11 +56,16 @@ def command(
             showing.one(session, found[0])
         else:
             showing.many(session, found)
-    elif limit is not None or token is not None:
+    elif paged:
         page = session.client.resources.some(target.kind, scope, limit=limit or _PAGE, token=token)
         showing.many(session, page.items, following=page.following)
     else:
         showing.pages(session, session.client.resources.pages(target.kind, scope))
+
+
+def _at_odds(message: str) -> InvalidError:
+    hint = "leave one of the two out"
+    return InvalidError(Problem(reason=Reason.INVALID, message=message, hint=hint))
 
 
 def _watch(session: Session, target: targets.Target, scope: "Scope") -> None:
@@ -70,7 +82,7 @@ def _watch(session: Session, target: targets.Target, scope: "Scope") -> None:
         wide=session.output is Output.WIDE,
         all_namespaces=session.invocation.namespace is None,
     )
-    table = printing.Stream(["CHANGE", *(column.title for column in shown)])
+    table = printing.Stream(["CHANGE", *(column.title for column in shown)], first="MODIFIED")
     for change in stream:
         if target.names and change.resource["metadata"]["name"] not in target.names:
             continue

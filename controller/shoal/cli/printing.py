@@ -88,11 +88,15 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]], *, wide: bool = 
 
 
 class Stream:
-    """A table whose rows come one by one; columns grow as they must and stay in the room."""
+    """A table whose rows come one by one; columns grow as they must and stay in the room.
 
-    def __init__(self, titles: Sequence[str]) -> None:
+    `first` is a word that the first column will hold sooner or later.
+    """
+
+    def __init__(self, titles: Sequence[str], first: str = "") -> None:
         self._titles = titles
         self._widths = [len(title) for title in titles]
+        self._widths[0] = max(self._widths[0], len(first))
         self._started = False
 
     def add(self, row: Sequence[str]) -> None:

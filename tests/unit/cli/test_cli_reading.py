@@ -175,6 +175,14 @@ def test_explain_needs_no_controller(shoal: Shoal) -> None:
     assert "model.spec.quality.metric\n" in shoal("explain", "model.spec.quality", "-o", "name").out
 
 
+@pytest.mark.parametrize(
+    "line", ["-w --limit 2", "-w --continue x", "cam-1 -l a=b", "cam-1 --limit 1"]
+)
+def test_options_that_would_be_ignored_are_refused(shoal: Shoal, line: str) -> None:
+    ran = shoal("get", "devices", *line.split(), "-o", "json")
+    assert (ran.code, ran.json["error"]["reason"]) == (2, "Invalid")
+
+
 def test_explain_of_an_unknown_field_says_the_nearest(shoal: Shoal) -> None:
     ran = shoal("explain", "deployment.spec.stratgy", "-o", "json")
     assert ran.code == 3

@@ -229,6 +229,7 @@ def test_a_watched_table_grows(
     titles, row = shoal("get", "devices", "-w").out.splitlines()
     assert titles.split()[:2] == ["CHANGE", "NAME"]
     assert row.split()[:2] == ["ADDED", "cam-1"]
+    assert row.startswith("ADDED     cam-1")  # room for MODIFIED, so that no row shifts later
     assert shoal("events", "-w").code == 130
 
 
