@@ -15,6 +15,7 @@ DAY_S = 86_400.0
 HEARTBEAT_S = 330.0  # at most; about 290 heartbeats a day
 EXPECTED_S = 600.0  # lost after an hour
 OUTAGE_S = 600.0
+PACE_S = 20.0  # changes of this long go into one pass
 FAIR = Weather(loss=0.01, repeats=0.05, late=0.01)
 
 
@@ -71,7 +72,7 @@ def _setting(devices: int) -> Setting:
         progress_deadline_s=14_400,
     )
     manner = Manner(heartbeat_s=HEARTBEAT_S, report_s=2.0, effect_s=20.0)
-    return Setting(fleet=fleet, weather=FAIR, manner=manner, pace_s=2.0)
+    return Setting(fleet=fleet, weather=FAIR, manner=manner, pace_s=PACE_S)
 
 
 def _day(rng: random.Random, devices: int) -> list[tuple[float, Action]]:
