@@ -13,6 +13,7 @@ from shoal.cli import (
     rollouts,
     showing,
     successors,
+    watched,
 )
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session
@@ -51,11 +52,17 @@ def status(
     key = (session.invocation.one_namespace, _plain_name(name))
     deadline = following.Deadline.after(session.invocation.timeout_s)
     drawing = rollouts.Drawing(session.output, rollouts.Rolls(session), watch=watch)
+    noted = watched.Watched(session.client, key)
     stream = following.versions(session.client.resources, kinds.DEPLOYMENT, key, deadline)
     for deployment in ticking.ticking(stream, _TICK_S) if drawing.moves else stream:
         if isinstance(deployment, ticking.Tick):
             drawing.tick()
             continue
+        replaced = noted.superseded(deployment)
+        if replaced is not None:
+            drawing.end(deployment)
+            printing.note(replaced)
+            raise typer.Exit(ExitCode.FAILED)
         result = rollouts.decision(deployment)
         if result is None:
             drawing.update(deployment)

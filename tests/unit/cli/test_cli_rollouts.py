@@ -94,6 +94,25 @@ def test_an_undone_deployment_waits_for_no_newer_model(api: ApiServer, shoal: Sh
     assert shoal("rollout", "status", "digits").code == 0
 
 
+def test_a_rollout_that_a_newer_one_replaces_ends_status(api: ApiServer, shoal: Shoal) -> None:
+    api.store(fleet.a_deployment("active"))
+    api.revisions = [{"number": 2, "result": "superseded"}, {"number": 3, "result": "active"}]
+    with api.once_watched(fleet.a_deployment("active", revision=3)):
+        ran = shoal("rollout", "status", "digits")
+    assert ran.code == 1
+    assert "revision 2 was superseded by revision 3" in ran.err
+
+
+def test_the_rollout_before_a_newer_model_is_not_the_one_asked_about(
+    api: ApiServer, shoal: Shoal
+) -> None:
+    api.store(fleet.a_deployment("active", modelRevision=1))
+    api.store(a_followed_model(1, ready=True, reason="Ready"))
+    api.revisions = [{"number": 2, "result": "superseded"}, {"number": 3, "result": "complete"}]
+    with api.once_watched(fleet.a_deployment("complete", revision=3, modelRevision=2)):
+        assert shoal("rollout", "status", "digits").code == 0
+
+
 def test_watched_status_is_ndjson(api: ApiServer, shoal: Shoal) -> None:
     api.store(fleet.a_deployment("active"))
     with api.once_watched(fleet.a_deployment("held")):
