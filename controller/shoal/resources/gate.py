@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from shoal.contract import units
 from shoal.contract.problem import Problem
@@ -29,6 +29,7 @@ _LIMITS_OF: Mapping[str, tuple[str, ...]] = {
 }
 _SHARES = frozenset({"accuracy", "agreement", "errorRate", "confidence", "drift"})
 _METRICS = Words(what="gate metric", built=tuple(_LIMITS_OF), unknown=Reason.UNKNOWN_METRIC)
+_ANSWERS = 10
 _INCONCLUSIVE = Words(what="policy", built=("hold", "rollback"))
 
 
@@ -82,7 +83,8 @@ class Gate(Document):
     min_samples: int = Field(
         default=30,
         ge=1,
-        description="Samples per device before it counts; for prometheus, answers in a row.",
+        description="Samples per device before it counts; for prometheus answers in a row, one "
+        "every 15 seconds (default 10, so that the default maxSoak has room for them).",
     )
     alpha: float = Field(
         default=0.05, gt=0, lt=0.5, description="Chance of a false failure over the whole rollout."
@@ -99,6 +101,13 @@ class Gate(Document):
     name: str | None = Field(
         default=None, max_length=63, description="For prometheus: what people call this gate."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _answers_fit_a_soak(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("metric") == "prometheus":
+            return {"minSamples": _ANSWERS, **data}
+        return data
 
 
 def problems(gate: Gate, place: str) -> Iterator[Problem]:

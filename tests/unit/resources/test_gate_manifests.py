@@ -101,3 +101,12 @@ def test_two_limits_at_once_or_none_are_no_gate() -> None:
         gating.gate_from_json({"metric": "errorRate", "min": 1})
     with pytest.raises(ValueError, match="not a number"):
         gating.limit_from_json(Metric.DRIFT, "5ms")
+
+
+@pytest.mark.parametrize(("written", "stored"), [({}, 10), ({"minSamples": 4}, 4)])
+def test_a_query_asks_for_as_many_answers_as_fit_the_default_soak(
+    written: dict[str, Any], stored: int
+) -> None:
+    gate = {"metric": "prometheus", "max": 1, "query": "up", **written}
+    (found,) = parse(with_gates(gate)).spec["strategy"]["gates"]
+    assert found["minSamples"] == stored
