@@ -32,6 +32,9 @@ from shoal.controller.link.addresses import Address
 from shoal.controller.link.authority import Authority
 from shoal.controller.link.plane import PlanePorts
 from shoal.controller.link.service import Links, LinkSettings, start_links
+from shoal.controller.metering.exposition import Exposition
+from shoal.controller.metering.traffic import Traffic
+from shoal.controller.reconcile.cache import Cache
 from shoal.controller.reconcile.foresight import Foresight
 from shoal.controller.reconcile.hindsight import Hindsight
 from shoal.controller.reconcile.jobs import ProcessJobs
@@ -47,6 +50,7 @@ from shoal.controller.settings import Settings, settle
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.database import open_sqlite
 from shoal.controller.store.decisions import SqliteDecisions
+from shoal.controller.store.port import TelemetryStore
 from shoal.controller.store.sqlite import SqliteStore
 from shoal.controller.store.sqlite_telemetry import SqliteTelemetry
 from shoal.controller.web import pages
@@ -165,11 +169,13 @@ async def _running(settings: Settings, ending: _Ending) -> AsyncIterator[_Parts]
         blobs = Blobs(settings.data)
         database = await open_sqlite(settings.database)
         stack.push_async_callback(database.close)
-        store, telemetry = SqliteStore(database), SqliteTelemetry(database)
+        store, cache = SqliteStore(database), Cache()
+        telemetry = Traffic(SqliteTelemetry(database), cache)
         decisions = SqliteDecisions(database)
         watchers = (Recorder(decisions, VERSION), _live(settings, telemetry))
-        world = _world(settings, store, blobs, watchers)
-        reconciling = await stack.enter_async_context(_reconciling(world))
+        world = _world(settings, (store, blobs, cache), watchers)
+        reconciler = Reconciler(world)
+        reconciling = await stack.enter_async_context(_reconciling(reconciler))
         sweeping = await stack.enter_async_context(_sweeping(settings, store, blobs))
         links = await start_links(
             PlanePorts(
@@ -190,6 +196,7 @@ async def _running(settings: Settings, ending: _Ending) -> AsyncIterator[_Parts]
             roll_calls=RollCalls(world),
             foresight=Foresight(world),
             hindsight=Hindsight(world, decisions),
+            metrics=Exposition(VERSION, world, reconciler, telemetry),
             now=time.time,
             loopback_only=address.is_loopback,
             root_path=settings.root_path,
@@ -202,15 +209,19 @@ async def _running(settings: Settings, ending: _Ending) -> AsyncIterator[_Parts]
         yield _Parts(http=address, links=links, tasks=(reconciling, sweeping, serving))
 
 
-def _live(settings: Settings, telemetry: SqliteTelemetry) -> Live:
+def _live(settings: Settings, telemetry: TelemetryStore) -> Live:
     prometheus = Prometheus(settings.prometheus) if settings.prometheus else None
     return Live(telemetry, prometheus, settings.telemetry_window_s)
 
 
 def _world(
-    settings: Settings, store: SqliteStore, blobs: Blobs, watchers: tuple[Recorder, Live]
+    settings: Settings,
+    kept: tuple[SqliteStore, Blobs, Cache],
+    watchers: tuple[Recorder, Live],
 ) -> World:
+    store, blobs, cache = kept
     return World(
+        cache=cache,
         store=store,
         blobs=blobs,
         jobs=ProcessJobs(settings.data / "jobs", blobs.path),
@@ -246,8 +257,7 @@ async def _sweeping(
 
 
 @contextlib.asynccontextmanager
-async def _reconciling(world: World) -> "AsyncIterator[asyncio.Task[None]]":
-    reconciler = Reconciler(world)
+async def _reconciling(reconciler: Reconciler) -> "AsyncIterator[asyncio.Task[None]]":
     task = asyncio.create_task(reconciler.run(), name="the reconcile loop")
     try:
         yield task

@@ -13,9 +13,12 @@ import pytest
 from shoal.contract.problem import ConflictError, Problem
 from shoal.controller.api.app import create_app
 from shoal.controller.api.ports import ApiPorts, RolloutRequest
+from shoal.controller.metering.exposition import Exposition
+from shoal.controller.metering.traffic import Traffic
 from shoal.controller.reconcile.foresight import Foresight
 from shoal.controller.reconcile.hindsight import Hindsight
 from shoal.controller.reconcile.jobs import JobRequest, JobResult
+from shoal.controller.reconcile.loop import Reconciler
 from shoal.controller.reconcile.world import Cadence, World
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.decisions import MemoryDecisions
@@ -67,7 +70,7 @@ class Api:
     """The ports of an API, and a client of it."""
 
     store: MemoryStore
-    telemetry: MemoryTelemetry
+    telemetry: Traffic
     blobs: Blobs
     rollouts: RecordedRollouts
     http: httpx.AsyncClient
@@ -88,14 +91,16 @@ def some_ports(data: Path, *, loopback_only: bool = True) -> tuple[ApiPorts, Wor
     """The ports of a controller that has nothing in its store, and the world behind them."""
     store, blobs = MemoryStore(history=50), Blobs(data)
     world = a_world(store, blobs)
+    telemetry = Traffic(MemoryTelemetry(), world.cache)
     ports = ApiPorts(
         store=store,
-        telemetry=MemoryTelemetry(),
+        telemetry=telemetry,
         blobs=blobs,
         rollouts=RecordedRollouts(),
         roll_calls=NoRollCalls(),
         foresight=Foresight(world),
         hindsight=Hindsight(world, MemoryDecisions()),
+        metrics=Exposition("0", world, Reconciler(world), telemetry),
         now=lambda: NOW_S,
         loopback_only=loopback_only,
     )
@@ -109,7 +114,7 @@ async def open_api(data: Path, *, loopback_only: bool = True) -> AsyncIterator[A
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8470") as http:
         store, telemetry, rollouts = ports.store, ports.telemetry, ports.rollouts
         assert isinstance(store, MemoryStore)
-        assert isinstance(telemetry, MemoryTelemetry)
+        assert isinstance(telemetry, Traffic)
         assert isinstance(rollouts, RecordedRollouts)
         yield Api(store, telemetry, ports.blobs, rollouts, http, ports.stopping, world)
 

@@ -13,8 +13,11 @@ from typing import Any
 from shoal.controller.api.app import create_app
 from shoal.controller.api.ports import ApiPorts
 from shoal.controller.api.server import HttpServer, bind
+from shoal.controller.metering.exposition import Exposition
+from shoal.controller.metering.traffic import Traffic
 from shoal.controller.reconcile.foresight import Foresight
 from shoal.controller.reconcile.hindsight import Hindsight
+from shoal.controller.reconcile.loop import Reconciler
 from shoal.controller.reconcile.rollcalls import RollCalls
 from shoal.controller.reconcile.world import World
 from shoal.controller.store.blobs import Blobs
@@ -62,14 +65,16 @@ def serving(data: Path) -> Iterator[Controller]:
     bound = bind("127.0.0.1", 0)
     blobs, rollouts = Blobs(data), RecordedRollouts()
     world = a_world(MemoryStore(history=500), blobs)
+    telemetry = Traffic(MemoryTelemetry(), world.cache)
     ports = ApiPorts(
         store=world.store,
-        telemetry=MemoryTelemetry(),
+        telemetry=telemetry,
         blobs=blobs,
         rollouts=rollouts,
         roll_calls=RollCalls(world),
         foresight=Foresight(world),
         hindsight=Hindsight(world, MemoryDecisions()),
+        metrics=Exposition("0", world, Reconciler(world), telemetry),
         now=time.time,
     )
     server = HttpServer(create_app(ports), bound)

@@ -10,6 +10,7 @@ from shoal.controller.api import (
     documents,
     failures,
     health,
+    metrics,
     namespaces,
     openapi,
     plans,
@@ -54,6 +55,7 @@ def create_app(ports: ApiPorts, *pages: APIRouter) -> FastAPI:
     ):
         app.include_router(router, prefix=BASE)
     app.include_router(health.probes(ports))
+    app.include_router(metrics.router(ports))
     for page in pages:
         app.include_router(page)
     failures.install(app)

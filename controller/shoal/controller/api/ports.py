@@ -9,7 +9,15 @@ from shoal.controller.reconcile.rollouts import RolloutRequest
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.port import Store, TelemetryStore
 
-__all__ = ["ApiPorts", "Foresight", "Hindsight", "RollCalls", "RolloutRequest", "Rollouts"]
+__all__ = [
+    "ApiPorts",
+    "Foresight",
+    "Hindsight",
+    "Metrics",
+    "RollCalls",
+    "RolloutRequest",
+    "Rollouts",
+]
 
 
 class Rollouts(Protocol):
@@ -74,6 +82,13 @@ class Hindsight(Protocol):
         """
 
 
+class Metrics(Protocol):
+    """What the controller tells Prometheus; metering implements it."""
+
+    async def text(self) -> bytes:
+        """All metrics in Prometheus' text format, version 0.0.4."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiPorts:
     """Ports of one controller; `now` is seconds since the epoch.
@@ -90,6 +105,7 @@ class ApiPorts:
     roll_calls: RollCalls
     foresight: Foresight
     hindsight: Hindsight
+    metrics: Metrics
     now: Callable[[], float]
     loopback_only: bool = True
     root_path: str = ""

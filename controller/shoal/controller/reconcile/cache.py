@@ -113,6 +113,10 @@ class Cache:
         """How many records of a kind there are."""
         return len(self._records.get(kind, {}))
 
+    def unordered(self, kind: str) -> Iterable[Record]:
+        """Every record of a kind, for whoever only counts; not to be kept over a wait."""
+        return self._records.get(kind, {}).values()
+
     def all(self, kind: str, namespace: str | None = None) -> list[Record]:
         """Every record of a kind, in order of name."""
         found = self._records.get(kind, {})

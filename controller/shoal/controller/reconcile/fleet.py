@@ -37,10 +37,7 @@ class Member:
 
     def reach(self, cadence: Cadence, now_s: float) -> Reach:
         """How recently it was heard."""
-        if self.last_seen_s is None or now_s - self.last_seen_s > cadence.lost_after_s:
-            return Reach.LOST
-        late = now_s - self.last_seen_s > cadence.late_after_s
-        return Reach.LATE if late else Reach.REACHABLE
+        return reach_of(self.last_seen_s, cadence, now_s)
 
     def lost_at(self, cadence: Cadence) -> float | None:
         """When silence would make a loss of it; None where it never spoke."""
@@ -79,6 +76,14 @@ class Member:
         """What happened to it under one deployment."""
         found = (one for one in self.histories if one.deployment == deployment)
         return next(found, History(deployment=deployment))
+
+
+def reach_of(last_seen_s: float | None, cadence: Cadence, now_s: float) -> Reach:
+    """How recently a device was heard that spoke last at `last_seen_s`, or never."""
+    if last_seen_s is None or now_s - last_seen_s > cadence.lost_after_s:
+        return Reach.LOST
+    late = now_s - last_seen_s > cadence.late_after_s
+    return Reach.LATE if late else Reach.REACHABLE
 
 
 def members(cache: Cache, namespace: str) -> list[Member]:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from shoal.contract.problem import ConflictError
 from shoal.controller.errors import GoneError
 from shoal.controller.reconcile import deployments, devices, models, routing, tiers
+from shoal.controller.reconcile.meter import Ending, PassMeter
 from shoal.controller.reconcile.queue import Key, WorkQueue
 from shoal.controller.reconcile.world import World
 
@@ -23,6 +24,7 @@ class Reconciler:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.meter = PassMeter()
         self._queue = WorkQueue()
         self._searches = models.Searches(world, self._queue.add)
         self._passes: Mapping[str, Pass] = {
@@ -31,6 +33,16 @@ class Reconciler:
             "Deployment": lambda key: deployments.reconcile(world, key),
             tiers.KIND: lambda key: tiers.reconcile(world, key),
         }
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that have passes."""
+        return tuple(self._passes)
+
+    @property
+    def waiting(self) -> int:
+        """How many passes wait for their turn."""
+        return self._queue.waiting
 
     async def run(self) -> None:
         """Reconcile until cancelled."""
@@ -81,16 +93,20 @@ class Reconciler:
 
     async def _run(self, key: Key) -> None:
         try:
-            wake_at = await self._passes[key.kind](key)
+            with self.meter.timed(key.kind):
+                wake_at = await self._passes[key.kind](key)
         except ConflictError:
+            self.meter.ended(key.kind, Ending.REFUSED)
             # Somebody wrote first. The change that did it is on its way to the cache.
             delay_s = self._queue.fail(key, self._world.now())
             if delay_s >= _SUSPICIOUS_S:
                 log.exception("the pass of %s is refused again and again", key)
         except Exception:
+            self.meter.ended(key.kind, Ending.FAILED)
             delay_s = self._queue.fail(key, self._world.now())
             log.exception("the pass of %s failed and runs again in %.1f s", key, delay_s)
         else:
+            self.meter.ended(key.kind, Ending.DONE)
             self._queue.finish(key)
             if wake_at is not None:
                 self._queue.add_at(key, wake_at)

@@ -81,6 +81,11 @@ class WorkQueue:
         self.add_at(key, now_s + delay_s)
         return delay_s
 
+    @property
+    def waiting(self) -> int:
+        """How many keys could run now."""
+        return len(self._ready)
+
     def due_at(self) -> float | None:
         """When the earliest timer fires; None without timers."""
         return self._timers[0][0] if self._timers else None

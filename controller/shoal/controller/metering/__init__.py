@@ -1,0 +1,1 @@
+"""What the controller tells Prometheus; below this package nobody knows of it."""
