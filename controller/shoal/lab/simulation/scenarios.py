@@ -20,9 +20,9 @@ from shoal.lab.simulation.stories import Plot
 
 DEVICES = 20
 
-# Devices speak every ten seconds; a controller that expects them more often calls those lost that
-# were silent for 24 seconds.
-_EXPECTED_S = 1.5
+# Devices speak every fourteen seconds; a controller that expects them more often calls those lost
+# that were silent for 27 seconds.
+_EXPECTED_S = 2.0
 # Seconds between a change and the pass, and between a change and the report of it: a controller and
 # devices that are quick, and two that have much to do and take several changes at once.
 _PACES_S = ((1.0, 0.2), (3.0, 1.0), (5.0, 1.0))
@@ -64,7 +64,7 @@ class Scenario:
         return Setting(
             fleet=fleet,
             weather=self.weather,
-            manner=Manner(heartbeat_s=10.0, report_s=report_s, effect_s=0.6),
+            manner=Manner(heartbeat_s=14.0, report_s=report_s, effect_s=0.6),
             replicas=self.replicas,
             pace_s=pace_s,
         )

@@ -35,7 +35,7 @@ class Plot:
 
     least: int = 4
     most: int = 8
-    waits_s: tuple[float, ...] = (0.2, 1.0, 3.0, 6.0)
+    waits_s: tuple[float, ...] = (0.2, 1.0, 2.0, 5.0)
     chances: Mapping[str, int]
 
     def story(self, rng: random.Random, fleet: Fleet) -> tuple[Action, ...]:
