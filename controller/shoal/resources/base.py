@@ -1,13 +1,25 @@
 """What all kinds share: strict models, metadata, selectors."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema
 
 from shoal.contract.limits import LABELS
-from shoal.resources.quantities import JSONObject, LabelKey, Labels, LabelValue, Name
-from shoal.resources.words import Words
+from shoal.contract.reason import Reason
+from shoal.resources.quantities import LabelKey, Labels, LabelValue, Name
+from shoal.resources.words import Words, refusal
 
 API_VERSION = "shoal/v1"
 
@@ -47,13 +59,52 @@ class Metadata(Document):
     )
 
 
+class Told(Document):
+    """A part of a status: described for people and programs, never checked in a manifest."""
+
+    # So it is put together only where an explanation or a schema asks, and commands start fast.
+    model_config = ConfigDict(defer_build=True)
+
+
+class Status(Told):
+    """What controllers concluded of a resource: nothing, unless its kind says more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """For a field that is described but never read: takes any object, and keeps none."""
+
+    described: type[Status]
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Without a look at `source`, which stays unbuilt."""
+        return core_schema.no_info_plain_validator_function(_nothing_of)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """What is described, or null."""
+        self.described.model_rebuild()
+        shown = core_schema.nullable_schema(self.described.__pydantic_core_schema__)
+        return handler(shown)
+
+
+def _nothing_of(value: object) -> None:
+    if value is not None and not isinstance(value, Mapping):
+        raise refusal(
+            Reason.INVALID, f"{value!r} is not an object", "leave it out: Shoal writes it"
+        )
+
+
 class Resource(Document):
     """The outer form of every kind."""
 
     api_version: Literal["shoal/v1"] = Field(description="The version of this schema.")
     metadata: Metadata = Field(description="Who the resource is.")
-    status: JSONObject | None = Field(
-        default=None, description="What controllers concluded; ignored when written by people."
+    status: Annotated[Status | None, Unread(Status)] = Field(
+        default=None, description="Empty for this kind; ignored when written by people."
     )
 
 

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from shoal.contract.reason import Reason
-from shoal.resources.base import Document, Resource, Selector
+from shoal.resources.base import Document, Resource, Selector, Unread
 from shoal.resources.gate import Gate, default_gates
 from shoal.resources.quantities import MOST_DEVICES, Duration, LabelKey, Name, Percent, ShareOrCount
+from shoal.resources.statuses.deployment import DeploymentStatus
 from shoal.resources.window import MaintenanceWindow
 from shoal.resources.words import Words, refusal
 
@@ -153,7 +154,7 @@ class DeploymentSpec(Document):
     )
     selector: Selector = Field(description="The devices that run it.")
     strategy: Strategy = Field(
-        default_factory=Strategy, description="How a new revision reaches the devices."
+        default_factory=Strategy, description="Waves, thresholds, gates and limits of its rollouts."
     )
 
 
@@ -161,4 +162,7 @@ class Deployment(Resource):
     """A model that a selection of devices runs."""
 
     kind: Literal["Deployment"] = Field(description="The kind.")
-    spec: DeploymentSpec = Field(description="Which model, which devices, and how.")
+    spec: DeploymentSpec = Field(description="What its devices are to run, and how they get there.")
+    status: Annotated[DeploymentStatus | None, Unread(DeploymentStatus)] = Field(
+        default=None, description="Where its newest rollout stands; ignored when written by people."
+    )

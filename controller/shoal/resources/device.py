@@ -1,11 +1,12 @@
 """Device: one machine of the fleet. Enrolment creates it; people label it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shoal.resources.base import Document, Resource
+from shoal.resources.base import Document, Resource, Unread
 from shoal.resources.quantities import Name
+from shoal.resources.statuses.device import DeviceStatus
 from shoal.resources.window import MaintenanceWindow
 
 
@@ -32,3 +33,7 @@ class Device(Resource):
 
     kind: Literal["Device"] = Field(description="The kind.")
     spec: DeviceSpec = Field(default_factory=DeviceSpec, description="What people ask of it.")
+    status: Annotated[DeviceStatus | None, Unread(DeviceStatus)] = Field(
+        default=None,
+        description="What is known of it, and what it runs; ignored when written by people.",
+    )

@@ -8,8 +8,9 @@ from pydantic import AfterValidator, Field
 
 from shoal.contract.limits import ARTIFACTS_PER_ASSIGNMENT, GOLDEN_INPUTS
 from shoal.contract.reason import Reason
-from shoal.resources.base import Document, Resource
+from shoal.resources.base import Document, Resource, Unread
 from shoal.resources.quality import Quality
+from shoal.resources.statuses.model import ModelStatus
 from shoal.resources.words import Words, refusal
 
 _METHODS = Words(what="method", built=("quantize", "prune", "distill", "split"))
@@ -137,7 +138,7 @@ class ModelSpec(Document):
     quality: Quality = Field(default_factory=Quality, description="The quality to keep.")
     data: Data = Field(description="The data to compress with and to judge by.")
     compression: Compression = Field(
-        default_factory=Compression, description="How variants are looked for."
+        default_factory=Compression, description="What the search may do, and what it is after."
     )
 
 
@@ -146,3 +147,7 @@ class Model(Resource):
 
     kind: Literal["Model"] = Field(description="The kind.")
     spec: ModelSpec = Field(description="The source and what is asked of its variants.")
+    status: Annotated[ModelStatus | None, Unread(ModelStatus)] = Field(
+        default=None,
+        description="Its revisions and what was found for them; ignored when written by people.",
+    )

@@ -1,11 +1,12 @@
 """Variant, Event and AuditEntry: kinds that Shoal writes and people read."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shoal.resources.base import Document, Resource
+from shoal.resources.base import Document, Resource, Unread
 from shoal.resources.quantities import JSONObject
+from shoal.resources.statuses.variant import VariantStatus
 
 
 class VariantSpec(Document):
@@ -22,6 +23,9 @@ class Variant(Resource):
 
     kind: Literal["Variant"] = Field(description="The kind.")
     spec: VariantSpec = Field(description="Where it comes from.")
+    status: Annotated[VariantStatus | None, Unread(VariantStatus)] = Field(
+        default=None, description="What it costs and scores; ignored when written by people."
+    )
 
 
 class EventSpec(Document):
