@@ -8,7 +8,6 @@ from prometheus_client.metrics_core import (
     HistogramMetricFamily,
 )
 from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.utils import floatToGoString
 
 from shoal.controller.metering.catalogue import METRICS, Metric, Type
 
@@ -46,9 +45,9 @@ class Families:
         family = self._families[metric.name]
         assert isinstance(family, HistogramMetricFamily)
         seen, buckets = 0, []
-        for bound, count in zip((*bounds, float("inf")), counts, strict=True):
+        for bound, count in zip((*map(str, bounds), "+Inf"), counts, strict=True):
             seen += count
-            buckets.append((floatToGoString(bound), seen))
+            buckets.append((bound, seen))
         family.add_metric(labels, buckets, total)
 
     def all(self) -> list[Family]:

@@ -101,8 +101,9 @@ def _placed(histogram: Histogram) -> list[tuple[int, int]]:
 
     A bucket belongs to the bound that its own upper bound does not exceed.
     """
+    up, down = max(-histogram.scale, 0), max(histogram.scale, 0)
     placed = []
     for index, count in histogram.buckets:
-        power = math.ceil(math.ldexp(index + 1, -histogram.scale))
+        power = -((-(index + 1) << up) >> down)  # (index + 1) / 2**scale, rounded up
         placed.append((min(max(power, _FIRST), _LAST + 1) - _FIRST, count))
     return placed
