@@ -53,9 +53,7 @@ def _put(world: World, member: Member, known: Record | None, changes: Mapping[st
     return put_over(known, "Assignment", (member.namespace, member.name), data)
 
 
-def trial_writes(
-    told: Record, model: str, trials: Mapping[str, Any]
-) -> Iterator[Put]:
+def trial_writes(told: Record, model: str, trials: Mapping[str, Any]) -> Iterator[Put]:
     """The change, if any, that makes a device's record say exactly these trials of this Model."""
     known = told.data.get("trials") or {}
     others = {key: one for key, one in known.items() if one["assignment"]["model"] != model}
