@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from shoal.contract import digest as digests
 from shoal.contract.digest import Digest
 from shoal.contract.histogram import Histogram, Recorder
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
-from shoal.controller.metering.traffic import BOUNDS_S
+from shoal.controller.metering.traffic import BOUNDS_S, Served
 from tests.unit.api.conftest import NOW_S
 from tests.unit.api.scraping import DIGITS, a_deployment_record, scrape
 
@@ -105,3 +107,25 @@ def test_values_beyond_all_bounds_are_in_the_last_bucket(on_api: OnApi) -> None:
         assert (counts[0], counts[-1], len(counts)) == (2, 1, len(BOUNDS_S) + 1)
 
     on_api(story)
+
+
+@pytest.mark.parametrize(
+    ("scale", "index", "upper_ms"),
+    [
+        (5, 0, 2),
+        (5, 31, 2),
+        (5, 32, 4),
+        (5, -1, 1),
+        (5, -32, 1),
+        (0, 0, 2),
+        (-1, 0, 4),
+        (-2, 0, 16),
+    ],
+)
+def test_a_bucket_of_any_width_is_below_its_own_upper_bound(
+    scale: int, index: int, upper_ms: int
+) -> None:
+    served = Served()
+    served.add(a_window(latency_ms=Histogram(scale=scale, buckets=((index, 3),))))
+    assert served.latencies[BOUNDS_S.index(upper_ms / 1000)] == 3
+    assert sum(served.latencies) == 3

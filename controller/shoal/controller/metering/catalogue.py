@@ -45,7 +45,7 @@ REACHABLE = Metric(
     "shoal_deployment_reachable_devices",
     Type.GAUGE,
     _DEPLOYMENT,
-    "Selected devices that were heard of late.",
+    "Selected devices that were heard recently.",
 )
 OUTCOMES = Metric(
     "shoal_deployment_devices",
