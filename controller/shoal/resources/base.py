@@ -85,10 +85,10 @@ class Unread:
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """What is described, or null."""
+        """What is described, or null; nothing that a request need hold."""
         self.described.model_rebuild()
         shown = core_schema.nullable_schema(self.described.__pydantic_core_schema__)
-        return handler(shown)
+        return {**handler(shown), "readOnly": True}
 
 
 def _nothing_of(value: object) -> None:

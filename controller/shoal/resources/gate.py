@@ -37,8 +37,10 @@ def _limit(value: object) -> object:
     """A number, or a size or duration as text, kept as people wrote it."""
     if isinstance(value, float) and not math.isfinite(value):
         raise refusal(Reason.INVALID, f"{value} is no limit", "write 0.01, 64MiB or 5ms")
-    if not isinstance(value, str):
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
+    if not isinstance(value, str):
+        raise refusal(Reason.INVALID, f"{value!r} is not a limit", "write 0.01, 64MiB or 5ms")
     for parse in (units.parse_size_bytes, units.parse_duration_s):
         try:
             parse(value)

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason
-from shoal.resources import checks
+from shoal.resources import checks, wording
 from shoal.resources.base import API_VERSION, Resource
 from shoal.resources.errors import ManifestError
 from shoal.resources.fields import Step, by_alias, document_at, text_of
@@ -93,7 +93,15 @@ def _problem(root: type[Resource], error: ErrorDetails) -> Problem:
         return Problem(
             reason=error["type"], message=error["msg"], field=text_of(path), hint=hint or None
         )
-    return _invalid(text_of(path), f"{error['msg']}, not {_short(error['input'])}")
+    return _invalid(text_of(path), wording.sentence(_last_name(path), error))
+
+
+def _last_name(path: Sequence[Step]) -> str:
+    """What the sentence is about: `size`, or `providers[0]` for an entry of a list."""
+    for i in reversed(range(len(path))):
+        if isinstance(path[i], str):
+            return text_of(path[i:])
+    return text_of(path) or "the resource"
 
 
 def _unknown_field(root: type[Resource], path: Sequence[Step]) -> Problem:
@@ -117,8 +125,3 @@ def _unknown_field(root: type[Resource], path: Sequence[Step]) -> Problem:
 
 def _invalid(field: str, message: str, hint: str | None = None) -> Problem:
     return Problem(reason=Reason.INVALID, message=message, field=field or None, hint=hint)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -28,3 +28,10 @@ def a_deployment(**spec: Any) -> dict[str, Any]:
 def a_device(name: str, **labels: str) -> Put:
     data = {"metadata": {"name": name, "namespace": "default", "labels": labels}, "spec": {}}
     return Put(kind="Device", namespace="default", name=name, data=data, expected=None)
+
+
+def a_revision(number: int, model: str = "digits") -> Put:
+    """A revision of a Model of which nothing is known yet."""
+    data = {"model": model, "number": number, "classes": {}}
+    name = f"{model}.{number}"
+    return Put(kind="ModelRevision", namespace="default", name=name, data=data, expected=None)

@@ -3,7 +3,7 @@ from typing import Any
 
 from shoal.contract import digest as digests
 from shoal.controller.store.port import Put
-from tests.unit.api.documents import a_deployment, a_device, a_profile
+from tests.unit.api.documents import a_deployment, a_device, a_profile, a_revision
 
 OnApi = Callable[..., None]
 
@@ -159,6 +159,16 @@ def test_apply_warns_of_what_will_wait_or_never_be_decided(on_api: OnApi) -> Non
         assert "298" in same
         assert (await api.apply(a_model(golden=298)))["warnings"] == []
         assert (await api.apply(wanted))["warnings"] == []
+        pinned = {**wanted, "spec": {**wanted["spec"], "model": "digits@99"}}
+        assert (await api.apply(pinned, dry_run=True))["warnings"] == [
+            "model digits has no revision 99 now, it has none yet; the rollout waits for it"
+        ]
+        await api.store.commit([a_revision(number) for number in (1, 2)])
+        assert (await api.apply(pinned, dry_run=True))["warnings"] == [
+            "model digits has no revision 99 now, the newest is 2; the rollout waits for it"
+        ]
+        pinned["spec"]["model"] = "digits@2"
+        assert (await api.apply(pinned, dry_run=True))["warnings"] == []
         (nobody,) = (await api.apply(a_profile(selector={"matchLabels": {"x": "y"}})))["warnings"]
         assert "matches no device" in nobody
 

@@ -112,6 +112,39 @@ def test_the_api_describes_itself_in_full(on_api: OnApi) -> None:
     on_api(story)
 
 
+def test_statuses_are_described_field_by_field(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        schemas = (await api.ask("GET", "/openapi.json")).json()["components"]["schemas"]
+        for kind in ("Device", "Model", "Variant", "Deployment"):
+            shown = schemas[kind]["properties"]["status"]["anyOf"][0]["$ref"]
+            described = schemas[shown.rpartition("/")[2]]
+            assert all(one["description"] for one in described["properties"].values())
+
+    on_api(story)
+
+
+def test_a_wrong_parameter_is_told_in_words(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        for path, message in (
+            (
+                "/namespaces/A/models",
+                "namespace is a name of lower-case letters, digits and inner hyphens, not 'A'",
+            ),
+            ("/namespaces/default/models?limit=-1", "limit is at least 0, not '-1'"),
+            ("/namespaces/default/models?limit=few", "limit is a whole number, not 'few'"),
+            ("/namespaces/default/models?watch=perhaps", "watch is true or false, not 'perhaps'"),
+        ):
+            answer = await api.ask("GET", path)
+            assert answer.status_code == 422
+            assert error_of(answer)["message"] == message
+        answer = await api.ask("POST", "/apply", headers={"shoal-user": "a b"}, json=DEPLOYMENT)
+        assert error_of(answer)["message"] == (
+            "Shoal-User is a name of at most 64 letters, digits and the signs . _ @ + -, not 'a b'"
+        )
+
+    on_api(story)
+
+
 def test_health_and_version_answer(on_api: OnApi) -> None:
     async def story(api: Any) -> None:
         assert (await api.http.get("/livez")).status_code == 200

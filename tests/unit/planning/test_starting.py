@@ -157,9 +157,23 @@ def test_a_model_that_is_not_ready_is_waited_for(make: Make) -> None:
     world.turn()
     assert (world.status, world.reason) == ("", "ModelNotReady")
     assert "digits is not ready yet" in world.plan.status.message
-    world = make(pinned=4)
+    world = make(models=(a_model(1), replace(a_model(2), ready=False)), pinned=2)
     world.turn()
-    assert "digits@4 is not ready yet" in world.plan.status.message
+    assert "digits@2 is not ready yet" in world.plan.status.message
+
+
+def test_a_pin_to_a_revision_that_is_not_there_says_which_is_the_newest(make: Make) -> None:
+    world = make(pinned=99)
+    world.turn()
+    assert (world.status, world.reason) == ("", "ModelNotReady")
+    said = "digits has no revision 99: the newest is 1"
+    assert world.plan.status.message == said
+    world.pinned, world.generation = 1, 2
+    world.finish()
+    world.pinned, world.generation = 99, 3
+    world.turn()
+    following = next(one for one in world.plan.status.conditions if one.type == "Following")
+    assert following.message == said
 
 
 def test_a_conflict_holds_and_names_both(make: Make) -> None:

@@ -8,7 +8,7 @@ from shoal.contract import limits
 from shoal.contract.problem import ForbiddenError, InvalidError, NotFoundError, Problem
 from shoal.contract.reason import Reason
 from shoal.controller.api import documents, refusals
-from shoal.controller.reconcile import selection
+from shoal.controller.reconcile import revisions, selection
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.port import Put, Record, Store
 from shoal.resources import checks
@@ -147,16 +147,29 @@ async def _deployment(
     selector = deployment.spec.selector.model_dump(mode="json", by_alias=True)
     if not await _any_device(store, namespace, selector):
         found.append("the selector matches no device now; the rollout waits for one")
-    name = deployment.spec.model.partition("@")[0]
+    ref = revisions.parse_ref(deployment.spec.model)
+    name = ref.name
     try:
         record = await store.get("Model", namespace, name)
     except NotFoundError:
         if (namespace, name) in models:
             return found
         return [*found, f"model {name} does not exist now; the rollout waits for it"]
+    if ref.pinned is not None:
+        found += await _missing_pin(store, namespace, name, ref.pinned)
     model = parse(documents.resource(record)).resource
     assert isinstance(model, Model)
     return [*found, *checks.golden_warnings(deployment, model)]
+
+
+async def _missing_pin(store: Store, namespace: str, model: str, pinned: int) -> list[str]:
+    """What is wrong with a pin, if something is."""
+    kept = (await store.list("ModelRevision", namespace)).records
+    numbers = {int(one.data["number"]) for one in kept if one.data["model"] == model}
+    if pinned in numbers:
+        return []
+    newest = f"the newest is {max(numbers)}" if numbers else "it has none yet"
+    return [f"model {model} has no revision {pinned} now, {newest}; the rollout waits for it"]
 
 
 async def _any_device(store: Store, namespace: str, selector: dict[str, Any]) -> bool:

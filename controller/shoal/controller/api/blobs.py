@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Path, Request, Response
 
 from shoal.contract import digest as digests
 from shoal.contract.limits import MODEL_BYTES, UPLOAD_CHUNK_BYTES
-from shoal.controller.api import bodies
+from shoal.controller.api import bodies, forms
 from shoal.controller.api.callers import Clerk, Place, User
 from shoal.controller.api.ports import ApiPorts
 
@@ -21,7 +21,7 @@ _FOUND: dict[int | str, dict[str, Any]] = {
     200: {"description": "The blob is whole", "headers": _AT},
     404: {"description": "It is not, or not yet", "headers": _AT},
 }
-Named = Annotated[str, Path(pattern=r"^sha256:[0-9a-f]{64}$")]
+Named = Annotated[str, Path(pattern=forms.DIGEST)]
 
 
 def router(ports: ApiPorts) -> APIRouter:

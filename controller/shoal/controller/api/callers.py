@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header
 
 from shoal.contract.headers import USER
+from shoal.controller.api import forms
 from shoal.controller.store.acts import Act
 from shoal.controller.store.port import Record
 
@@ -20,7 +21,7 @@ NOBODY = "local"  # who gives no name
 def _user(
     shoal_user: Annotated[
         str | None,
-        Header(alias=USER, pattern=r"^[A-Za-z0-9._@+-]{1,64}$", description="Who asks."),
+        Header(alias=USER, pattern=forms.CALLER, description="Who asks."),
     ] = None,
 ) -> str:
     return shoal_user or NOBODY

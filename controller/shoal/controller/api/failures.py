@@ -1,7 +1,8 @@
 """Every failure leaves as `{"error": {reason, message, …}}` with a status from one table."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,8 +20,10 @@ from shoal.contract.problem import (
     UnreachableError,
 )
 from shoal.contract.reason import Reason
+from shoal.controller.api import forms
 from shoal.controller.api.refusals import FieldsTakenError
 from shoal.controller.errors import GoneError
+from shoal.resources import wording
 from shoal.resources.errors import ManifestError
 
 log = logging.getLogger(__name__)
@@ -90,12 +93,20 @@ async def _on_parameters(_request: Request, error: Exception) -> JSONResponse:
         [
             Problem(
                 reason=Reason.INVALID,
-                message=f"{one['msg']}, not {one.get('input')!r}",
+                message=_told(str(one["loc"][-1]), one),
                 field=str(one["loc"][-1]),
             )
             for one in error.errors()
         ],
     )
+
+
+def _told(field: str, error: Mapping[str, Any]) -> str:
+    """Nobody should have to read a pattern."""
+    if error["type"] != "string_pattern_mismatch":
+        return wording.sentence(field, error)
+    meant = forms.MEANT[error["ctx"]["pattern"]]
+    return f"{field} is {meant}, not {wording.shown(error['input'])}"
 
 
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from shoal.contract.limits import DEVICE_NAME_CHARS
-from shoal.controller.api import bodies, documents, openapi, paging, selecting
+from shoal.controller.api import bodies, documents, forms, openapi, paging, selecting
 from shoal.controller.api.callers import User
 from shoal.controller.api.deleting import Deleter
 from shoal.controller.api.ports import ApiPorts
@@ -49,7 +49,7 @@ def _wanted(
     )
 
 
-Namespace = Annotated[str, Path(pattern=openapi.NAME, max_length=DEVICE_NAME_CHARS)]
+Namespace = Annotated[str, Path(pattern=forms.NAME, max_length=DEVICE_NAME_CHARS)]
 AsWanted = Annotated[Wanted, Depends(_wanted)]
 
 

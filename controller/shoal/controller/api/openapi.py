@@ -7,14 +7,14 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from shoal.contract.limits import DEVICE_NAME_CHARS
+from shoal.controller.api import forms
 from shoal.resources.base import Resource
 from shoal.resources.kinds import KINDS
 from shoal.resources.written import AuditEntry
 
 NDJSON = "application/x-ndjson"
 _PREFIX = "#/components/schemas/"
-NAME = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-_NAMES = {"type": "string", "pattern": NAME, "maxLength": DEVICE_NAME_CHARS}
+_NAMES = {"type": "string", "pattern": forms.NAME, "maxLength": DEVICE_NAME_CHARS}
 _ERROR: dict[str, Any] = {
     "type": "object",
     "required": ["error"],

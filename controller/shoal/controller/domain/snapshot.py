@@ -46,6 +46,14 @@ class Snapshot:
         ready = [one for one in self.models if one.ready and self.pinned in {None, one.number}]
         return max(ready, key=lambda one: one.number, default=None)
 
+    @property
+    def missing_pin(self) -> str:
+        """What is wrong with a pin to a revision that is not there; empty where nothing is."""
+        if self.pinned is None or not self.models or self.model_view(self.pinned) is not None:
+            return ""
+        newest = max(one.number for one in self.models)
+        return f"{self.model} has no revision {self.pinned}: the newest is {newest}"
+
     def model_view(self, number: int) -> ModelView | None:
         """One model revision."""
         return next((one for one in self.models if one.number == number), None)

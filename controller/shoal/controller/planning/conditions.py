@@ -72,7 +72,8 @@ def _degraded(view: View) -> Condition:
 
 def _following(view: View) -> Condition:
     if view.snapshot.pinned is not None:
-        return _no("Following", Reason.PINNED, f"pinned to revision {view.snapshot.pinned}")
+        pinned = f"pinned to revision {view.snapshot.pinned}"
+        return _no("Following", Reason.PINNED, view.snapshot.missing_pin or pinned)
     if view.record.suspended:
         message = "until a newer model revision, a changed spec, or rollout resume --follow"
         return _no("Following", view.record.suspended, message)

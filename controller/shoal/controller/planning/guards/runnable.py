@@ -50,7 +50,8 @@ def _nothing_to_start(view: View) -> Settled | None:
         wanted = (
             snapshot.model if snapshot.pinned is None else f"{snapshot.model}@{snapshot.pinned}"
         )
-        return Settled(reason=Reason.MODEL_NOT_READY, message=f"{wanted} is not ready yet")
+        message = snapshot.missing_pin or f"{wanted} is not ready yet"
+        return Settled(reason=Reason.MODEL_NOT_READY, message=message)
     content = freezing.content_of(replace(snapshot, record=view.record), model)
     if isinstance(content, freezing.NotYet):
         return Settled(reason=content.reason, message=content.message)
