@@ -35,3 +35,9 @@ def test_a_seed_of_a_scenario_is_one_run(name: str) -> None:
         return simulation.record(), simulation.elapsed_s, simulation.network.delivered, disks
 
     assert told(run(SCENARIOS[name], 1)) == told(run(SCENARIOS[name], 1))
+
+
+def test_deposed_leaders_come_back_with_what_they_had_decided() -> None:
+    controllers = [run(SCENARIOS["failover"], seed).controllers for seed in range(8)]
+    assert sum(one.takeovers for one in controllers) >= 4
+    assert sum(one.refused for one in controllers) >= 1, "law 6 was never put to the test"

@@ -53,6 +53,7 @@ class Controller:
         self.up = False
         self.leads = False
         self.passes = 0
+        self.halted_at = 0  # how much was decided before the halt
         self._around = around
         self._store = around.store
         self._desired: dict[str, DesiredState] = {}
@@ -225,6 +226,7 @@ class Controller:
         finally:
             self._store.halting, self._store.decider = False, ""
         self._halted, self._halt_next = work, False
+        self.halted_at = self._store.decided
         return False
 
     def _sleep(self) -> None:

@@ -14,6 +14,7 @@ class Controllers:
         self._all = [Controller(f"controller-{i}", around) for i in range(replicas)]
         self._leader = self._all[0]
         self.takeovers = 0
+        self.refused = 0  # commits of deposed leaders
 
     def boot(self) -> None:
         """Start all of them; the first one leads."""
@@ -86,10 +87,12 @@ class Controllers:
     def _thaw(self, frozen: Controller) -> None:
         """What the frozen one decided is written now, unless somebody decided since (I9)."""
         store = self._around.store
-        deposed = self._leader is not frozen and store.decided_by == self._leader.name
         before = store.decided
+        deposed = store.decided_by == self._leader.name and frozen.halted_at < before
+        deposed = deposed and self._leader is not frozen
         frozen.leads = self._leader is frozen
-        frozen.go_on()
+        written = frozen.go_on()
         if deposed and store.decided != before:
             raise BrokenLawError(f"law 6: {frozen.name} was deposed and still decides")
+        self.refused += deposed and not written
         frozen.poke()
