@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from shoal.contract.problem import NotFoundError, Problem
 from shoal.contract.reason import Reason
-from shoal.resources.base import Document
+from shoal.resources.base import Document, Told
 from shoal.resources.fields import by_alias, document_in
 from shoal.resources.kinds import KINDS, find_kind
 from shoal.resources.quantities import QUANTITY
@@ -78,13 +78,14 @@ def schema(kind: str) -> dict[str, Any]:
 
 
 def _fields(document: type[Document]) -> Iterator[Field]:
+    written = not issubclass(document, Told)  # by people: else nothing is asked of them
     for name, info in by_alias(document).items():
         yield Field(
             name=name,
             type=_type(info),
             description=info.description or "",
-            required=info.is_required(),
-            default=_default(info),
+            required=written and info.is_required(),
+            default=_default(info) if written else None,
             has_fields=document_in(info.annotation) is not None,
         )
 

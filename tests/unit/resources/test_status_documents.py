@@ -63,6 +63,11 @@ def test_a_path_into_a_status_is_explained(path: str, word: str) -> None:
     assert word in explain(path).description
 
 
+@pytest.mark.parametrize("path", ["deployment.status.devices", "device.status.hardware"])
+def test_nothing_in_a_status_is_asked_of_people(path: str) -> None:
+    assert not any(field.required or field.default for field in explain(path).fields)
+
+
 @pytest.mark.parametrize(
     ("kind", "path", "words"),
     [

@@ -15,9 +15,7 @@ class Hardware(Plain):
     cpu: str = Field(description="The processor's own name.")
     cores: int = Field(description="Cores that the agent may use.")
     memory_bytes: int = Field(description="Memory of the machine, in bytes.")
-    disk_free_bytes: int = Field(
-        description="Free bytes for artifacts when the rest of the status was last written."
-    )
+    disk_free_bytes: int = Field(description="Free bytes for artifacts, as of lastSeen.")
     isa: list[str] = Field(
         description="Features of the processor that bear on int8 results or speed, sorted."
     )
