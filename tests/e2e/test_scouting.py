@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.one_device import OneDevice
 from tests.e2e.test_variant_kinds import dense, manifests, rows, served, write_rows
 
-LATENCY = "8ms"  # some times the half millisecond that builders estimate: a device might miss it
+LATENCY = "25ms"  # some times the two milliseconds that builders estimate: a device might miss it
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def device(tmp_path: Path) -> Iterator[OneDevice]:
 def test_what_a_scout_measured_is_chosen_and_shown(device: OneDevice, tmp_path: Path) -> None:
     folder = tmp_path / "manifests"
     folder.mkdir()
-    onnx.save(dense(64, 1536, 1536, 8), folder / "net.onnx")
+    onnx.save(dense(64, 3072, 3072, 8), folder / "net.onnx")
     write_rows(folder, 64)
     quality = {"metric": "agreement", "maxDrop": 0.1}
     compression = {"methods": ["quantize"], "objective": "bytes", "effort": "quick"}
@@ -46,7 +46,7 @@ def test_what_a_scout_measured_is_chosen_and_shown(device: OneDevice, tmp_path: 
     assert status["figures"] == "measured"
     found = status["measured"]["cam"]
     assert found["refusal"] == ""
-    assert 0 < found["p95_ms"] <= 8
+    assert 0 < found["p95_ms"] <= 25
     assert found["agreement"] >= 0.99
     assert found["load_ms"] > 0
     told = device.shoal("get", "device", "cam")["status"]
