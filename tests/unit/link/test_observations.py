@@ -120,3 +120,16 @@ def test_heartbeats_are_no_silences() -> None:
     )
     assert late is not None
     assert [one["kind"] for one in late["histories"][0]["noted"]] == ["silence"]
+
+
+def test_a_late_first_report_of_an_earlier_boot_silences_the_present_one_not_for_long() -> None:
+    known = observations.merge(None, a_report("second", 1), 0, lost_after_s=195.0)
+    known = observations.merge(known, a_report("first", 1), 1_000, lost_after_s=195.0)
+    assert known is not None
+    beat = a_report("second", 2)
+    assert observations.merge(known, beat, 30_000, lost_after_s=195.0) is None
+    back = observations.merge(
+        known, dataclasses.replace(beat, sequence=8), 200_000, lost_after_s=195.0
+    )
+    assert back is not None
+    assert (back["report"]["boot_id"], back["past_boots"]) == ("second", ["first"])

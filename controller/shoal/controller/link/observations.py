@@ -1,7 +1,9 @@
 """What one more report makes of what is known of a device: late and repeated ones make nothing.
 
 Reports of one boot are ordered by their sequence. A boot id never seen before is a newer boot; one
-that was replaced stays in `past_boots`, so that its late reports are recognised.
+that was replaced stays in `past_boots`, so that its late reports are recognised. Ids have no order:
+the first report of an earlier boot may come so late that it takes the place of the present one.
+Once that has been silent for as long as a lost device, the one it replaced speaks again.
 """
 
 from typing import Any
@@ -33,10 +35,12 @@ def merge(
     silent_ms = 0
     if known is not None:
         last, past = known["report"], known["past_boots"]
-        if report.boot_id in past:
+        silent_ms = max(0, now_ms - known["last_seen_ms"])
+        if report.boot_id in past and silent_ms <= lost_after_s * 1000:
             return None
         if report.boot_id != last["boot_id"]:
-            past = [*past, last["boot_id"]][-_PAST_BOOTS:]
+            others = [one for one in past if one != report.boot_id]
+            past = [*others, last["boot_id"]][-_PAST_BOOTS:]
         elif report.sequence <= last["sequence"]:
             return None
         # Of a heartbeat as little as can be is read again: thousands of devices send one.
@@ -45,7 +49,6 @@ def merge(
             for one in last["deployments"]
         )
         histories = incidents.histories_from_json(known.get("histories"))
-        silent_ms = max(0, now_ms - known["last_seen_ms"])
     if silent_ms <= lost_after_s * 1000:
         silent_ms = 0
     moment = incidents.Moment(now_ms=now_ms, silent_ms=silent_ms)

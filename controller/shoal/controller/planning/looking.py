@@ -49,7 +49,7 @@ def look(snapshot: Snapshot, record: RolloutRecord) -> View:
     )
     groups: dict[CohortId | None, list[DeviceView]] = defaultdict(list)
     for device in selected:
-        home = cohort_of(device, known.get(device.name), current)
+        home = cohort_of(record, device, known.get(device.name), current)
         groups[home if home and current.content.of(home) else None].append(device)
     cohorts = tuple(
         _cohort(scene, content, groups[content.cohort]) for content in current.content.cohorts
@@ -71,14 +71,20 @@ def under(view: View, record: RolloutRecord) -> View:
     return view if record == view.record else replace(view, record=record)
 
 
-def cohort_of(device: DeviceView, known: DeviceRecord | None, current: Revision) -> CohortId | None:
+def cohort_of(
+    record: RolloutRecord, device: DeviceView, known: DeviceRecord | None, current: Revision
+) -> CohortId | None:
     """A device told the current revision keeps its cohort there; others are where they fit now.
 
     A device whose class changed keeps its variant until the next revision or a retry (design:
-    section 3).
+    section 3), and one that holds what its cohort has not proven yet stays in that cohort's canary:
+    another one in its place would be one too many.
     """
-    if known and known.told and known.told.revision == current.number and not known.regroup:
-        return known.told.cohort
+    told = known.told if known else None
+    if known and told and told.revision == current.number:
+        unproven = not current.result.tombstone and not targets.proven(record, told)
+        if unproven or not known.regroup:
+            return told.cohort
     return current.content.home(device.cohort) if device.cohort else None
 
 

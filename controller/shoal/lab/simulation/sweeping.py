@@ -1,5 +1,6 @@
 """Many seeds of every scenario, on all cores: what a build runs."""
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from shoal.lab.simulation.laws import BrokenLawError
 from shoal.lab.simulation.scenarios import SCENARIOS, run
 
+RUNS_BETWEEN_COLLECTIONS = 10
 BATCH = 25  # seeds that one worker runs before it takes more
 
 
@@ -31,7 +33,11 @@ def sweep(scenario: str, seeds: range) -> Swept:
     """Run these seeds, one after the other."""
     broken: list[str] = []
     devices, complete = [], []
+    # A run is short and ends whole: collecting within one only costs.
+    gc.disable()
     for seed in seeds:
+        if seed % RUNS_BETWEEN_COLLECTIONS == 0:
+            gc.collect()
         try:
             simulation = run(SCENARIOS[scenario], seed)
         except BrokenLawError as error:
