@@ -13,6 +13,8 @@ from shoal.lab.simulation.actions import (
     KillEngine,
     Publish,
     Relabel,
+    SetControllerClock,
+    SetDeviceClock,
     Wait,
 )
 from shoal.lab.simulation.models import Nature
@@ -267,6 +269,21 @@ TALES: tuple[tuple[str, int, tuple[Action, ...]], ...] = (
             CrashDevice(16, 5.0),
             Wait(2.0),
             Ask(Verb.RETRY),
+        ),
+    ),
+    # A controller whose clock jumped and came back took everybody for lost for ever.
+    (
+        "clocks",
+        372,
+        (
+            Wait(2.0),
+            SetDeviceClock(2, -3600.0),
+            Wait(1.0),
+            SetControllerClock(3600.0),
+            Wait(5.0),
+            SetDeviceClock(11, 30.0),
+            Wait(0.2),
+            SetDeviceClock(5, 30.0),
         ),
     ),
 )

@@ -113,3 +113,16 @@ def test_no_key_is_lost_and_none_runs_twice_at_once(steps: list[str]) -> None:
         queue.finish(A)
     taken = queue.take(now + 1_000)
     assert taken == A or not wanted
+
+
+def test_a_clock_that_is_set_back_makes_every_timer_due() -> None:
+    queue = WorkQueue()
+    assert not queue.set_back(10_000.0)
+    queue.add_at(A, 10_060.0)
+    assert not queue.set_back(10_000.5)
+    assert queue.take(10_000.5) is None
+    assert queue.set_back(6_400.0)
+    assert queue.take(6_400.0) == A
+    queue.finish(A)
+    assert queue.due_at() is None
+    assert not queue.set_back(6_399.5), "clocks are cared for all the time"

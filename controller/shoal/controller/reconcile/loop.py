@@ -56,8 +56,13 @@ class Reconciler:
         await self._searches.close()
 
     async def _load(self) -> int:
-        """Read everything and look at all of it, also at what is left of Models that are gone."""
+        """Read everything and look at all of it."""
         since = await self._world.load()
+        self._look_at_everything()
+        return since
+
+    def _look_at_everything(self) -> None:
+        """A pass for every resource, also for what is left of Models that are gone."""
         cache = self._world.cache
         for kind in self._passes:
             for record in cache.all(kind):
@@ -66,7 +71,6 @@ class Reconciler:
             self._queue.add(tiers.key_of(record.namespace))
         for record in cache.all("ModelRevision"):
             self._queue.add(Key("Model", record.namespace, str(record.data["model"])))
-        return since
 
     async def _follow(self, since: int) -> None:
         while True:
@@ -82,6 +86,9 @@ class Reconciler:
     async def _work(self) -> None:
         while True:
             now = self._world.now()
+            if self._queue.set_back(now):
+                log.warning("the clock was set back; looking at everything anew")
+                self._look_at_everything()
             key = self._queue.take(now)
             if key is None:
                 due = self._queue.due_at()

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 _BACKOFF_FIRST_S = 0.2
 _BACKOFF_MOST_S = 30.0
+_SET_BACK_S = 1.0  # less is the ordinary care of a clock
 _DOUBLINGS = 10  # enough to reach the most; a float is full after a thousand, a night of failures
 
 
@@ -35,6 +36,7 @@ class WorkQueue:
     _timers: list[tuple[float, Key]] = field(default_factory=list)
     _wake_at: dict[Key, float] = field(default_factory=dict)
     _failures: dict[Key, int] = field(default_factory=dict)
+    _latest_s: float = 0.0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add(self, key: Key) -> None:
@@ -52,6 +54,19 @@ class WorkQueue:
         self._wake_at[key] = when_s
         heapq.heappush(self._timers, (when_s, key))
         self._changed.set()
+
+    def set_back(self, now_s: float) -> bool:
+        """Whether the caller's clock was set back since this was asked last.
+
+        Every timer is due at once then: it was set for a time that may be far away now. Whatever
+        was decided by the wrong time and set no timer is the caller's to add.
+        """
+        back, self._latest_s = now_s < self._latest_s - _SET_BACK_S, now_s
+        if back:
+            waiting, self._timers, self._wake_at = tuple(self._wake_at), [], {}
+            for key in waiting:
+                self.add(key)
+        return back
 
     def take(self, now_s: float) -> Key | None:
         """The next key, now running; None when nothing is due. Every taken key must be finished."""

@@ -80,8 +80,7 @@ class Controller:
         self._queue = WorkQueue()
         self._wake_at = None
         self._since = now_or_never(self._world.load())
-        for record in self._world.cache.all("Deployment"):
-            self._queue.add(Key("Deployment", record.namespace, record.name))
+        self._queue.add(KEY)
         for record in now_or_never(self._store.list("Assignment")).records:
             self._desired[record.name] = roster.desired_state(record.name, record.data)
         self.poke()
@@ -187,6 +186,8 @@ class Controller:
         if not self.up or self.halted:
             return
         self._follow()
+        if self._queue.set_back(self.clock.now()):
+            self._queue.add(KEY)
         while self.leads and not self.halted:
             key = self._queue.take(self.clock.now())
             if key is None:
