@@ -9,7 +9,8 @@ import pytest
 from tests.e2e.one_device import OneDevice
 from tests.e2e.test_variant_kinds import dense, manifests, rows, served, write_rows
 
-LATENCY = "25ms"  # some times the two milliseconds that builders estimate: a device might miss it
+# Less than twice the memory that builders estimate on any machine: a device might miss it.
+MEMORY = "40MiB"
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def test_what_a_scout_measured_is_chosen_and_shown(device: OneDevice, tmp_path: 
     quality = {"metric": "agreement", "maxDrop": 0.1}
     compression = {"methods": ["quantize"], "objective": "bytes", "effort": "quick"}
     spec = {"quality": quality, "compression": compression}
-    profile = {"budget": {"latency": {"p95": LATENCY}}}
+    profile = {"budget": {"memory": MEMORY}}
     (folder / "net.yaml").write_text(manifests("net.onnx", spec, profile))
 
     device.join()
@@ -46,7 +47,8 @@ def test_what_a_scout_measured_is_chosen_and_shown(device: OneDevice, tmp_path: 
     assert status["figures"] == "measured"
     found = status["measured"]["cam"]
     assert found["refusal"] == ""
-    assert 0 < found["p95_ms"] <= 25
+    assert found["p95_ms"] > 0
+    assert 0 < found["peak_memory_bytes"] <= 40 << 20
     assert found["agreement"] >= 0.99
     assert found["load_ms"] > 0
     told = device.shoal("get", "device", "cam")["status"]
