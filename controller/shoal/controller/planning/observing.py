@@ -259,10 +259,10 @@ def _marked(view: View) -> RolloutRecord:
 
 _FOLDS = (
     _devices,
-    _retries,
     _late_cohorts,
     _confirmations,
     _reopened,
     _falls,
+    _retries,
     _evidence,
 )

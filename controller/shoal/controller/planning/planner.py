@@ -6,11 +6,12 @@ the planner back to the first one, so that each decision is made on what is true
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from shoal.controller.domain.plan import Plan, PlanEvent
 from shoal.controller.domain.snapshot import Snapshot
 from shoal.controller.planning import closing, looking, presenting, telling, waking
-from shoal.controller.planning.decisions import Decision, Held, Moved, Settled
+from shoal.controller.planning.decisions import Decision, Moved, Settled
 from shoal.controller.planning.guards import (
     advancing,
     approvals,
@@ -56,21 +57,28 @@ def plan(snapshot: Snapshot, guards: Sequence[Guard] = GUARDS) -> Plan:
     """What to tell which device now, what to remember, and when to look again.
 
     Law: with the record of its own plan, the same snapshot gives the same record, no event and
-    nothing to tell.
+    nothing to tell. What was told bears on what is decided (a withdrawal makes room for another
+    device), so that passes are made until one of them tells nothing.
     """
-    view, decision, events = _decide(snapshot, guards)
-    record, news = closing.close(snapshot, view.record, decision)
-    go = decision.go if isinstance(decision, Settled) else ()
-    view = looking.under(view, record)
-    told = telling.tell(view, go)
-    view = looking.again(view, told.record)
+    events: tuple[PlanEvent, ...] = ()
+    now = snapshot
+    for _ in range(_TURNS):
+        view, go, news = _decide(now, guards)
+        record, events = telling.tell(view, go), (*events, *news)
+        if record == view.record:
+            return _planned(snapshot, view, events)
+        now = replace(snapshot, record=record)
+    raise RuntimeError(f"{snapshot.deployment}: telling devices does not come to rest")
+
+
+def _planned(snapshot: Snapshot, view: View, events: tuple[PlanEvent, ...]) -> Plan:
     return Plan(
-        record=told.record,
-        tells=told.tells,
-        withdrawals=told.withdrawals,
-        desired=telling.desired(told.record),
+        record=view.record,
+        tells=telling.tells(snapshot.record, view.record),
+        withdrawals=telling.withdrawals(snapshot.record, view.record),
+        desired=telling.desired(view.record),
         status=presenting.status_of(view),
-        events=(*events, *news),
+        events=events,
         wake_at=waking.next_wake(view),
         removed=snapshot.deleted,
     )
@@ -78,7 +86,8 @@ def plan(snapshot: Snapshot, guards: Sequence[Guard] = GUARDS) -> Plan:
 
 def _decide(
     snapshot: Snapshot, guards: Sequence[Guard]
-) -> tuple[View, Held | Settled, tuple[PlanEvent, ...]]:
+) -> tuple[View, tuple[str, ...], tuple[PlanEvent, ...]]:
+    """The view under the record of what was decided, who may be told, and what is news."""
     record = snapshot.record
     events: tuple[PlanEvent, ...] = ()
     for _ in range(_TURNS):
@@ -86,7 +95,9 @@ def _decide(
         decision = _first(seen.view, guards)
         events = (*events, *seen.events)
         if not isinstance(decision, Moved):
-            return seen.view, decision, events
+            record, news = closing.close(snapshot, seen.view.record, decision)
+            go = decision.go if isinstance(decision, Settled) else ()
+            return looking.under(seen.view, record), go, (*events, *news)
         record, events = decision.record, (*events, *decision.events)
     raise RuntimeError(f"{snapshot.deployment}: the guards do not come to rest")
 

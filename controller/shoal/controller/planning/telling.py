@@ -5,8 +5,8 @@ whatever the device claims to have accepted, so that it is never taken for a lat
 I4).
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import replace
 
 from shoal.controller.domain.fleet import DeviceView
 from shoal.controller.domain.plan import Tell
@@ -15,22 +15,12 @@ from shoal.controller.planning import allocating, pacing, targets
 from shoal.controller.planning.view import CohortView, View
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """The record after telling, and what changed for whom."""
-
-    record: RolloutRecord
-    tells: tuple[Tell, ...]
-    withdrawals: tuple[str, ...]
-
-
-def tell(view: View, go: Collection[str]) -> Told:
-    """Tell the devices in `go` the current revision, and take back what may not stand."""
+def tell(view: View, go: Collection[str]) -> RolloutRecord:
+    """The record in which `go` are told the current revision, and what may not stand is back."""
     homes = {one.name: cohort for cohort in view.cohorts for one in cohort.members}
-    back = allocating.taken_back(view, go)
+    back = frozenset(allocating.taken_back(view, go))
     records = {one.device: one for one in view.record.devices}
-    tells: list[Tell] = []
-    withdrawals = []
+    go, new = frozenset(go), 0
     for device in view.snapshot.devices:
         known = records.get(device.name)
         told = known.told if known else None
@@ -47,14 +37,10 @@ def tell(view: View, go: Collection[str]) -> Told:
         if changed is None:
             continue
         records[device.name] = changed
-        if changed.told is None:
-            withdrawals.append(device.name)
-        else:
-            tells.append(_as_tell(changed, changed.told))
+        # The rate counts what is new, not content that was complete before.
+        new += device.name in go and not homes[device.name].progress.returning
     devices = tuple(records[name] for name in sorted(records))
-    record = pacing.counted(view.record, _new(tells, go, homes), view.now)
-    record = replace(record, devices=devices)
-    return Told(record=record, tells=tuple(tells), withdrawals=tuple(withdrawals))
+    return replace(pacing.counted(view.record, new, view.now), devices=devices)
 
 
 def desired(record: RolloutRecord) -> tuple[Tell, ...]:
@@ -62,9 +48,16 @@ def desired(record: RolloutRecord) -> tuple[Tell, ...]:
     return tuple(_as_tell(one, one.told) for one in record.devices if one.told is not None)
 
 
-def _new(tells: Sequence[Tell], go: Collection[str], homes: Mapping[str, CohortView]) -> int:
-    """How many of the tellings the rate counts: those of content that was not complete before."""
-    return sum(one.device in go and not homes[one.device].progress.returning for one in tells)
+def tells(before: RolloutRecord, record: RolloutRecord) -> tuple[Tell, ...]:
+    """What is told now and was not before."""
+    known = {one.device: one.generation for one in before.devices}
+    return tuple(one for one in desired(record) if known.get(one.device) != one.generation)
+
+
+def withdrawals(before: RolloutRecord, record: RolloutRecord) -> tuple[str, ...]:
+    """The devices that were told something before and are told nothing now."""
+    told = {one.device for one in before.devices if one.told is not None}
+    return tuple(one.device for one in record.devices if one.told is None and one.device in told)
 
 
 def _current(view: View, cohort: CohortView) -> Target:
