@@ -24,9 +24,12 @@ async def reconcile(world: World, key: Key) -> float | None:
     everyone = fleet.members(world.cache, key.namespace)
     now = world.now()
     snapshot = take_snapshot(world, deployment, everyone, now)
+    # The version that is planned from: what an operator asks for meanwhile must refuse the write.
+    stored = world.cache.get("Rollout", key.namespace, key.name)
     snapshot = replace(snapshot, live=await world.live.look(snapshot.record, now))
     plan = planner.plan(snapshot)
-    written = await world.commit([*_writes(world, deployment, everyone, (snapshot, plan))])
+    known = (deployment, stored)
+    written = await world.commit([*_writes(world, known, everyone, (snapshot, plan))])
     for one in written:
         if one.kind == "Rollout" and not plan.removed:
             world.cache.remember(one, plan.record)
@@ -120,11 +123,14 @@ def _age(deployment: Record) -> tuple[str, str]:
 
 
 def _writes(
-    world: World, deployment: Record, everyone: list[Member], decided: tuple[Snapshot, Plan]
+    world: World,
+    known: tuple[Record, Record | None],
+    everyone: list[Member],
+    decided: tuple[Snapshot, Plan],
 ) -> Iterator[Write]:
+    deployment, stored = known
     snapshot, plan = decided
     place = (deployment.namespace, deployment.name)
-    stored = world.cache.get("Rollout", *place)
     if plan.removed:
         yield delete_of(deployment)
         if stored is not None:
