@@ -77,10 +77,10 @@ def test_alpha_is_split_over_all_tests_of_a_cohort(make: Make) -> None:
     world = a_fleet(make, ACCURACY, LATENCY, ERRORS)
     show(world, slow(1.0))
     # Accuracy has three sources: the golden set, shadow answers, labels.
-    assert {one.alpha for one in world.record.cohorts[0].verdicts} == {0.05 / 5}
+    assert {one.alpha for one in world.record.cohorts[0].verdicts} == {0.05 * 0.9 / 5}
     small = a_fleet(make, ACCURACY, LATENCY, ERRORS, count=6)
     small.turn(1.0)
-    assert {one.alpha for one in small.record.cohorts[0].verdicts} == {0.05}
+    assert {one.alpha for one in small.record.cohorts[0].verdicts} == {0.05 * 0.9}
 
 
 def test_labels_may_fail_what_the_golden_set_passes(make: Make) -> None:

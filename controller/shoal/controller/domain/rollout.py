@@ -153,8 +153,9 @@ class CohortProgress:
     wave; `reverted` that a failure took this cohort alone back; `waived` the wave whose judgement
     a promote skips. `returning` cohorts get content that was complete before: no waves, no gates.
     `canary` cohorts have one device in their wave until that has proven itself: no earlier wave
-    picked any of them. `alpha_share` is the number of cohorts that shared alpha when this one
-    joined; `live` whether live evidence may decide here and `base_rate` the share of requests that
+    picked any of them. `alpha_share` is the number of cohorts that alpha was split over at the
+    start, `alpha_turn` the place of what began after it, a joining or a fall (0: it was there).
+    `live` says whether live evidence may decide here, and `base_rate` the share of requests that
     failed before the rollout; both are fixed at the first look, None until then.
     """
 
@@ -168,6 +169,7 @@ class CohortProgress:
     canary: bool = False
     waived: int | None = None
     alpha_share: int = 1
+    alpha_turn: int = 0
     ballots: tuple[Ballot, ...] = ()
     verdicts: tuple[GateVerdict, ...] = ()
     live: bool | None = None
@@ -207,6 +209,11 @@ class RolloutRecord:
     def set_aside(self) -> frozenset[tuple[CohortId, Digest]]:
         """The digests in quarantine, each with its cohort."""
         return frozenset((one.cohort, one.digest) for one in self.quarantine if one.holds)
+
+    @property
+    def next_alpha_turn(self) -> int:
+        """The turn of the cohort that joins or falls next in this rollout."""
+        return max((one.alpha_turn for one in self.cohorts), default=0) + 1
 
     @property
     def current(self) -> Revision | None:

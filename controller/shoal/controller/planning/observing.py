@@ -121,8 +121,7 @@ def _late_cohorts(view: View) -> Moved:
         others = (one for one in current.content.cohorts if one.cohort != key.id)
         cohorts = (*others, added)
         current = replace(current, content=replace(current.content, cohorts=cohorts))
-        share = sum(bool(one.variants) for one in cohorts)
-        progress = CohortProgress(cohort=key.id, alpha_share=max(share, 1))
+        progress = CohortProgress(cohort=key.id, alpha_turn=record.next_alpha_turn)
         record = record.with_revision(current).with_cohort(progress)
         how = "with a canary of its own" if added.variants else f"without a variant: {added.reason}"
         message = f"cohort {key.profile} joined revision {current.number} {how}"
@@ -199,6 +198,7 @@ def _falls(view: View) -> Moved:
             canary=False,
             ballots=(),
             verdicts=(),
+            alpha_turn=record.next_alpha_turn,
             live=None,  # another variant: whether there is a past to compare it with is asked anew
         )
         record = record.with_cohort(fallen)

@@ -16,6 +16,7 @@ from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.revisions import CohortContent, Revision
 from shoal.controller.gates.engine import MIN_DEVICES
 from shoal.controller.planning import targets
+from shoal.controller.planning.judging import spending
 from shoal.controller.planning.view import CohortView, Member, View
 
 MIN_COVERAGE = 0.8  # of the updated devices: silence is no agreement
@@ -116,9 +117,11 @@ class Scene:
     def alpha(self, gate: GateSpec, tests: int) -> float:
         """A test's share of the gate's alpha.
 
-        0.05 over 3 tests in each of 2 cohorts: 0.05 / 6 each.
+        0.05 over 3 tests in each of 2 cohorts of the start: 0.05 * 0.9 / 6 each.
         """
-        return gate.alpha / (max(tests, 1) * self.cohort.progress.alpha_share)
+        progress = self.cohort.progress
+        share = spending.share(progress.alpha_share, progress.alpha_turn)
+        return gate.alpha * share / max(tests, 1)
 
 
 def might_decide(scene: Scene) -> bool:
