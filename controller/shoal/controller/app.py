@@ -231,6 +231,7 @@ def _world(
         ),
         witness=watchers[0],
         live=watchers[1],
+        beside=asyncio.to_thread,
     )
 
 

@@ -1,55 +1,55 @@
 """What operators ask for while a pass is under way is never written over."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import pytest
 
 from shoal.contract.problem import ConflictError
 from shoal.controller.domain.revisions import Result
-from shoal.controller.domain.rollout import Verb, record_to_json
+from shoal.controller.domain.rollout import RolloutRecord, Verb, record_to_json
 from shoal.controller.planning import verbs
 from shoal.controller.reconcile import deployments
-from shoal.controller.reconcile.live import Live
 from shoal.controller.reconcile.models import Searches
 from shoal.controller.reconcile.queue import Key
-from shoal.controller.reconcile.world import World, delete_of, put_over
-from shoal.controller.store.memory import MemoryTelemetry
-from shoal.controller.store.port import Tallies
+from shoal.controller.reconcile.world import World, at_once, delete_of, put_over
 from tests.unit.reconcile.test_passes import fleet_of_two, play, settle
 from tests.unit.reconcile.workshop import NOW, a_deployment
 
 DEPLOYMENT = Key("Deployment", "default", "digits")
 
-
-class Interrupted(MemoryTelemetry):
-    """Takes so long to read evidence that an operator's abort arrives meanwhile."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__()
-        self._world = world
-
-    async def tallies(self, deployment: str, since: int) -> Tallies:
-        stored = self._world.cache.get("Rollout", "default", "digits")
-        before = deployments.read_record(stored, deployment)
-        after = verbs.apply(before, verbs.Request(verb=Verb.ABORT, by="ann"), NOW)
-        await self._world.commit(
-            [put_over(stored, "Rollout", ("default", "digits"), record_to_json(after))]
-        )
-        return await super().tallies(deployment, since)
+T = TypeVar("T")
 
 
-def test_an_abort_that_arrives_while_evidence_is_read_is_carried_out(world: World) -> None:
+def rollout(world: World) -> RolloutRecord:
+    stored = world.cache.get("Rollout", "default", "digits")
+    return deployments.read_record(stored, "default/digits")
+
+
+async def abort(world: World) -> None:
+    after = verbs.apply(rollout(world), verbs.Request(verb=Verb.ABORT, by="ann"), NOW)
+    stored = world.cache.get("Rollout", "default", "digits")
+    write = put_over(stored, "Rollout", ("default", "digits"), record_to_json(after))
+    await world.commit([write])
+
+
+def test_an_abort_that_arrives_while_a_pass_computes_is_carried_out(world: World) -> None:
+    async def interrupted(work: Callable[[], T]) -> T:
+        found = work()
+        await abort(world)
+        return found
+
     async def story(world: World, searches: Searches) -> None:
         await settle(world, searches)
         await deployments.reconcile(world, DEPLOYMENT)
         device = world.cache.get("Device", "default", "two")
         assert device is not None
         await world.commit([delete_of(device)])  # so that the next pass has something to write
-        world.live = Live(Interrupted(world))
+        world.beside = interrupted
         with pytest.raises(ConflictError):
             await deployments.reconcile(world, DEPLOYMENT)
-        world.live = Live()
+        world.beside = at_once
         await deployments.reconcile(world, DEPLOYMENT)
-        stored = world.cache.get("Rollout", "default", "digits")
-        record = deployments.read_record(stored, "default/digits")
-        assert record.revisions[0].result is Result.ABORTED
+        assert rollout(world).revisions[0].result is Result.ABORTED
 
     play(world, [*fleet_of_two(), a_deployment()], story)

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
+from shoal.contract.problem import ConflictError, Problem
+from shoal.contract.reason import Reason
 from shoal.controller.domain.plan import Plan, PlanEvent, Severity
 from shoal.controller.domain.rollout import RolloutRecord, record_from_json, record_to_json
 from shoal.controller.domain.snapshot import Conflict, Snapshot
@@ -24,12 +27,12 @@ async def reconcile(world: World, key: Key) -> float | None:
     everyone = fleet.members(world.cache, key.namespace)
     now = world.now()
     snapshot = take_snapshot(world, deployment, everyone, now)
-    # The version that is planned from: what an operator asks for meanwhile must refuse the write.
     stored = world.cache.get("Rollout", key.namespace, key.name)
     snapshot = replace(snapshot, live=await world.live.look(snapshot.record, now))
-    plan = planner.plan(snapshot)
-    known = (deployment, stored)
-    written = await world.commit([*_writes(world, known, everyone, (snapshot, plan))])
+    plan = await world.beside(partial(planner.plan, snapshot))
+    if world.cache.get("Rollout", key.namespace, key.name) is not stored:
+        raise _overtaken(snapshot.deployment)
+    written = await world.commit([*_writes(world, deployment, everyone, (snapshot, plan))])
     for one in written:
         if one.kind == "Rollout" and not plan.removed:
             world.cache.remember(one, plan.record)
@@ -122,15 +125,18 @@ def _age(deployment: Record) -> tuple[str, str]:
     return str(deployment.data["metadata"].get("creationTime", "")), deployment.name
 
 
+def _overtaken(deployment: str) -> ConflictError:
+    """What an operator asked for or another leader decided meanwhile must not be written over."""
+    message = f"the rollout of {deployment} changed while a pass decided about it"
+    return ConflictError(Problem(reason=Reason.CONFLICT, message=message))
+
+
 def _writes(
-    world: World,
-    known: tuple[Record, Record | None],
-    everyone: list[Member],
-    decided: tuple[Snapshot, Plan],
+    world: World, deployment: Record, everyone: list[Member], decided: tuple[Snapshot, Plan]
 ) -> Iterator[Write]:
-    deployment, stored = known
     snapshot, plan = decided
     place = (deployment.namespace, deployment.name)
+    stored = world.cache.get("Rollout", *place)
     if plan.removed:
         yield delete_of(deployment)
         if stored is not None:

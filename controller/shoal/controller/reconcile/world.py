@@ -1,13 +1,28 @@
 """What every pass works with: the cache to read, the store to write, and the other ports."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from shoal.controller.reconcile.cache import KINDS, Cache
 from shoal.controller.reconcile.jobs import Jobs
 from shoal.controller.reconcile.live import Live
 from shoal.controller.reconcile.witnesses import NoWitness, Witness
 from shoal.controller.store.port import BlobStore, Delete, Put, Record, Store, Write
+
+T = TypeVar("T")
+
+
+class Beside(Protocol):
+    """Where what takes long is computed: beside the event loop, which answers others meanwhile."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]:
+        """What `work` returns; it reads nothing that anybody may change."""
+
+
+async def at_once(work: Callable[[], T]) -> T:
+    """In the caller's place, for one thread that is to decide the same every time."""
+    return work()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +55,7 @@ class World:
     cache: Cache = field(default_factory=Cache)
     witness: Witness = field(default_factory=NoWitness)
     live: Live = field(default_factory=Live)
+    beside: Beside = at_once
 
     async def load(self) -> int:
         """Fill the cache; returns the version from which changes are to be followed."""
