@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from shoal.contract.problem import FailedError
 from shoal.controller.store import tables
 from shoal.controller.store.database import open_sqlite
-from shoal.controller.store.port import Delete, Put
+from shoal.controller.store.port import Delete, Part, Put
 
 Opener = Callable[[], AbstractAsyncContextManager[Any]]
 
@@ -81,6 +81,33 @@ def test_the_migrations_make_the_tables_that_the_code_states(tmp_path: Path) -> 
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), tables.metadata) == []
     engine.dispose()
+
+
+@pytest.mark.parametrize("namespace", [None, "default"])
+@pytest.mark.parametrize("after", [("", ""), ("default", "b")])
+def test_a_page_of_a_list_is_read_in_order_and_nothing_is_sorted(
+    tmp_path: Path, reopened: Opener, namespace: str | None, after: tuple[str, str]
+) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, values: Any, *_more: Any) -> None:
+        asked.append((statement, values))
+
+    async def story() -> None:
+        async with reopened() as backend:
+            await backend.store.list("Box", namespace, Part(after=after, limit=2))
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", note)
+    try:
+        asyncio.run(story())
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", note)
+    statement, values = next(one for one in asked if "FROM records" in one[0])
+    with closing(sqlite3.connect(tmp_path / "shoal.db")) as connection:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert [step.split(" (")[0] for step in plan] == [
+        "SEARCH records USING INDEX sqlite_autoindex_records_1"
+    ]
 
 
 def test_times_and_versions_are_wide_enough_for_milliseconds() -> None:

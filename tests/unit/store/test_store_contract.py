@@ -279,11 +279,10 @@ def test_a_list_is_read_in_parts(opened: Opener) -> None:
 
     async def story(store: Store) -> list[list[str]]:
         await store.commit([a_box("b", "one"), a_box("a", "two"), a_box("a", "one")])
-        parts = [
-            await store.list("Box", namespace, Part(after=after, limit=2))
-            for namespace, after in ((None, ("", "")), (None, ("a", "two")), ("a", ("a", "one")))
-        ]
+        asked = [(None, ("", "")), (None, ("a", "two")), ("a", ("a", "one"))]
+        asked += [("b", ("a", "two")), ("a", ("b", ""))]
+        parts = [await store.list("Box", where, Part(after=a, limit=2)) for where, a in asked]
         assert {one.resource_version for one in parts} == {3}
         return [[f"{r.namespace}/{r.name}" for r in one.records] for one in parts]
 
-    assert on(opened, story) == [["a/one", "a/two"], ["b/one"], ["a/two"]]
+    assert on(opened, story) == [["a/one", "a/two"], ["b/one"], ["a/two"], ["b/one"], []]

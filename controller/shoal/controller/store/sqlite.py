@@ -72,8 +72,7 @@ class SqliteStore:
         self, kind: str, namespace: str | None = None, part: Part | None = None
     ) -> Listing:
         """See `Store.list`."""
-        rows, version = await self._database.read(lambda c: _list(c, kind, namespace, part))
-        return Listing(records=tuple(_record(row) for row in rows), resource_version=version)
+        return await self._database.read(lambda c: _list(c, kind, namespace, part))
 
     async def commit(self, writes: Sequence[Write], act: Act | None = None) -> tuple[Record, ...]:
         """See `Store.commit`."""
@@ -166,17 +165,29 @@ def _key(kind: str, namespace: str, name: str) -> dict[str, str]:
     return {"of_kind": kind, "of_namespace": namespace, "of_name": name}
 
 
-def _list(
-    connection: Connection, kind: str, namespace: str | None, part: Part | None
-) -> tuple[Sequence[sa.Row[tuple[object, ...]]], int]:
+def _list(connection: Connection, kind: str, namespace: str | None, part: Part | None) -> Listing:
     query = sa.select(_RECORDS).where(_RECORDS.c.kind == kind)
     if namespace is not None:
         query = query.where(_RECORDS.c.namespace == namespace)
     if part is not None:
-        place = sa.tuple_(_RECORDS.c.namespace, _RECORDS.c.name)
-        query = query.where(place > part.after).limit(part.limit)
+        query = query.where(_behind(part, namespace)).limit(part.limit)
     rows = connection.execute(query.order_by(_RECORDS.c.namespace, _RECORDS.c.name)).all()
-    return rows, _version(connection)
+    records = tuple(_record(row) for row in rows)
+    return Listing(records=records, resource_version=_version(connection))
+
+
+def _behind(part: Part, namespace: str | None) -> sa.ColumnElement[bool]:
+    """What comes after the place of `part`.
+
+    Inside one namespace names alone are compared: over both columns SQLite would read and sort all
+    of the namespace for every page.
+    """
+    after_namespace, after_name = part.after
+    if namespace is None:
+        return sa.tuple_(_RECORDS.c.namespace, _RECORDS.c.name) > part.after
+    if namespace == after_namespace:
+        return _RECORDS.c.name > after_name
+    return sa.true() if namespace > after_namespace else sa.false()
 
 
 def _version(connection: Connection) -> int:
