@@ -124,3 +124,24 @@ def test_a_withdrawal_takes_no_room_from_those_who_wait(make: Make) -> None:
     assert world.plan.withdrawals == (first,)
     (second,) = world.fresh()
     assert second.split("-")[0] != first.split("-")[0]
+
+
+def test_what_is_kept_is_not_taken_for_a_canary_that_soaked(make: Make) -> None:
+    """The model of revision 1 comes again as revision 3, and a device runs it already."""
+    world = make(fleet=devices_of(SMALL, 3))
+    world.turn()
+    (first,) = world.fresh()
+    world.confirm(first)
+    world.publish()
+    world.turn(1.0)
+    world.report(first, Phase.FETCHING)
+    world.ask(Verb.PAUSE)
+    world.pinned = 1
+    world.edit()
+    world.turn(1.0)
+    assert world.plan.status.revision == 3
+    assert world.targets()[first].revision == 1
+    world.ask(Verb.RESUME)
+    world.turn(1.0)
+    assert world.on_revision(3) == {first}
+    assert world.targets()[first].soak_s == 10.0

@@ -138,11 +138,18 @@ def complete_target(record: RolloutRecord, cohort: CohortId) -> Target | None:
 
 
 def kept_target(record: RolloutRecord, told: Target, running: Digest | None) -> Target | None:
-    """What a device runs while it was told something else, None where that was given up too."""
+    """What a device runs while it was told something else, None where that was given up too.
+
+    What the current revision has yet to prove is nothing to rest on: a device that keeps it would
+    be a canary that never soaked.
+    """
     for one in sorted(record.revisions, key=lambda one: -one.number):
         content = one.content.of(told.cohort)
-        if content is not None and running in content.variants and not one.result.tombstone:
-            return _resting(one, content, content.variants.index(running))
+        if content is None or running not in content.variants or one.result.tombstone:
+            continue
+        step, progress = content.variants.index(running), record.cohort(told.cohort)
+        if one != record.current or (progress is not None and step < progress.step):
+            return _resting(one, content, step)
     return None
 
 
