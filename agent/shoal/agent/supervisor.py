@@ -29,6 +29,7 @@ from shoal.agent.update.engine_work import EngineWork
 from shoal.agent.update.executor import Executor, Keeping, Workers
 from shoal.agent.update.journal import Journal
 from shoal.agent.update.keeper import EngineKeeper
+from shoal.agent.update.load import Load
 from shoal.agent.update.reporter import Line, Reporter, TelemetrySender
 from shoal.agent.update.scout import Scout
 from shoal.agent.update.slots import SlotLinks
@@ -106,10 +107,11 @@ class Supervisor:
         self._spool = Spool(disk, folder.spool, device=place.device, boot_id=place.boot_id)
         line = Line(link=parts.link, clock=parts.clock, rng=parts.rng)
         self._reporter = Reporter(line, self._executor, self._engine, self._facts)
+        self._load = Load(parts.clock)
         self._scout = Scout(
             staging,
             BlobStore(disk, folder.trials),
-            lambda: self._executor.context,
+            lambda: self._executor.context.idle and not self._load.heavy,
             self._reporter.poke,
         )
         self._sender = TelemetrySender(line, self._spool)
@@ -196,6 +198,7 @@ class Supervisor:
         active = None if life is None else life.active
         if active is not None and active.loaded_as == window.generation:
             window = replace(window, generation=active.generation)
+        self._load.add(window)
         self._sender.add(window)
 
     def _on_switch(self, slot: Slot, switched: Switched) -> None:
@@ -252,4 +255,5 @@ class Supervisor:
             serving_url=place.serving_url,
             link=place.link_name,
             trials=self._scout.results,
+            scouts=not self._load.heavy,
         )

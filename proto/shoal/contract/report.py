@@ -107,7 +107,7 @@ class TrialResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceReport:
-    """Everything a device observes of itself; `scouts` says whether it takes trials."""
+    """Everything a device observes of itself; `scouts`: whether it takes trials now."""
 
     device: str
     boot_id: str

@@ -278,7 +278,7 @@ class DeviceReport(message.Message):
     link: builtins.str
     """`grpc` or `mqtt`."""
     scouts: builtins.bool
-    """Whether trials are of any use here."""
+    """Whether trials may come now: not while requests take much of its time."""
     @builtins.property
     def hardware(self) -> profile_pb2.HardwareProfile: ...
     @builtins.property

@@ -4,11 +4,16 @@ import asyncio
 from dataclasses import replace
 
 from shoal.agent.core.ports import ProbeRequest, ProbeResult
+from shoal.agent.update.load import Load
+from shoal.contract import digest
 from shoal.contract.assignment import Assignment, DesiredState, Trial
+from shoal.contract.histogram import Histogram
 from shoal.contract.reason import Reason
 from shoal.contract.report import Phase, TrialResult
+from shoal.contract.telemetry import TelemetryWindow
 from tests.unit.agent_core.builders import PASSED, an_assignment
 from tests.unit.agent_core.device import Device, run, sized, until
+from tests.unit.agent_core.test_agent_speed import SetClock
 
 
 def a_trial(variant: str) -> Trial:
@@ -146,3 +151,55 @@ def test_a_restart_forgets_results_and_measures_again() -> None:
             device.link.reports.clear()
 
     run(scenario)
+
+
+def a_window(
+    busy_ms: float, lasted_ms: int = 10_000, deployment: str = "default/a"
+) -> TelemetryWindow:
+    return TelemetryWindow(
+        deployment=deployment,
+        variant=digest.of_bytes(b"a"),
+        generation=1,
+        start_ms=0,
+        duration_ms=lasted_ms,
+        requests=100,
+        errors=0,
+        latency_ms=Histogram(buckets=((0, 100),), total=busy_ms),
+    )
+
+
+def test_many_requests_keep_trials_away_and_the_controller_learns_of_it() -> None:
+    async def scenario(device: Device) -> None:
+        prober = HangingProber()
+        device.prober = prober  # type: ignore[assignment]
+        device.offer("a")
+        for_long = 1_000_000_000
+        async with device.running():
+            device.engine.on_window(a_window(for_long / 2, for_long))
+            ask(device, 1, (a_trial("a"),))
+            await until(lambda: device.link.reports and not device.link.reports[-1].scouts)
+            assert prober.asked == []
+            device.engine.on_window(a_window(1.0, for_long))
+            await until(lambda: prober.asked)
+            device.engine.on_window(a_window(for_long / 2, for_long))
+            await until(lambda: prober.ended)
+            prober.go.set()
+            device.engine.on_window(a_window(1.0, for_long))
+            await until(lambda: told(device))
+            assert device.link.reports[-1].scouts
+
+    run(scenario)
+
+
+def test_the_example_of_a_load_is_heavy_for_two_windows_and_over_all_deployments() -> None:
+    clock = SetClock(1_000.0)
+    load = Load(clock)
+    assert not load.heavy
+    load.add(a_window(3_000.0))
+    assert load.heavy
+    load.add(a_window(2_000.0))
+    assert not load.heavy
+    load.add(a_window(2_000.0, deployment="default/b"))
+    assert load.heavy
+    clock.seconds += 20
+    assert not load.heavy

@@ -25,6 +25,7 @@ class Facts:
     serving_url: str = ""
     link: str = "grpc"
     trials: tuple[TrialResult, ...] = ()
+    scouts: bool = True
 
 
 def device_report(
@@ -44,7 +45,7 @@ def device_report(
         spool_windows=spool_windows,
         link=facts.link,
         trials=facts.trials,
-        scouts=True,
+        scouts=facts.scouts,
     )
 
 

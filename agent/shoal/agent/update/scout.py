@@ -1,8 +1,9 @@
 """Trials: what a scout measures of variants that it does not run, while it has nothing else to do.
 
 Their files have a store of their own, which is empty whenever no trial is under way (I5). An
-install that begins ends the trial at once; it starts anew when all is quiet. Results are kept in
-memory for as long as the desired state names their trial: whatever is lost is measured again.
+install that begins, or many requests, end the trial at once; it starts anew when all is quiet.
+Results are kept in memory for as long as the desired state names their trial: whatever is lost is
+measured again.
 """
 
 import asyncio
@@ -11,7 +12,6 @@ from collections.abc import Callable
 
 from shoal.agent.core import events as ev
 from shoal.agent.core.effects import Fetch, Probe, Survey
-from shoal.agent.core.lives import Context
 from shoal.agent.update.blobs import BlobStore
 from shoal.agent.update.staging import Staging
 from shoal.contract.assignment import Trial
@@ -29,12 +29,12 @@ class Scout:
         self,
         staging: Staging,
         blobs: BlobStore,
-        context: Callable[[], Context],
+        free: Callable[[], bool],
         on_result: Callable[[], None],
     ) -> None:
         self._blobs = blobs
         self._staging = staging.beside(blobs)
-        self._context = context
+        self._free = free
         self._on_result = on_result
         self._trials: tuple[Trial, ...] = ()
         self._results: dict[str, TrialResult] = {}
@@ -61,7 +61,7 @@ class Scout:
         if self._under_way is None:
             return
         key, task = self._under_way
-        if not self._context().idle or all(one.key != key for one in self._trials):
+        if not self._free() or all(one.key != key for one in self._trials):
             task.cancel()
 
     async def run(self) -> None:
@@ -79,7 +79,7 @@ class Scout:
                 self._on_result()
 
     def _next(self) -> Trial | None:
-        if not self._context().idle:
+        if not self._free():
             return None
         return next((one for one in self._trials if one.key not in self._results), None)
 

@@ -129,7 +129,7 @@ def _was_silent(cache: Cache, record: Record, before: Record) -> bool:
 
 def _of_models(observation: dict[str, Any]) -> Any:
     report = observation.get("report") or {}
-    return report.get("trials"), report.get("scouts"), _class_of(observation)
+    return report.get("trials"), _class_of(observation)
 
 
 def _class_of(observation: dict[str, Any]) -> Any:
