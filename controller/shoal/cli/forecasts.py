@@ -12,7 +12,8 @@ def lines(plan: Part) -> Iterator[str]:
     """The plan without its devices: searches, then each deployment with its cohorts."""
     for one in plan["searches"]:
         model = f"{one['model']}@{one['modelRevision']}"
-        yield f"model {model}: profile class {one['profileClass']} is searched for first"
+        what = "is measured by scouts first" if one["scouting"] else "is searched for first"
+        yield f"model {model}: profile class {one['profileClass']} {what}"
     for item in plan["items"]:
         yield from _deployment(item)
     if not plan["items"]:
@@ -80,6 +81,8 @@ def _rehearsal(rehearsal: Part | None) -> Iterator[str]:
         yield f"  complete after {rehearsal['seconds']:g} s at best, gates aside"
     elif rehearsal["end"] == "stands":
         yield f"  it stands after {rehearsal['seconds']:g} s, even where every device does well"
+    else:
+        yield f"  followed for its first {rehearsal['seconds']:g} s; what comes later has no times"
 
 
 def _row(device: Part) -> list[str]:

@@ -198,6 +198,16 @@ def test_windows_that_never_meet_starve_the_rollout() -> None:
     assert {one.by for one in found.starved} == {"window"}
 
 
+def test_a_rehearsal_that_is_cut_off_knows_the_waves_all_the_same() -> None:
+    snapshot = World(strategy=a_strategy(rate=Rate(per_minute=1))).snapshot()
+    whole, cut = forecast(snapshot), forecast(snapshot, device_turns=1)
+    assert whole.rehearsal is not None
+    assert cut.rehearsal is not None
+    assert (whole.rehearsal.end, cut.rehearsal.end) == (End.COMPLETE, End.NOT_FOLLOWED)
+    assert [one.wave for one in cut.devices] == [one.wave for one in whole.devices]
+    assert {one.after_s for one in whole.devices} > {one.after_s for one in cut.devices} - {None}
+
+
 def test_foreseeing_changes_nothing() -> None:
     world = World()
     snapshot = world.snapshot()

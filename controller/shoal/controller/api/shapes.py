@@ -81,7 +81,7 @@ _FORECAST: Final = _object(
 PLAN: Final = _object(
     **{"continue": _MAYBE_TEXT},
     items=_list(_FORECAST),
-    searches=_list(_object(model=_TEXT, modelRevision=_COUNT, profileClass=_TEXT)),
+    searches=_list(_object(model=_TEXT, modelRevision=_COUNT, profileClass=_TEXT, scouting=_FLAG)),
     resources=_list(
         _object(
             result={"enum": ["created", "configured", "unchanged"]},

@@ -13,7 +13,7 @@ from shoal.contract.digest import Digest
 from shoal.contract.profile import ProfileClass
 from shoal.contract.reason import Reason
 from shoal.controller.deciding import rehearsing, starving
-from shoal.controller.deciding.rehearsing import Rehearsal
+from shoal.controller.deciding.rehearsing import End, Rehearsal
 from shoal.controller.deciding.starving import Starvation
 from shoal.controller.domain.fleet import CohortId, DeviceView
 from shoal.controller.domain.plan import Plan
@@ -85,12 +85,16 @@ class Forecast:
     starved: tuple[Starvation, ...]
 
 
-def forecast(snapshot: Snapshot) -> Forecast:
-    """What the next pass would decide on this snapshot, and where that leads."""
+def forecast(snapshot: Snapshot, device_turns: int = rehearsing.DEVICE_TURNS) -> Forecast:
+    """What the next pass would decide on this snapshot, and where that leads.
+
+    `device_turns` is what the rehearsal may cost; one that is cut off there still knows the waves.
+    """
     plan = planner.plan(snapshot)
     view = look(snapshot, plan.record)
     before, current = snapshot.record.current, plan.record.current
-    rehearsal = rehearsing.rehearse(snapshot, plan) if current and current.result.open else None
+    going = current is not None and current.result.open
+    rehearsal = rehearsing.rehearse(snapshot, plan, device_turns) if going else None
     return Forecast(
         deployment=snapshot.deployment,
         starts=current is not None and (before is None or before.number != current.number),
@@ -121,13 +125,28 @@ def _devices(
     ]
     told = {one.device: one for one in rehearsal.told} if rehearsal else {}
     waves = [one.name for one in view.strategy.waves]
+    turns = _turns(view) if rehearsal and rehearsal.end is End.NOT_FOLLOWED else {}
     timed = [
         replace(one, wave=waves[told[one.device].wave], after_s=told[one.device].after_s)
         if one.device in told
+        else replace(one, wave=waves[turns[one.device]])
+        if one.device in turns
         else one
         for one in found
     ]
     return tuple(sorted(timed, key=lambda one: one.device))
+
+
+def _turns(view: View) -> dict[str, int]:
+    """The wave that takes each device which is to be told: known without a rehearsal to its end."""
+    last = len(view.strategy.waves) - 1
+    return {
+        one.name: one.joins
+        for cohort in view.cohorts
+        for one in cohort.members
+        if cohort.feasible and not cohort.progress.returning
+        if not one.told and one.joins is not None and one.joins <= last
+    }
 
 
 def _member(

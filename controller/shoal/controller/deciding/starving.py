@@ -11,7 +11,7 @@ from shoal.controller.planning.looking import look
 from shoal.controller.planning.view import View
 
 # What an operator would have to change, by the reason for which the planner waits or holds.
-_FIELDS = {
+_FIELDS: dict[str, str] = {
     Reason.MAX_UNAVAILABLE: "maxUnavailable",
     Reason.QUORUM_MISSING: "quorum",
     Reason.THRESHOLD_UNMET: "successThreshold",
@@ -63,8 +63,7 @@ def causes(view: View, plan: Plan, rehearsal: Rehearsal | None) -> tuple[Starvat
 
 
 def _cause(reason: str, message: str) -> Starvation:
-    by = next((field for one, field in _FIELDS.items() if one == reason), reason)
-    return Starvation(by=by, reason=reason, message=message)
+    return Starvation(by=_FIELDS.get(reason, reason), reason=reason, message=message)
 
 
 def _withheld(view: View) -> list[Starvation]:

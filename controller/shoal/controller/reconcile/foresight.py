@@ -4,14 +4,13 @@ The proposed resources are laid over a copy of the cache; snapshot, planner and 
 of the real passes, so that a plan cannot differ from what then happens.
 """
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from shoal.contract.profile import ProfileClass
 from shoal.controller.deciding import foreseeing
-from shoal.controller.deciding.foreseeing import Change, Forecast
 from shoal.controller.domain.archive import ModelView
 from shoal.controller.domain.snapshot import Snapshot
 from shoal.controller.reconcile import deployments, fleet, forecasts, revisions, shipping
@@ -19,7 +18,7 @@ from shoal.controller.reconcile.fleet import Member
 from shoal.controller.reconcile.world import World
 from shoal.controller.store.port import Record
 
-_Search = tuple[str, int, ProfileClass]
+_Search = tuple[str, int, ProfileClass, bool]  # the last: whether scouts are all that is missing
 
 _PROPOSED = -1  # the version of what is not stored
 
@@ -42,23 +41,30 @@ class Foresight:
     async def plan(self, resources: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """What would become of every deployment that `resources` touch, in the API's form.
 
-        `resources` are as they would be stored; none at all asks for what goes on now.
+        `resources` are as they would be stored.
         """
-        world = self._world
-        proposed = [_record(one) for one in resources]
-        after = replace(world, cache=world.cache.with_records(_with_revisions(world, proposed)))
-        touched = {(one.kind, one.namespace, one.name) for one in proposed}
-        items: list[dict[str, Any]] = []
-        searches: list[_Search] = []
-        for seen in _everything(after, {one.namespace for one in proposed}):
-            # Passes over a large fleet take seconds, and the loop has devices to serve.
-            found = await asyncio.to_thread(foreseeing.forecast, seen.snapshot)
-            if not (_concerns(seen, touched) or _moves(found)):
-                continue
-            shipped = shipping.of(after, seen.deployment, found, seen.everyone)
-            items.append(forecasts.document(found, seen.everyone, shipped))
-            searches += _searches(seen)
-        return {"items": items, "searches": _distinct(searches), "continue": None}
+        world, proposed = self._world, [_record(one) for one in resources]
+        now = world.now()
+        before = replace(world, cache=world.cache.with_records(()), now=lambda: now)
+        after = replace(before, cache=before.cache.with_records(_with_revisions(world, proposed)))
+        # Passes over a large fleet take seconds, and the loop has devices to serve.
+        return await world.beside(partial(_plan, before, after, proposed))
+
+
+def _plan(before: World, after: World, proposed: Sequence[Record]) -> dict[str, Any]:
+    """The plan, from two caches that nobody else has."""
+    touched = {(one.kind, one.namespace, one.name) for one in proposed}
+    known = {_place(one.deployment): one.snapshot for one in _everything(before, proposed)}
+    items: list[dict[str, Any]] = []
+    searches: set[_Search] = set()
+    for seen in _everything(after, proposed):
+        if not _concerns(seen, touched) and known.get(_place(seen.deployment)) == seen.snapshot:
+            continue
+        found = foreseeing.forecast(seen.snapshot)
+        shipped = shipping.of(after, seen.deployment, found, seen.everyone)
+        items.append(forecasts.document(found, seen.everyone, shipped))
+        searches |= set(_searches(seen))
+    return {"items": items, "searches": _listed(searches), "continue": None}
 
 
 def _record(resource: dict[str, Any]) -> Record:
@@ -87,14 +93,18 @@ def _with_revisions(world: World, proposed: Sequence[Record]) -> Iterator[Record
         yield replace(record, kind="ModelRevision", name=f"{record.name}.{number}", data=data)
 
 
-def _everything(world: World, namespaces: set[str]) -> Iterator[_Seen]:
-    now = world.now()
+def _everything(world: World, proposed: Sequence[Record]) -> Iterator[_Seen]:
+    """Every deployment of the namespaces in which something is proposed."""
+    everyone = {one: fleet.members(world.cache, one) for one in {one.namespace for one in proposed}}
     for deployment in world.cache.all("Deployment"):
-        if deployment.namespace not in namespaces:
-            continue
-        everyone = fleet.members(world.cache, deployment.namespace)
-        snapshot = deployments.take_snapshot(world, deployment, everyone, now)
-        yield _Seen(deployment=deployment, snapshot=snapshot, everyone=everyone)
+        members = everyone.get(deployment.namespace)
+        if members is not None:
+            snapshot = deployments.take_snapshot(world, deployment, members, world.now())
+            yield _Seen(deployment=deployment, snapshot=snapshot, everyone=members)
+
+
+def _place(deployment: Record) -> tuple[str, str]:
+    return deployment.namespace, deployment.name
 
 
 def _concerns(seen: _Seen, touched: set[tuple[str, str, str]]) -> bool:
@@ -105,20 +115,18 @@ def _concerns(seen: _Seen, touched: set[tuple[str, str, str]]) -> bool:
     )
 
 
-def _moves(found: Forecast) -> bool:
-    return found.starts or any(one.change is not Change.KEEPS for one in found.devices)
-
-
 def _searches(seen: _Seen) -> Iterator[_Search]:
-    """The searches that have to end before the newest or pinned revision can be rolled out."""
+    """What has to end before the newest or pinned revision can be rolled out: searches, scouts."""
     wanted = _wanted(seen.snapshot)
     if wanted is None:
         return
     for device in seen.snapshot.devices:
         if device.selected and device.cohort is not None:
             archive = wanted.archive(device.cohort.profile_class)
-            if archive is None or not archive.state.settled:
-                yield seen.snapshot.model, wanted.number, device.cohort.profile_class
+            if archive is None or not archive.settled:
+                scouting = archive is not None and archive.state.settled
+                place = seen.snapshot.model, wanted.number, device.cohort.profile_class
+                yield *place, scouting
 
 
 def _wanted(snapshot: Snapshot) -> ModelView | None:
@@ -127,8 +135,13 @@ def _wanted(snapshot: Snapshot) -> ModelView | None:
     return max(snapshot.models, key=lambda one: one.number, default=None)
 
 
-def _distinct(searches: Sequence[_Search]) -> list[dict[str, Any]]:
+def _listed(searches: set[_Search]) -> list[dict[str, Any]]:
     return [
-        {"model": model, "modelRevision": number, "profileClass": profile_class}
-        for model, number, profile_class in sorted(set(searches))
+        {
+            "model": model,
+            "modelRevision": number,
+            "profileClass": profile_class,
+            "scouting": scouting,
+        }
+        for model, number, profile_class, scouting in sorted(searches)
     ]
