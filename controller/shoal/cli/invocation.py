@@ -86,8 +86,10 @@ def parse(arguments: Sequence[str], foreign: frozenset[str] = frozenset()) -> In
     """The invocation that `arguments` describe; what follows a `foreign` verb or `--` is its own.
 
     Raises:
-        InvalidError: a global option without its value, or with a wrong one.
+        InvalidError: a global option without its value, or with a wrong one; bytes that are no text.
     """
+    if strange := [one for one in arguments if not _is_text(one)]:
+        raise _invalid(f"{ascii(strange[0])} is no text in UTF-8", "rename it, or type it anew")
     found: dict[str, str] = {}
     rest: list[str] = []
     queue = list(arguments)
@@ -106,6 +108,11 @@ def parse(arguments: Sequence[str], foreign: frozenset[str] = frozenset()) -> In
         else:
             rest.append(argument)
     return _invocation(found, tuple(rest))
+
+
+def _is_text(argument: str) -> bool:
+    """Whether the argument was UTF-8; other bytes reach Python as lone surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in argument)
 
 
 _EXAMPLES = {

@@ -1,17 +1,27 @@
 """The program `shoal`: reads the global options, runs one verb, turns failures into exit codes."""
 
+import io
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import typer
 
 from shoal.cli import invocation, printing, verbs
 from shoal.cli.session import Session
-from shoal.contract.problem import ExitCode, InvalidError, Problem, ProblemError
+from shoal.contract.problem import (
+    ExitCode,
+    FailedError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    Problem,
+    ProblemError,
+)
 from shoal.contract.reason import Reason
 
 HELP = """Keep the right model on every edge device: apply, roll out, watch, undo.
@@ -29,10 +39,17 @@ GLOBAL_OPTIONS = """Global options, before or after the command:
   --timeout DURATION    how long to wait, for example 30s
   -v, --verbose         log requests to stderr
 """
+# What a shell says of a program that its reader left; programs that end by the signal say the same.
+_BROKEN_PIPE: Final = 128 + signal.SIGPIPE
+_REFUSED: Final[tuple[tuple[type[OSError], type[ProblemError], Reason], ...]] = (
+    (FileNotFoundError, NotFoundError, Reason.NOT_FOUND),
+    (PermissionError, ForbiddenError, Reason.FORBIDDEN),
+)
 
 
 def main() -> None:
     """Runs the program with the arguments of the process and exits."""
+    _prepare_streams()
     if sys.argv[1:2] == [verbs.COMPLETE]:
         from shoal.cli import completing
 
@@ -42,26 +59,36 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of one command line; whatever fails is told in the shape asked for."""
-    as_json = invocation.wants_json(arguments)
+    try:
+        code = _told(arguments, as_json=invocation.wants_json(arguments))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output went away (`shoal events | head`): nobody is left to tell.
+        _abandon_stdout()
+        return _BROKEN_PIPE
+    except OSError as error:  # stdout takes no more, on a full disk for example
+        _abandon_stdout()
+        failure = _of_system(error)
+        printing.problem(failure.problem, as_json=False)
+        return failure.exit_code
+    return code
+
+
+def _told(arguments: Sequence[str], *, as_json: bool) -> int:
     try:
         asked = invocation.parse(arguments, verbs.FOREIGN)
         if asked.verbose:
             logging.basicConfig(stream=sys.stderr, level=logging.INFO)
         return _run(asked)
     except ProblemError as error:
-        printing.problem(error.problem, as_json=as_json)
-        return error.exit_code
+        failure = error
     except KeyboardInterrupt:
-        return _interrupted(as_json=as_json)
+        printing.problem(Problem(reason="Interrupted", message="interrupted"), as_json=as_json)
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output went away (`shoal events | head`): nobody is left to tell, and
-        # the interpreter must not try to flush once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.FAILED
+        raise
     except OSError as error:
-        failure = Problem(reason=Reason.INTERNAL, message=str(error))
-        printing.problem(failure, as_json=as_json)
-        return ExitCode.FAILED
+        failure = _of_system(error)
     except Exception as error:  # noqa: BLE001 - a mistake of ours: told in full, in the shape asked for
         traceback.print_exc()
         mistake = Problem(
@@ -69,8 +96,38 @@ def run(arguments: Sequence[str]) -> int:
             message=f"a mistake in shoal itself: {error!r}",
             hint="please report it with the lines on stderr",
         )
-        printing.problem(mistake, as_json=as_json)
-        return ExitCode.FAILED
+        failure = FailedError(mistake)
+    printing.problem(failure.problem, as_json=as_json)
+    return failure.exit_code
+
+
+def _of_system(error: OSError) -> ProblemError:
+    """What the system refused: a file that is not there is 3, one that may not be read is 6."""
+    kind, reason = next(
+        ((kind, reason) for known, kind, reason in _REFUSED if isinstance(error, known)),
+        (FailedError, Reason.INTERNAL),
+    )
+    named = f"{error.filename}: " if error.filename else ""
+    return kind(Problem(reason=reason, message=f"{named}{error.strerror or error}"))
+
+
+def _abandon_stdout() -> None:
+    """Lets the interpreter flush into nothing at its end, instead of failing once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _prepare_streams() -> None:
+    """Makes every stream take whatever comes.
+
+    What the caller closed (`shoal get devices >&-`) takes and says nothing; a glyph that the
+    terminal's encoding lacks is a question mark.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nothing = io.TextIOWrapper(io.FileIO(os.devnull, mode), encoding="utf-8")
+            setattr(sys, name, nothing)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def command() -> Any:
@@ -91,14 +148,17 @@ def _run(asked: invocation.Invocation) -> int:
             Problem(reason=Reason.INVALID, message="no command was given", hint="shoal --help")
         )
     line = list(asked.rest) or ["--help"]
+    group = command()
     with Session(asked) as session:
         try:
-            code = command().main(line, prog_name="shoal", standalone_mode=False, obj=session)
+            # Not `group.main`, which has ideas of its own about interrupts and readers that left.
+            with group.make_context("shoal", line, obj=session) as context:
+                group.invoke(context)
+        except typer.Exit as ended:
+            return ended.exit_code
         except typer.TyperException as error:
             raise _usage(error) from error
-    if code == ExitCode.INTERRUPTED:  # what typer makes of KeyboardInterrupt
-        raise KeyboardInterrupt
-    return int(code) if isinstance(code, int) else ExitCode.DONE
+    return ExitCode.DONE
 
 
 def _usage(error: typer.TyperException) -> InvalidError:
@@ -112,12 +172,6 @@ def _usage(error: typer.TyperException) -> InvalidError:
             hint=f"{path} --help",
         )
     )
-
-
-def _interrupted(*, as_json: bool) -> int:
-    problem = Problem(reason="Interrupted", message="interrupted")
-    printing.problem(problem, as_json=as_json)
-    return ExitCode.INTERRUPTED
 
 
 if __name__ == "__main__":

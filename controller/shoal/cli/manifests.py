@@ -65,7 +65,8 @@ def load(sources: Iterable[str]) -> list[Manifest]:
     """The documents of files, of the manifests in folders (by name), and of `-`, standard input.
 
     Raises:
-        NotFoundError: no such file, or a folder without manifests.
+        NotFoundError: a folder without manifests.
+        OSError: a file that cannot be read.
         InvalidError: too large, or not YAML; says where.
     """
     found: list[Manifest] = []
@@ -89,11 +90,8 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(limits.MANIFEST_BYTES + 1)
-    except OSError as error:
-        raise _not_found(f"{path}: {error.strerror}") from error
+    with path.open("rb") as file:
+        return file.read(limits.MANIFEST_BYTES + 1)
 
 
 def _documents(text: bytes, source: str, folder: Path) -> Iterator[Manifest]:
