@@ -45,9 +45,14 @@ class TelemetryWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelemetryBatch:
-    """Windows of one device; (boot_id, sequence) makes ingest idempotent."""
+    """Windows of one device; (boot_id, sequence) makes ingest idempotent.
+
+    `sent_ms` is the device's clock when it sent the batch, 0 where it did not say: who receives it
+    can tell how far that clock is off.
+    """
 
     device: str
     boot_id: str
     sequence: int
     windows: tuple[TelemetryWindow, ...]
+    sent_ms: int = 0

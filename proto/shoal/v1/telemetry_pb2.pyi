@@ -208,9 +208,12 @@ class TelemetryBatch(message.Message):
     BOOT_ID_FIELD_NUMBER: builtins.int
     SEQUENCE_FIELD_NUMBER: builtins.int
     WINDOWS_FIELD_NUMBER: builtins.int
+    SENT_MS_FIELD_NUMBER: builtins.int
     device: builtins.str
     boot_id: builtins.str
     sequence: builtins.int
+    sent_ms: builtins.int
+    """The device's clock when it sent this, UTC milliseconds since the epoch; 0: not told."""
     @builtins.property
     def windows(self) -> containers.RepeatedCompositeFieldContainer[TelemetryWindow]: ...
     def __init__(
@@ -220,10 +223,11 @@ class TelemetryBatch(message.Message):
         boot_id: builtins.str = ...,
         sequence: builtins.int = ...,
         windows: abc.Iterable[TelemetryWindow] | None = ...,
+        sent_ms: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = typing.Literal["boot_id", b"boot_id", "device", b"device", "sequence", b"sequence", "windows", b"windows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = typing.Literal["boot_id", b"boot_id", "device", b"device", "sent_ms", b"sent_ms", "sequence", b"sequence", "windows", b"windows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

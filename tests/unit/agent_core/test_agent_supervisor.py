@@ -244,6 +244,7 @@ def test_telemetry_waits_for_the_controller_and_arrives_once() -> None:
             await until(lambda: device.status()["spool_windows"] == 0)
         assert [len(one.windows) for one in device.link.batches] == [3]
         assert device.link.batches[0].boot_id == "boot-1"
+        assert device.link.batches[0].sent_ms > 0  # so that a clock far off can be told
         assert {one.generation for one in device.link.batches[0].windows} == {2}
 
     run(scenario)

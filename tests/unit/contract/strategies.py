@@ -188,6 +188,7 @@ batches = st.builds(
     boot_id=TEXT,
     sequence=U64,
     windows=st.lists(windows, max_size=3).map(tuple),
+    sent_ms=U64,
 )
 enrol_requests = st.builds(
     EnrolRequest,

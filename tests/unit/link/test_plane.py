@@ -14,10 +14,11 @@ from shoal.contract import jsonform
 from shoal.contract.assignment import Artifact, ArtifactRole, Assignment
 from shoal.contract.digest import Digest
 from shoal.contract.enrolment import EnrolRequest
+from shoal.contract.histogram import Histogram
 from shoal.contract.problem import ForbiddenError, InvalidError, NotFoundError
 from shoal.contract.profile import HardwareProfile
 from shoal.contract.report import DeviceReport
-from shoal.contract.telemetry import TelemetryBatch
+from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
 from shoal.controller.domain import tokens
 from shoal.controller.domain.tokens import JoinToken
 from shoal.controller.link.authority import Authority
@@ -57,11 +58,12 @@ class Room:
     def __init__(self, data: Path, store: MemoryStore | None = None) -> None:
         self.data = data
         self.store = store or MemoryStore()
+        self.telemetry = MemoryTelemetry()
         self.blobs = Blobs(data)
         self.plane = DevicePlane(
             PlanePorts(
                 store=self.store,
-                telemetry=MemoryTelemetry(),
+                telemetry=self.telemetry,
                 blobs=self.blobs,
                 authority=Authority.open(data / "ca"),
                 now=time.time,
@@ -145,6 +147,27 @@ def test_a_device_acts_only_for_itself(tmp_path: Path) -> None:
         batch = TelemetryBatch(device="dev-b", boot_id="b", sequence=1, windows=())
         with pytest.raises(ForbiddenError, match="may not speak for"):
             await room.plane.telemetry("dev-a", batch)
+
+    in_room(tmp_path, scenario)
+
+
+def test_a_device_whose_clock_never_was_set_has_windows_of_now(tmp_path: Path) -> None:
+    async def scenario(room: Room) -> None:
+        await room.enrol("dev-a")
+        one = TelemetryWindow(
+            deployment="default/d",
+            variant=OTHER,
+            generation=1,
+            start_ms=1,
+            duration_ms=8,
+            requests=1,
+            errors=0,
+            latency_ms=Histogram(),
+        )
+        batch = TelemetryBatch(device="dev-a", boot_id="b", sequence=1, windows=(one,), sent_ms=9)
+        await room.plane.telemetry("dev-a", batch)
+        (stored,) = await room.telemetry.windows(None, 0)
+        assert abs(stored.window.start_ms / 1000 - time.time()) < 60
 
     in_room(tmp_path, scenario)
 

@@ -7,7 +7,7 @@ here holds up serving.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shoal.agent.core import events as ev
 from shoal.agent.core.ports import Clock, Engine, Link, Rng
@@ -151,5 +151,6 @@ class TelemetrySender:
 
     async def _send_all(self) -> None:
         while self._line.link.connected and (batch := self._spool.offer()) is not None:
-            await self._line.link.send_telemetry(batch)
+            sent_ms = round(self._line.clock.now() * 1000)
+            await self._line.link.send_telemetry(replace(batch, sent_ms=sent_ms))
             self._spool.done(batch)

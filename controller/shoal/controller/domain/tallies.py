@@ -14,6 +14,7 @@ from shoal.contract.histogram import Histogram
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
 
 MILLION = 1_000_000
+CLOCK_OFF_MS = 60_000  # less may as well be the time that the batch was on its way
 
 Counted = tuple[tuple[int, int], ...]
 
@@ -86,6 +87,23 @@ class TallyKey:
     epoch_ms: int
     device: str
     variant: Digest
+
+
+def on_our_clock(batch: TelemetryBatch, received_ms: int) -> TelemetryBatch:
+    """The batch with its windows at the times that our clock showed, as far as that can be told.
+
+    A device whose clock is an hour behind, sent at 11:00 and received at 12:00, has all its windows
+    moved by an hour, those that waited in its spool too. No window ends after it was received.
+    """
+    off_ms = received_ms - batch.sent_ms if batch.sent_ms else 0
+    shift_ms = off_ms if abs(off_ms) > CLOCK_OFF_MS else 0
+
+    def moved(window: TelemetryWindow) -> TelemetryWindow:
+        latest_ms = max(received_ms - window.duration_ms, 0)
+        start_ms = min(max(window.start_ms + shift_ms, 0), latest_ms)
+        return window if start_ms == window.start_ms else replace(window, start_ms=start_ms)
+
+    return replace(batch, windows=tuple(map(moved, batch.windows)))
 
 
 def of_window(window: TelemetryWindow) -> Tally:

@@ -22,6 +22,7 @@ from shoal.contract.problem import (
 from shoal.contract.reason import Reason
 from shoal.contract.report import DeviceReport
 from shoal.contract.telemetry import TelemetryBatch
+from shoal.controller.domain import tallies
 from shoal.controller.link import credentials, observations
 from shoal.controller.link.authority import Authority
 from shoal.controller.link.enrolment import Enrolment
@@ -180,7 +181,9 @@ class DevicePlane:
         """
         _own(device, batch.device)
         self._roster.identity(device)
-        await self._ports.telemetry.ingest(batch, round(self._ports.now() * 1000))
+        received_ms = round(self._ports.now() * 1000)
+        batch = tallies.on_our_clock(batch, received_ms)
+        await self._ports.telemetry.ingest(batch, received_ms)
 
     async def fetch(
         self, device: str, wanted: FetchRange, chunk_bytes: int

@@ -21,6 +21,7 @@ def encode_telemetry(value: TelemetryBatch) -> telemetry_pb2.TelemetryBatch:
         boot_id=value.boot_id,
         sequence=value.sequence,
         windows=[_encode_window(one) for one in value.windows],
+        sent_ms=value.sent_ms,
     )
 
 
@@ -38,6 +39,7 @@ def decode_telemetry(message: telemetry_pb2.TelemetryBatch) -> TelemetryBatch:
         windows=tuple(
             _decode_window(one, f"windows[{i}]") for i, one in enumerate(message.windows)
         ),
+        sent_ms=message.sent_ms,
     )
 
 
