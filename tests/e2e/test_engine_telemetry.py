@@ -6,6 +6,7 @@ import httpx
 import numpy as np
 import pytest
 
+from shoal.agent.serve.recorder import WARM_UP
 from shoal.contract import digest
 from tests.e2e.engine_calls import FEEDBACK, INFER, ROW, one, run
 from tests.e2e.engines import DEPLOYMENT, Bench, a_request, until
@@ -43,12 +44,12 @@ def test_windows_carry_latency_classes_and_memory(tmp_path: Path) -> None:
     async def scenario(bench: Bench, client: httpx.AsyncClient) -> None:
         await bench.engine.configure(0.05)
         await bench.serve(models.pick(tmp_path / "m"), 1)
-        for row in (ROW, ROW, [9.0, 0.0, 0.0, 0.0]):
+        for row in (*[ROW] * WARM_UP, ROW, ROW, [9.0, 0.0, 0.0, 0.0]):
             await client.post(INFER, json=a_request([row]))
-        await until(lambda: sum(w.requests for w in bench.windows) == 3)
+        await until(lambda: sum(w.requests for w in bench.windows) == WARM_UP + 3)
         seen = [w for w in bench.windows if w.requests]
         assert sum(w.latency_ms.count for w in seen) == 3
-        assert sum(dict(w.classes).get(1, 0) for w in seen) == 2
+        assert sum(dict(w.classes).get(1, 0) for w in seen) == WARM_UP + 2
         assert sum(dict(w.classes).get(0, 0) for w in seen) == 1
         assert all(w.deployment == DEPLOYMENT and w.generation == 1 for w in seen)
         assert all(w.rss_bytes > 0 and w.duration_ms > 0 for w in seen)

@@ -10,7 +10,8 @@ from shoal.contract.histogram import Histogram
 class TelemetryWindow:
     """One window of one slot; counts are of this window alone.
 
-    `start_ms` is UTC milliseconds since the epoch. `labelled` requests had their label fed back in
+    `start_ms` is UTC milliseconds since the epoch. `latency_ms` leaves out failed requests and the
+    first few of a slot, which found cold caches. `labelled` requests had their label fed back in
     this window, `correct` of them were right. `classes` counts predicted classes as (class, count),
     `confidences` how sure the answers were as (whole percent, count).
 

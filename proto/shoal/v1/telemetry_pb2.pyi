@@ -157,7 +157,7 @@ class TelemetryWindow(message.Message):
     squared_error: builtins.float
     @builtins.property
     def latency_ms(self) -> Histogram:
-        """Milliseconds."""
+        """Milliseconds; without failed requests and the first few of a slot, which found cold caches."""
 
     @builtins.property
     def classes(self) -> containers.ScalarMap[builtins.int, builtins.int]:

@@ -1,12 +1,32 @@
-from shoal.agent.serve.recorder import Recorder
+from shoal.agent.serve.recorder import WARM_UP, Recorder
 from shoal.contract import digest
 from shoal.contract.limits import CLASSES_COUNTED
 
 VARIANT = digest.of_bytes(b"variant")
 
 
-def test_a_window_holds_what_happened_since_the_last_one() -> None:
+def warmed_up() -> Recorder:
     recorder = Recorder("default/reader", VARIANT, 3)
+    for _ in range(WARM_UP):
+        recorder.succeeded(9.0, [])
+    recorder.begin()
+    return recorder
+
+
+def test_the_first_answers_of_a_slot_are_counted_but_not_timed() -> None:
+    recorder = Recorder("default/reader", VARIANT, 3)
+    for _ in range(WARM_UP):
+        recorder.succeeded(9.0, [1])
+    recorder.succeeded(0.002, [1])
+    window = recorder.cut(rss_bytes=10)
+    assert (window.requests, window.latency_ms.count) == (WARM_UP + 1, 1)
+    assert window.latency_ms.total == 2.0
+    recorder.succeeded(0.003, [1])
+    assert recorder.cut(rss_bytes=10).latency_ms.count == 1
+
+
+def test_a_window_holds_what_happened_since_the_last_one() -> None:
+    recorder = warmed_up()
     recorder.succeeded(0.002, [1, 1, 4])
     recorder.succeeded(0.004, [4])
     recorder.failed()

@@ -9,6 +9,9 @@ from shoal.contract.digest import Digest
 from shoal.contract.limits import CLASSES_COUNTED, CONFIDENCE_STEPS
 from shoal.contract.telemetry import TelemetryWindow
 
+# Answers of a slot whose latency says nothing of it yet: caches are cold (gates.md 8.7).
+WARM_UP = 10
+
 
 class Recorder:
     """Counts of one slot. Written by the event loop's thread alone."""
@@ -42,10 +45,14 @@ class Recorder:
         self._squared_error = 0.0
 
     def succeeded(self, latency_s: float, classes: Iterable[int]) -> None:
-        """One request was answered; `classes` are the predicted ones of its rows."""
+        """One request was answered; `classes` are the predicted ones of its rows.
+
+        How long the first ones took is left out.
+        """
         self.good += 1
         self._good += 1
-        self._latency_ms.record(latency_s * 1000)
+        if self.good > WARM_UP:
+            self._latency_ms.record(latency_s * 1000)
         for one in classes:
             if one in self._classes or len(self._classes) < CLASSES_COUNTED:
                 self._classes[one] += 1
