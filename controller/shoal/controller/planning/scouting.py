@@ -1,7 +1,8 @@
 """Who measures what before a choice is frozen: at most two idle devices a class, for a minute.
 
 Scouts cost devices time, so that they are only sent where a budget limits latency or memory, and
-where the builder's estimate comes near enough to that limit for a device to differ.
+where the builder's estimate comes near enough to that limit for a device to differ. A variant of
+which none of them said anything gets another turn later, which nothing waits for.
 """
 
 import hashlib
@@ -18,17 +19,58 @@ SCOUTS = 2  # of a class
 AT_MOST_S = 60.0  # that a class may keep a rollout from starting
 LEADING = 2  # by the budget as it is, and as many by one without latency and memory
 TRIALS = 6  # of a class
+TURNS = 3  # of a variant of which nothing is heard
+AGAIN_S = 600.0  # between them
 SLOWER = 20.0  # that a device may be, beside the builder
 LARGER = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scouting:
-    """What goes on for one class: every device measures every variant, until a moment."""
+    """What goes on for one class: every device measures every variant, until a moment.
+
+    No rollout waits for what goes on `again`.
+    """
 
     devices: tuple[str, ...]
     variants: tuple[Digest, ...]
     until: float
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What is over for one class.
+
+    `ended` are the variants that need no scouts any more; each of the `silent` had so many turns
+    in which nobody said anything of it, and another is due at `again_at`.
+    """
+
+    ended: tuple[Digest, ...] = ()
+    silent: tuple[tuple[Digest, int], ...] = ()
+    again_at: float = 0.0
+
+    def wanted(self, leading: Iterable[Digest], now: float) -> tuple[Digest, ...]:
+        """What is to be measured now: those that had no turn yet, else those whose turn is due."""
+        turns = dict(self.silent)
+        left = [one for one in leading if one not in self.ended]
+        fresh = tuple(one for one in left if one not in turns)
+        return fresh or (tuple(left) if now >= self.again_at else ())
+
+    def after(self, turn: Iterable[Digest], told: Collection[Digest], now: float) -> "Past":
+        """The same once `turn` had theirs, and something was said of those `told`."""
+        turns, ended = dict(self.silent), list(self.ended)
+        for one in turn:
+            had = turns.pop(one, 0) + 1
+            if one in told or had >= TURNS:
+                ended.append(one)
+            else:
+                turns[one] = had
+        return Past(
+            ended=tuple(dict.fromkeys(ended)),
+            silent=tuple(sorted(turns.items())),
+            again_at=now + AGAIN_S if turns else 0.0,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +78,8 @@ class Scene:
     """What one class looks like now.
 
     `wanted` are the variants that no scout has had yet, `idle` the devices that could go, `heard`
-    those of which anything may still come, and `answers` what came of which variant.
+    those of which anything may still come, and `answers` what came of which variant. With `again`
+    they had a turn before, and so many are over: others may have the next.
     """
 
     now: float
@@ -44,6 +87,7 @@ class Scene:
     idle: tuple[str, ...]
     heard: frozenset[str]
     answers: frozenset[tuple[str, Digest]]
+    again: int = 0
 
 
 def step(known: Scouting | None, scene: Scene) -> Scouting | None:
@@ -51,11 +95,12 @@ def step(known: Scouting | None, scene: Scene) -> Scouting | None:
     if known is None:
         if not scene.wanted or not scene.idle:
             return None
-        chosen = sorted(scene.idle, key=lambda one: _lot(one, scene.wanted[0]))
+        chosen = sorted(scene.idle, key=lambda one: _lot(one, scene.wanted[0], scene.again))
         return Scouting(
             devices=tuple(sorted(chosen[:SCOUTS])),
             variants=scene.wanted,
             until=scene.now + AT_MOST_S,
+            again=scene.again > 0,
         )
     missing = any(
         (device, variant) not in scene.answers
@@ -86,11 +131,6 @@ def leading(
     return tuple(found)[:TRIALS]
 
 
-def without(wanted: Iterable[Digest], known: Collection[Digest]) -> tuple[Digest, ...]:
-    """What is left to measure."""
-    return tuple(one for one in wanted if one not in known)
-
-
 def _close(point: Point, budget: Budget) -> bool:
     """Whether a device may find what the builder did not."""
     latency, memory = budget.latency_p95_ms, budget.memory_bytes
@@ -98,6 +138,6 @@ def _close(point: Point, budget: Budget) -> bool:
     return slow or (memory is not None and point.peak_memory_bytes * LARGER > memory)
 
 
-def _lot(device: str, variant: Digest) -> str:
+def _lot(device: str, variant: Digest, turn: int) -> str:
     """Not always the same devices have the work."""
-    return hashlib.sha256(f"{device} {variant}".encode()).hexdigest()
+    return hashlib.sha256(f"{device} {variant} {turn}".encode()).hexdigest()

@@ -1,7 +1,7 @@
 """What scouts found of a class's variants: from their answers to figures, and how it is kept.
 
-Kept in the record of a model revision, under `scouting` by class: `open` is what goes on, `ended`
-the variants that had their turn, `evidence` the answer of each device by variant.
+Kept in the record of a model revision, under `scouting` by class: `open` is what goes on, `past`
+what is over, `evidence` the answer of each device by variant.
 """
 
 from collections.abc import Iterable, Mapping

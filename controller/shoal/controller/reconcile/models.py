@@ -146,7 +146,7 @@ async def reconcile(world: World, searches: Searches, key: Key) -> float | None:
         for name in _needs(one, everyone)
     ]
     again = (one["again_at"] for one in waiting if _passing(one))
-    return min((*again, *scouts.ends_at(kept)), default=None)
+    return min((*again, *scouts.wakes_at(kept, world.now())), default=None)
 
 
 def _first_write(model: Record, number: int) -> Put:

@@ -160,7 +160,7 @@ def _archive(name: ProfileClass, stored: Mapping[str, Any], record: Record) -> C
         ),
         message=stored.get("message", ""),
         measured=evidence.measured(scouted),
-        scouting="open" in scouted,
+        scouting="open" in scouted and not scouted["open"].get("again"),
     )
 
 

@@ -16,8 +16,8 @@ from shoal.contract.profile import ONNXRUNTIME
 from shoal.controller.domain.archive import ArchiveState, ModelView
 from shoal.controller.domain.fleet import Reach
 from shoal.controller.planning import scouting
-from shoal.controller.planning.scouting import Scene, Scouting
-from shoal.controller.reconcile import desired, revisions
+from shoal.controller.planning.scouting import Past, Scene, Scouting
+from shoal.controller.reconcile import desired, evidence, revisions
 from shoal.controller.reconcile.fleet import Member
 from shoal.controller.reconcile.world import World
 from shoal.controller.store.port import Put, Record
@@ -51,24 +51,32 @@ def _class(
     record, view, name = what
     archive = next(one for one in view.archives if one.profile_class == name)
     going = jsonform.from_json(Scouting, kept["open"]) if "open" in kept else None
-    evidence = _folded(record, name, kept.get("evidence", {}), (going, group))
-    ended = list(kept.get("ended", ()))
-    wanted = scouting.leading(archive, {one.profile.budget for one in group}, view.objective)
+    past = jsonform.from_json(Past, kept["past"]) if "past" in kept else Past()
+    said = _folded(record, name, kept.get("evidence", {}), (going, group))
     now = world.now()
+    leading = scouting.leading(archive, {one.profile.budget for one in group}, view.objective)
+    wanted = past.wanted(leading, now)
     reach = {one.name: one.reach(world.cadence, now) for one in group}
     scene = Scene(
         now=now,
-        wanted=scouting.without(wanted, ended),
+        wanted=wanted,
         idle=tuple(one.name for one in group if _idle(world, one, reach[one.name])),
         heard=frozenset(one for one, how in reach.items() if how is not Reach.LOST),
-        answers=frozenset((device, Digest(d)) for d, of in evidence.items() for device in of),
+        answers=frozenset((device, Digest(d)) for d, of in said.items() for device in of),
+        again=max((dict(past.silent).get(one, 0) for one in wanted), default=0),
     )
     goes_on = scouting.step(going, scene)
     if going is not None and goes_on is None:
-        ended += [one for one in going.variants if one not in ended]
+        told = {one.digest for one in evidence.measured({"evidence": said})}
+        past = past.after(going.variants, told, now)
+    elif goes_on is None and scene.again:
+        past = past.after(wanted, (), now)  # nobody could go: that was their turn
+    elif going is None and goes_on is not None:
+        # What was said of them before was nothing, and is not to pass for an answer now.
+        said = {digest: of for digest, of in said.items() if digest not in goes_on.variants}
     found: Kept = {"open": jsonform.to_json(goes_on)} if goes_on else {}
-    found |= {"ended": ended} if ended else {}
-    return found | ({"evidence": evidence} if evidence else {})
+    found |= {"past": jsonform.to_json(past)} if past != Past() else {}
+    return found | ({"evidence": said} if said else {})
 
 
 def _folded(
@@ -76,7 +84,7 @@ def _folded(
 ) -> Kept:
     """The evidence with what the devices that were sent have said since."""
     going, group = sent
-    evidence = {digest: dict(of) for digest, of in known.items()}
+    found = {digest: dict(of) for digest, of in known.items()}
     for one in group:
         if going is None or one.name not in going.devices or one.report is None:
             continue
@@ -84,8 +92,8 @@ def _folded(
         for digest in going.variants:
             result = said.get(_key(record, name, digest))
             if result is not None:
-                evidence.setdefault(digest, {})[one.name] = jsonform.to_json(result)
-    return evidence
+                found.setdefault(digest, {})[one.name] = jsonform.to_json(result)
+    return found
 
 
 def _idle(world: World, member: Member, reach: Reach) -> bool:
@@ -102,12 +110,14 @@ def _idle(world: World, member: Member, reach: Reach) -> bool:
     return settled and same and not member.suspended and member.standing.admitted
 
 
-def ends_at(kept: Iterable[Record]) -> Iterator[float]:
-    """When what goes on is to end at the latest."""
+def wakes_at(kept: Iterable[Record], now: float) -> Iterator[float]:
+    """When what goes on is to end at the latest, and when another turn is due."""
     for record in kept:
         for one in (record.data.get("scouting") or {}).values():
             if "open" in one:
                 yield float(one["open"]["until"])
+            elif one.get("past", {}).get("again_at", 0.0) > now:
+                yield float(one["past"]["again_at"])
 
 
 def tells(
