@@ -1,11 +1,13 @@
 """Agreement to what cannot be taken back: the number of devices it reaches, typed by hand.
 
+And to downloads, which are not expected of a command about a fleet.
+
 Only where somebody can answer: with `--yes`, and where stdin or stderr is no terminal, nothing is
 asked, so that scripts run as they always did.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from shoal.cli import evidence
 from shoal.contract.problem import FailedError, Problem
@@ -20,19 +22,38 @@ def agree(what: str, devices: Callable[[], int], *, yes: bool) -> None:
     Raises:
         FailedError: another number was typed, or none.
     """
-    if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if yes or not _is_answered():
         return
     number = devices()
     if number == 0:
         return
     said = evidence.count(number, "device")
-    sys.stderr.write(f"{what} reaches {said}. Type {number} to go on: ")
+    if _answer(f"{what} reaches {said}. Type {number} to go on: ") != str(number):
+        raise _declined(f"type {number}, the number of devices, or give --yes")
+
+
+def agree_to_fetch(urls: Sequence[str], *, yes: bool) -> None:
+    """Lets files be downloaded, or not.
+
+    Raises:
+        FailedError: something else than yes was typed.
+    """
+    if yes or not _is_answered():
+        return
+    if _answer(f"fetch {', '.join(urls)}? Type yes to go on: ").lower() not in {"y", "yes"}:
+        raise _declined("type yes, or give --yes")
+
+
+def _is_answered() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _answer(question: str) -> str:
+    sys.stderr.write(question)
     sys.stderr.flush()
-    if sys.stdin.readline().strip() != str(number):
-        raise FailedError(
-            Problem(
-                reason=Reason.DECLINED,
-                message="not agreed, so nothing was changed",
-                hint=f"type {number}, the number of devices, or give --yes",
-            )
-        )
+    return sys.stdin.readline().strip()
+
+
+def _declined(hint: str) -> FailedError:
+    message = "not agreed, so nothing was changed"
+    return FailedError(Problem(reason=Reason.DECLINED, message=message, hint=hint))

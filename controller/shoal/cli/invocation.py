@@ -86,10 +86,10 @@ def parse(arguments: Sequence[str], foreign: frozenset[str] = frozenset()) -> In
     """The invocation that `arguments` describe; what follows a `foreign` verb or `--` is its own.
 
     Raises:
-        InvalidError: a global option without its value, or with a wrong one; bytes that are no text.
+        InvalidError: bytes that are no text; a global option without a value, or with a wrong one.
     """
     if strange := [one for one in arguments if not _is_text(one)]:
-        raise _invalid(f"{ascii(strange[0])} is no text in UTF-8", "rename it, or type it anew")
+        raise _invalid(f"{strange[0]!a} is no text in UTF-8", "rename it, or type it anew")
     found: dict[str, str] = {}
     rest: list[str] = []
     queue = list(arguments)

@@ -1,12 +1,11 @@
 """Manifests that somebody proposes: read, checked, their files in digests. Nothing is sent yet."""
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from shoal.cli import printing
+from shoal.cli import confirming, printing
 from shoal.cli.invocation import Output
 from shoal.cli.manifests import Manifest
 from shoal.cli.session import Session
@@ -39,7 +38,8 @@ def checked(session: Session, sources: Sequence[str], *, yes: bool) -> list[Mani
     problems = [problem for manifest in found for problem in _problems(manifest)]
     if problems:
         printing.problem(problems[0], as_json=session.output is Output.JSON, more=problems[1:])
-        raise typer.Exit(ExitCode.INVALID)
+        only_absent = {one.reason for one in problems} == {Reason.NOT_FOUND}
+        raise typer.Exit(ExitCode.NOT_FOUND if only_absent else ExitCode.INVALID)
     _agree_to_fetch(found, yes=yes)
     return sorted(found, key=lambda one: _ORDER.index(one.document["kind"]))
 
@@ -69,6 +69,7 @@ def planned(session: Session, sources: Sequence[str], *, yes: bool, force: bool)
 
 def _problems(manifest: Manifest) -> list[Problem]:
     """Everything that is wrong with the document, each with its place."""
+    from shoal.cli import uploads
     from shoal.resources import kinds, parsing
     from shoal.resources.errors import ManifestError
 
@@ -80,13 +81,12 @@ def _problems(manifest: Manifest) -> list[Problem]:
         message = f"a {kind} is written by Shoal, not by people"
         wrong = Problem(reason=Reason.INVALID, message=message, field="kind")
         return [manifest.locate(wrong)]
-    return []
+    return [manifest.locate(one) for one in uploads.missing(manifest)]
 
 
 def _agree_to_fetch(found: Sequence[Manifest], *, yes: bool) -> None:
     """Asks before anything is downloaded, where somebody can answer."""
     from shoal.cli import uploads
 
-    urls = [url for manifest in found for url in uploads.urls(manifest)]
-    if urls and not yes and sys.stdin.isatty():
-        typer.confirm(f"fetch {', '.join(urls)}?", abort=True, err=True)
+    if urls := [url for manifest in found for url in uploads.urls(manifest)]:
+        confirming.agree_to_fetch(urls, yes=yes)

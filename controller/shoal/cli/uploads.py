@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -83,13 +84,7 @@ class Uploader:
             return _fetched(file.text, scratch)
         path = folder / file.text
         if not path.is_file():
-            raise NotFoundError(
-                Problem(
-                    reason=Reason.NOT_FOUND,
-                    message=f"there is no file {path}",
-                    hint="paths are relative to the manifest's folder",
-                )
-            )
+            raise NotFoundError(_absent(path))
         return path
 
 
@@ -108,6 +103,18 @@ def urls(manifest: Manifest) -> list[str]:
     if manifest.document.get("kind") != "Model":
         return []
     return [file.text for file in _files(manifest.document) if _is_url(file.text)]
+
+
+def missing(manifest: Manifest) -> list[Problem]:
+    """What a checked manifest names and this machine does not have, each with its field."""
+    if manifest.document.get("kind") != "Model":
+        return []
+    local = ((file, manifest.folder / file.text) for file in _files(manifest.document))
+    return [
+        _at(_absent(path), file.field, "paths are relative to the manifest's folder")
+        for file, path in local
+        if not _is_url(file.text) and not path.is_file()
+    ]
 
 
 def _is_url(text: str) -> bool:
@@ -151,8 +158,13 @@ def _replace(document: dict[str, Any], file: File, digest: str) -> None:
         spec["assets"][index] = f"{asset_name(file.text)}={digest}"
 
 
-def _at(problem: Problem, field: str) -> Problem:
-    return Problem(reason=problem.reason, message=problem.message, field=field, hint=problem.hint)
+def _absent(path: Path) -> Problem:
+    return Problem(reason=Reason.NOT_FOUND, message=f"there is no file {path}")
+
+
+def _at(problem: Problem, field: str, hint: str | None = None) -> Problem:
+    """`problem` with the field that it is about, and with `hint` where one is given."""
+    return dataclasses.replace(problem, field=field, hint=hint or problem.hint)
 
 
 def _not_fetched(url: str, why: str) -> FailedError:
@@ -163,6 +175,8 @@ def _not_fetched(url: str, why: str) -> FailedError:
 def _fetched(url: str, scratch: Path) -> Path:
     """What `url` answers with, in a file of the same name in `scratch`."""
     import httpx
+
+    from shoal.client import errors
 
     target = scratch / (Path(httpx.URL(url).path).name or "download")
     size = 0
@@ -185,5 +199,5 @@ def _fetched(url: str, scratch: Path) -> Path:
     except httpx.HTTPStatusError as error:
         raise _not_fetched(url, f"it answered {error.response.status_code}") from error
     except httpx.HTTPError as error:
-        raise _not_fetched(url, str(error) or type(error).__name__) from error
+        raise _not_fetched(url, errors.why(error)) from error
     return target

@@ -14,6 +14,7 @@ The classes are those of `shoal.contract.problem`; the answer's body carries the
 
 import http
 import json
+import re
 from typing import Any
 
 from shoal.contract.problem import (
@@ -85,6 +86,11 @@ def _foreign(status: int, reason: Reason, asked: str) -> Problem:
         message=f"{asked} was answered with {status} ({phrase}) and no explanation",
         hint="check that the address is that of a Shoal controller (--server or SHOAL_SERVER)",
     )
+
+
+def why(error: Exception) -> str:
+    """`Connection refused` for `[Errno 111] Connection refused`."""
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
 
 
 def unreachable(server: str, why: str) -> UnreachableError:

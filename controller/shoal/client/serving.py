@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import httpx
 
+from shoal.client import errors
 from shoal.client.npz import Tensor
 from shoal.contract.problem import (
     FailedError,
@@ -107,7 +108,7 @@ class Serving:
                 "it serves to its own machine alone: run this there, or start its agent with "
                 "--serve HOST:PORT"
             )
-        message = f"nothing answers at {self._url} ({error})"
+        message = f"nothing answers at {self._url} ({errors.why(error)})"
         return UnreachableError(Problem(reason=Reason.UNREACHABLE, message=message, hint=hint))
 
 

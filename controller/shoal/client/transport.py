@@ -9,8 +9,7 @@ import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -47,17 +46,6 @@ class Transport:
             trust_env=not _is_local(self.server),
             headers={"Accept": "application/json", headers.USER: _user()},
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Closes the connections; the transport cannot be used afterwards."""
@@ -117,7 +105,7 @@ class Transport:
         except httpx.TimeoutException as error:
             raise errors.timed_out(self.server, patience_s or self.timeout_s) from error
         except httpx.HTTPError as error:
-            raise errors.unreachable(self.server, _why(error)) from error
+            raise errors.unreachable(self.server, errors.why(error)) from error
 
 
 def _user() -> str:
@@ -147,11 +135,6 @@ def _object(text: bytes, status: int, asked: str) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise errors.from_answer(status, text, asked)
     return answer
-
-
-def _why(error: httpx.HTTPError) -> str:
-    """`Connection refused` for `[Errno 111] Connection refused`."""
-    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
 
 
 def _address(server: str) -> str:

@@ -1,7 +1,9 @@
 """What cannot be taken back: asked about on a terminal, and done at once in a script."""
 
 import io
+import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +117,24 @@ def test_the_audit_log_is_told_oldest_first(api: ApiServer, shoal: Shoal) -> Non
 def test_an_empty_audit_log_says_so(shoal: Shoal) -> None:
     assert shoal("audit").err == "nothing was done yet\n"
     assert shoal("audit", "-o", "json").json == {"items": [], "continue": None}
+
+
+@pytest.mark.parametrize("answer", ["no\n", ""])
+def test_a_download_that_nobody_agreed_to_is_declined(
+    monkeypatch: pytest.MonkeyPatch, shoal: Shoal, tmp_path: Path, answer: str
+) -> None:
+    model = {
+        "source": "http://127.0.0.1:1/x.onnx",
+        "data": {name: f"sha256:{name[:1] * 64}" for name in ("calibration", "evaluation")},
+    }
+    manifest = {"apiVersion": "shoal/v1", "kind": "Model", "metadata": {"name": "digits"}}
+    (tmp_path / "model.json").write_text(json.dumps({**manifest, "spec": model}))
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr(sys, "stderr", asked := Terminal())
+    assert shoal("apply", "-f", str(tmp_path / "model.json")).code == 1
+    assert asked.getvalue().startswith("fetch http://127.0.0.1:1/x.onnx?")
+    assert "[Declined]" in asked.getvalue()
+    monkeypatch.setattr(sys, "stdin", Terminal("yes\n"))
+    monkeypatch.setattr(sys, "stderr", asked := Terminal())
+    assert shoal("apply", "-f", str(tmp_path / "model.json")).code == 1
+    assert "[FetchFailed]" in asked.getvalue()

@@ -112,9 +112,10 @@ def test_every_problem_is_told_before_anything_is_sent(
 ) -> None:
     path = folder / "bad.yaml"
     path.write_text(f"{MODEL}---{DEPLOYMENT.replace('model:', 'modle:')}---\nkind: Pod\n")
+    (folder / "evaluation.npz").unlink()
     ran = shoal("apply", "-f", str(path))
     assert ran.code == 2
-    assert ran.err.count("error: ") == 4
+    assert ran.err.count("error: ") == 5
     assert not api.requests
 
 
@@ -126,12 +127,15 @@ def test_what_shoal_writes_is_not_applied(shoal: Shoal, folder: Path) -> None:
     assert "written by Shoal" in ran.err
 
 
-def test_a_missing_file_is_named_where_it_is_written(shoal: Shoal, folder: Path) -> None:
+def test_a_missing_file_is_named_where_it_is_written(
+    api: ApiServer, shoal: Shoal, folder: Path
+) -> None:
     (folder / "evaluation.npz").unlink()
     ran = shoal("apply", "-f", str(folder / "b-model.yaml"), "-o", "json")
     assert ran.code == 3
     assert ran.json["error"]["location"] == f"{folder / 'b-model.yaml'}:8:52"
     assert ran.json["error"]["field"] == "spec.data.evaluation"
+    assert not api.requests
 
 
 def test_a_truncated_model_is_refused_before_it_is_sent(
