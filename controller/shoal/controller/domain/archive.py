@@ -127,6 +127,10 @@ class ClassArchive:
         found = self._evidence(budget).get(digest)
         return found.refusal if found else ""
 
+    def is_measured(self, digest: Digest, budget: Budget) -> bool:
+        """Whether devices' figures of a variant are what is held against this budget."""
+        return digest in self._evidence(budget)
+
     def _evidence(self, budget: Budget) -> dict[Digest, Measured]:
         limited = budget.latency_p95_ms is not None or budget.memory_bytes is not None
         return {one.digest: one for one in self.measured} if limited else {}

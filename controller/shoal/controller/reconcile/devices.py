@@ -32,6 +32,7 @@ async def reconcile(world: World, key: Key) -> float | None:
     if first is not None:
         writes.append(first)
     status = _status(record, member, member.reach(world.cadence, now), now)
+    status |= {"scouting": _scouting(world, member)} if member.report else {}
     if _differs(status, record.data.get("status") or {}, member.last_seen_s):
         writes.append(
             put_over(
@@ -141,6 +142,16 @@ def _running(one: DeploymentReport) -> dict[str, Any]:
         "digest": one.running,
         "generation": one.running_generation,
     }
+
+
+def _scouting(world: World, member: Member) -> list[dict[str, Any]]:
+    told = world.cache.get("Assignment", member.namespace, member.name)
+    trials = (told.data.get("trials") or {}) if told else {}
+    asked = [one["assignment"] for one in trials.values()]
+    return [
+        {"model": one["model"], "revision": one["revision"], "digest": one["variant"]}
+        for one in asked
+    ]
 
 
 def _outcome(one: DeploymentReport) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Why things are as they are, from kept decisions, and proof that these are decided so again."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from shoal.contract.problem import NotFoundError, Problem
@@ -29,9 +29,11 @@ class _Case:
 class Hindsight:
     """Explanations and kept decisions of one controller."""
 
-    def __init__(self, world: World, decisions: DecisionStore) -> None:
+    def __init__(self, world: World, decisions: DecisionStore, code: str) -> None:
+        """`code` is the digest of the code that decides now, to tell decisions of other code."""
         self._world = world
         self._decisions = decisions
+        self._code = code
 
     async def why_deployment(self, namespace: str, name: str) -> dict[str, Any]:
         """Why a deployment stands where it stands, in the API's form.
@@ -39,9 +41,9 @@ class Hindsight:
         Raises:
             NotFoundError: there is none.
         """
-        everyone = fleet.members(self._world.cache, namespace)
-        case = await self._case(self._found("Deployment", namespace, name), everyone)
-        found = explaining.deployment(case.snapshot, case.inputs)
+        record = self._found("Deployment", namespace, name)
+        case = await self._case(self._seen(record, fleet.members(self._world.cache, namespace)))
+        found = await self._world.beside(partial(explaining.deployment, case.snapshot, case.inputs))
         document = explanations.deployment(case.snapshot.deployment, found)
         return document | {
             "decision": _reference(case.kept[-1] if case.kept else None),
@@ -59,10 +61,13 @@ class Hindsight:
         member = next(one for one in everyone if one.name == name)
         items = []
         for deployment in self._world.cache.all("Deployment", namespace):
-            case = await self._case(deployment, everyone)
-            if all(one.name != name for one in case.snapshot.devices):
+            snapshot = self._seen(deployment, everyone)
+            if all(one.name != name for one in snapshot.devices):
                 continue
-            found = explaining.device(case.snapshot, case.inputs, name)
+            case = await self._case(snapshot)
+            found = await self._world.beside(
+                partial(explaining.device, snapshot, case.inputs, name)
+            )
             last = next((one for one in reversed(case.kept) if _concerns(one, name)), None)
             items.append(
                 explanations.device(case.snapshot.deployment, found, member)
@@ -86,7 +91,7 @@ class Hindsight:
         rows = [_row(one) for one in kept]
         if replay:
             for row, one in zip(rows, kept, strict=True):
-                row["replay"] = await _replayed(one)
+                row["replay"] = await self._replayed(one)
         return rows
 
     def _found(self, kind: str, namespace: str, name: str) -> Record:
@@ -96,12 +101,23 @@ class Hindsight:
             raise NotFoundError(Problem(reason=Reason.NOT_FOUND, message=message))
         return record
 
-    async def _case(self, deployment: Record, everyone: list[Member]) -> _Case:
-        world = self._world
-        snapshot = deployments.take_snapshot(world, deployment, everyone, world.now())
+    def _seen(self, deployment: Record, everyone: list[Member]) -> Snapshot:
+        return deployments.take_snapshot(self._world, deployment, everyone, self._world.now())
+
+    async def _case(self, snapshot: Snapshot) -> _Case:
         kept = await self._decisions.decisions(snapshot.deployment)
-        frozen_by, inputs = _inputs(snapshot, kept)
+        frozen_by, inputs = await self._world.beside(partial(_inputs, snapshot, kept))
         return _Case(snapshot=snapshot, kept=kept, inputs=inputs, frozen_by=frozen_by)
+
+    async def _replayed(self, decision: KeptDecision) -> dict[str, Any] | None:
+        """What asking the planner again gives; None where the inputs are no longer kept."""
+        if decision.body is None:
+            return None
+        facts, body = decision.facts, decision.body
+        found = await self._world.beside(partial(recording.replay, facts, body))
+        # Decisions from before codes were kept have none, and were taken by another.
+        same_code = facts.get("code") == self._code
+        return {"same": found.same, "difference": found.difference, "sameCode": same_code}
 
 
 def _inputs(
@@ -149,11 +165,3 @@ def _row(decision: KeptDecision) -> dict[str, Any]:
         **facts,
         "replayable": decision.body is not None,
     }
-
-
-async def _replayed(decision: KeptDecision) -> dict[str, Any] | None:
-    """What asking the planner again gives; None where the inputs are no longer kept."""
-    if decision.body is None:
-        return None
-    found = await asyncio.to_thread(recording.replay, decision.facts, decision.body)
-    return {"same": found.same, "difference": found.difference}

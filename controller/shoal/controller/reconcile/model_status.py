@@ -6,7 +6,7 @@ from typing import Any
 from shoal.contract import jsonform
 from shoal.contract.choice import Objective
 from shoal.controller.domain.archive import ArchiveState, ClassArchive, ModelView
-from shoal.controller.reconcile import fleet, revisions
+from shoal.controller.reconcile import fleet, revisions, variants
 from shoal.controller.reconcile.conditions import condition
 from shoal.controller.reconcile.selection import MatchedProfile
 from shoal.controller.reconcile.world import World
@@ -100,7 +100,14 @@ def _chosen(
     ranked = archive.ranked(profile.budget, objective)
     if ranked:
         points = stored["archive"]["points"]
-        return _figures(next(one for one in points if one["digest"] == ranked[0].digest))
+        point = next(one for one in points if one["digest"] == ranked[0].digest)
+        return {
+            **_figures(point),
+            "latency_ms_p95": ranked[0].latency_p95_ms,
+            "figures": variants.MEASURED
+            if archive.is_measured(ranked[0].digest, profile.budget)
+            else variants.ESTIMATE,
+        }
     misses = archive.nearest(profile.budget)
     return {"noFeasibleVariant": {"nearest": [jsonform.to_json(one) for one in misses]}}
 
@@ -111,6 +118,5 @@ def _figures(point: Mapping[str, Any]) -> dict[str, Any]:
         "digest": point["digest"],
         "bytes": point["bytes"],
         "score": point["score"],
-        "latency_ms_p95": point["latency_p95_ms"],
         "runtime": point.get("runtime", ""),
     }

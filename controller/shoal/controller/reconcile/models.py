@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from shoal.contract import digest as digests
-from shoal.contract.digest import Digest
 from shoal.contract.problem import ProblemError
 from shoal.contract.reason import Reason
 from shoal.controller.domain.archive import ArchiveState
@@ -17,6 +15,7 @@ from shoal.controller.reconcile import (
     model_status,
     retention,
     revisions,
+    scouting_events,
     scouts,
     variants,
 )
@@ -199,6 +198,7 @@ async def _search(world: World, searches: Searches, record: Record, devices: lis
     for name in sorted({*found, *(one for one in scouting if scouting[one] != before.get(one))}):
         writes += variants.writes(world, told, name, classes)
     happenings = [_happening(record, one) for one in found.values()]
+    happenings += scouting_events.of(record, before, scouting)
     writes += event_writes(world.cache, happenings, world.now())
     await world.commit(writes)
     for name in found:
@@ -264,7 +264,7 @@ def _needs(record: Record, devices: Iterable[Member]) -> dict[str, Need]:
 
 def _happening(record: Record, found: dict[str, Any]) -> Happening:
     regarding = f"Model/{record.namespace}/{record.data['model']}"
-    which = f"revision {record.data['number']} ({digests.short(Digest(record.data['source']))})"
+    which = revisions.title(record)
     if found["state"] == ArchiveState.FAILED:
         return Happening(
             regarding=regarding,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shoal.contract import digest as digests
 from shoal.contract import jsonform
 from shoal.contract.choice import Objective, Point
 from shoal.contract.digest import Digest
@@ -43,6 +44,11 @@ def content_key(spec: Mapping[str, Any]) -> str:
     """What makes two specs the same revision: everything but how it is written."""
     text = json.dumps(spec, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def title(record: Record) -> str:
+    """A stored revision as events name it: revision 3 (0123456789ab)."""
+    return f"revision {record.data['number']} ({digests.short(Digest(record.data['source']))})"
 
 
 def new_revision(model: str, number: int, spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,6 +74,13 @@ def _rollout(_cache: Cache, record: Record, before: Record | None) -> Iterator[K
         yield Key("Deployment", record.namespace, record.name)
 
 
+def _assignment(cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
+    device = cache.get("Device", record.namespace, record.name)
+    shown = ((device.data.get("status") or {}).get("scouting")) if device else None
+    if bool(record.data.get("trials")) != bool(shown):
+        yield Key("Device", record.namespace, record.name)
+
+
 _ROUTES = {
     "Device": _device,
     "DeviceProfile": _device_profile,
@@ -83,8 +90,9 @@ _ROUTES = {
     "ModelRevision": _model_revision,
     "Deployment": _deployment,
     "Rollout": _rollout,
+    "Assignment": _assignment,
 }
-_INTERNAL = frozenset({"Observation", "SpeedTiers", "ModelRevision", "Rollout"})
+_INTERNAL = frozenset({"Observation", "SpeedTiers", "ModelRevision", "Rollout", "Assignment"})
 
 
 def _keys(cache: Cache, namespace: str, *kinds: str) -> Iterable[Key]:

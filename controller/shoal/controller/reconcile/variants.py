@@ -24,6 +24,8 @@ def writes(
         name = archives.variant_name(point, profile_class)
         known = world.cache.get("Variant", record.namespace, name)
         of = scouted.get("evidence", {}).get(point["digest"], {})
+        going = scouted.get("open") or {"variants": (), "devices": ()}
+        by = list(going["devices"]) if point["digest"] in going["variants"] else []
         if known is None or sweeping.is_marked(known):  # a form of a Model that is gone, perhaps
             document = archives.variant_document(point, archive, record, profile_class)
             document["metadata"] = {
@@ -33,11 +35,11 @@ def writes(
                 "creationTime": iso(world.now()),
                 "generation": 1,
             }
-        elif of:
+        elif of or by != known.data["status"].get("scouts", []):
             document = dict(known.data)
         else:
             continue
-        document["status"] = {**document["status"], **_said(of)}
+        document["status"] = {**document["status"], **_said(of), "scouts": by}
         if known is None or document != known.data:
             yield put_over(known, "Variant", (record.namespace, name), document)
 

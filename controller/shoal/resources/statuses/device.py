@@ -57,6 +57,14 @@ class DeviceOutcome(Told):
     message: str = Field(description="The same in a sentence for people.")
 
 
+class DeviceScouting(Status):
+    """A variant that the device measures for others, without running it."""
+
+    model: str = Field(description="The Model.")
+    revision: int = Field(description="The Model's revision.")
+    digest: str = Field(description="The variant.")
+
+
 class DeviceStatus(Status):
     """What is known of a device, from its last report and from what people decided about it."""
 
@@ -90,6 +98,9 @@ class DeviceStatus(Status):
         default=None, description="Windows of telemetry that it has kept back while it was offline."
     )
     running: list[Running] = Field(default_factory=list, description="What serves on it now.")
+    scouting: list[DeviceScouting] = Field(
+        default_factory=list, description="What it measures as a scout at this moment."
+    )
     outcomes: list[DeviceOutcome] = Field(
         default_factory=list, description="Where it stands with each Deployment's newest order."
     )

@@ -27,7 +27,11 @@ class ChosenVariant(Told):
     latency_ms_p95: float | None = Field(
         default=None,
         alias="latency_ms_p95",
-        description="95 of 100 inferences on the builder were faster than this, milliseconds.",
+        description="95 of 100 inferences were faster than this, milliseconds: where `figures` says.",
+    )
+    figures: Literal["estimate", "measured"] | None = Field(
+        default=None,
+        description="Whose word time and memory are: the builder's, or that of devices as well.",
     )
     runtime: str | None = Field(default=None, description="The engine that runs it.")
     no_feasible_variant: NothingFits | None = Field(

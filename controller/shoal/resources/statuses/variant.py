@@ -96,6 +96,9 @@ class VariantStatus(Status, Plain):
     measured: dict[str, DeviceFigures] | None = Field(
         default=None, description="By device of the class, what it measured before the rollout."
     )
+    scouts: list[str] = Field(
+        default_factory=list, description="Devices that measure it at this moment."
+    )
     unreferenced_since: str | None = Field(
         default=None,
         alias="unreferencedSince",
