@@ -3,6 +3,8 @@
 import pytest
 
 from shoal.controller.domain.incidents import Incident, IncidentKind
+from shoal.controller.domain.rollout import Verb
+from shoal.controller.domain.strategy import Action
 from tests.unit.planning.builders import SMALL, a_strategy, devices_of
 from tests.unit.planning.worlds import Make, World, a_second_rollout
 
@@ -102,3 +104,21 @@ def test_silence_speaks_where_it_is_more_frequent_among_the_updated(make: Make) 
     other = next(one.name for one in world.fleet if one.name not in updated)
     strike(world, IncidentKind.SILENCE, other, *updated[:5])
     assert stopped(world)
+
+
+def test_a_promote_pardons_the_incidents_so_far_and_no_later_ones(make: Make) -> None:
+    strategy = a_strategy(on_failure=Action.HOLD)
+    world = a_second_rollout(make, strategy=strategy, fleet=devices_of(SMALL, 7))
+    while world.record.wave < 1:
+        world.confirm(*world.pending())
+        world.turn(1.0)
+    first, second, third, fourth = sorted(world.on_revision(2))
+    world.confirm(*world.pending())
+    strike(world, IncidentKind.RESTART, first, second)
+    assert (world.status, world.reason) == ("held", "HardStop")
+    world.ask(Verb.PROMOTE)
+    world.turn(1.0)
+    assert (world.status, world.record.wave) == ("active", 2)
+    strike(world, IncidentKind.RESTART, third, fourth)
+    assert (world.status, world.reason) == ("held", "HardStop")
+    assert first not in world.plan.status.message

@@ -156,7 +156,8 @@ class CohortProgress:
     picked any of them. `alpha_share` is the number of cohorts that alpha was split over at the
     start, `alpha_turn` the place of what began after it, a joining or a fall (0: it was there).
     `live` says whether live evidence may decide here, and `base_rate` the share of requests that
-    failed before the rollout; both are fixed at the first look, None until then.
+    failed before the rollout; both are fixed at the first look, None until then. A promote asks to
+    `pardon` the incidents so far: of the devices that the next pass then notes as `pardoned`.
     """
 
     cohort: CohortId
@@ -174,6 +175,8 @@ class CohortProgress:
     verdicts: tuple[GateVerdict, ...] = ()
     live: bool | None = None
     base_rate: float | None = None
+    pardon: bool = False
+    pardoned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

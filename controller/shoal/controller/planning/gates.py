@@ -28,8 +28,11 @@ _LABELLED = frozenset({Metric.ACCURACY, Metric.QUALITY})
 
 
 def collect(view: View, cohort: CohortView) -> CohortProgress:
-    """The progress with new ballots, and with what must be fixed before the first look."""
+    """The progress with new ballots, who is pardoned, and what is fixed before the first look."""
     progress, scene = ballots.collect(view, cohort), Scene(view=view, cohort=cohort)
+    if progress.pardon:
+        struck = {*progress.pardoned, *incidents.struck(scene)}
+        progress = replace(progress, pardon=False, pardoned=tuple(sorted(struck)))
     if progress.wave < 0:
         return progress
     if progress.live is None:

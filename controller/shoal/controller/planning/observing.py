@@ -199,6 +199,7 @@ def _falls(view: View) -> Moved:
             ballots=(),
             verdicts=(),
             alpha_turn=record.next_alpha_turn,
+            pardoned=(),
             live=None,  # another variant: whether there is a past to compare it with is asked anew
         )
         record = record.with_cohort(fallen)

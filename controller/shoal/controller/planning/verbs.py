@@ -265,7 +265,7 @@ def _waived(progress: CohortProgress) -> CohortProgress:
         replace(one, waived=True) if one.verdict is Verdict.FAIL else one
         for one in progress.verdicts
     )
-    return replace(progress, verdicts=verdicts)
+    return replace(progress, verdicts=verdicts, pardon=not progress.done)
 
 
 def _followed_from(record: RolloutRecord) -> int:

@@ -6,7 +6,7 @@ are left out of both sides, by that rule alone: nobody chose them after looking.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shoal.contract.reason import Reason
@@ -122,7 +122,8 @@ def hard_stops(scene: Scene) -> list[Stop]:
     updated = scene.enrolled
     odd = set(ballots.odd(scene.cohort.progress.ballots))
     kinds = _telling(scene)
-    incidents = [one for one in updated if _went_wrong(scene, one, kinds) or one.name in odd]
+    pardoned = set(scene.cohort.progress.pardoned)
+    incidents = [one for one in _struck(scene, odd, kinds) if one.name not in pardoned]
     elsewhere = sum(bool(_before(scene, one, kinds)) for one in scene.cohort.members)
     if not scene.large:
         started = [one for one in scene.cohort.failures if failed_start(one)]
@@ -138,6 +139,18 @@ def hard_stops(scene: Scene) -> list[Stop]:
     if differing := sorted(odd & {one.name for one in incidents}):
         text += f"; {naming.listed(differing)} answered the golden set unlike the others"
     return [Stop(message=text)]
+
+
+def struck(scene: Scene) -> tuple[str, ...]:
+    """The updated devices that had an incident, by name: those that a promote pardons."""
+    odd = set(ballots.odd(scene.cohort.progress.ballots))
+    return tuple(sorted(one.name for one in _struck(scene, odd, _telling(scene))))
+
+
+def _struck(
+    scene: Scene, odd: Collection[str], kinds: Collection[IncidentKind]
+) -> Iterator[Member]:
+    return (one for one in scene.enrolled if _went_wrong(scene, one, kinds) or one.name in odd)
 
 
 def failed_start(member: Member) -> bool:
