@@ -13,7 +13,7 @@ import pytest
 from shoal.controller.deciding import recording
 from shoal.controller.reconcile.foresight import Foresight
 from shoal.controller.reconcile.witnesses import Recorder
-from shoal.controller.reconcile.world import Cadence, World
+from shoal.controller.reconcile.world import Cadence, World, at_once
 from shoal.controller.store.decisions import MemoryDecisions
 from shoal.lab.simulation.actions import CrashDevice, CutDevice, KillEngine, Publish, Wait
 from shoal.lab.simulation.fleet import DEPLOYMENT, NAME, Fleet
@@ -21,6 +21,7 @@ from shoal.lab.simulation.models import Nature
 from shoal.lab.simulation.simulation import Setting, Simulation
 from shoal.lab.simulation.storage import NoBlobs, NoJobs
 
+AUTHOR = recording.Author(version="1", code="sha256:c0de")
 TOLERANCE = 0.05
 
 
@@ -148,7 +149,7 @@ def test_a_plan_holds_where_devices_crash_and_go_away(seed: int) -> None:
 def test_every_decision_of_a_simulated_fleet_replays_byte_for_byte() -> None:
     simulation = Simulation(5, Setting(fleet=Fleet(small=4, large=3)))
     decisions = MemoryDecisions()
-    simulation.controllers.leader._world.witness = Recorder(decisions, "1")
+    simulation.controllers.leader._world.witness = Recorder(decisions, AUTHOR, at_once)
     natures = (Nature.HEAVY, Nature.WRONG, Nature.GOOD)
     for nature in natures:
         simulation.apply(Wait(60.0), Publish(nature), CutDevice(2, 30.0))

@@ -14,7 +14,11 @@ Part = Mapping[str, Any]
 
 
 def show(session: Session, name: str) -> None:
-    """Print every kept decision and whether it was decided so again; exit 1 where one was not."""
+    """Print every kept decision and whether it was decided so again.
+
+    Exit 1 where the code that took a decision decides otherwise now. What other code took may well
+    be decided otherwise, and is counted.
+    """
     namespace = session.invocation.one_namespace
     found = list(session.client.decisions.replayed(namespace, name))
     if session.output in {Output.JSON, Output.YAML}:
@@ -28,11 +32,20 @@ def show(session: Session, name: str) -> None:
         rows = [[*_row(one), _verdict(one)] for one in found]
         titles = ["DECISION", "AGE", "REVISION", "RESULT", "REASON", "TOLD", "REPLAY"]
         printing.table(titles, rows, wide=session.output is Output.WIDE)
-    others = [one for one in found if one["replay"] and not one["replay"]["same"]]
-    for one in others:
-        written = f" (written by version {one['version']})"
-        printing.note(f"decision {one['number']}: {one['replay']['difference']}{written}")
-    if others:
+    _judge([one for one in found if one["replay"] is not None])
+
+
+def _judge(replayed: list[Part]) -> None:
+    """Say what differs, apart from what another version took."""
+    own = [one for one in replayed if one["replay"]["sameCode"]]
+    foreign = [one for one in replayed if not one["replay"]["sameCode"]]
+    if foreign:
+        differing = sum(not one["replay"]["same"] for one in foreign)
+        printing.note(f"taken by another version: {differing} of {len(foreign)} differ")
+    wrong = [one for one in own if not one["replay"]["same"]]
+    for one in wrong:
+        printing.note(f"decision {one['number']}: {one['replay']['difference']}")
+    if wrong:
         raise typer.Exit(ExitCode.FAILED)
 
 
@@ -48,8 +61,9 @@ def _row(decision: Part) -> list[str]:
 
 
 def _verdict(decision: Part) -> str:
-    """`same`, `differs`, or that only the facts are left."""
+    """`same` or `differs`, and whether other code took it; or that only the facts are left."""
     replay = decision["replay"]
     if replay is None:
         return "inputs gone"
-    return "same" if replay["same"] else "differs"
+    verdict = "same" if replay["same"] else "differs"
+    return verdict if replay["sameCode"] else f"{verdict}, other version"

@@ -113,7 +113,8 @@ def history(
 
     Example: shoal rollout history digits
 
-    With --replay: the kept decisions, made again from what they saw; exit 1 where one differs.
+    With --replay: the kept decisions, made again from what they saw; exit 1 where one differs that
+    this version took. Those that another version took are counted: it may have decided otherwise.
     """
     session: Session = context.obj
     if replay:

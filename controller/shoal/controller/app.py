@@ -34,6 +34,7 @@ from shoal.controller.link.plane import PlanePorts
 from shoal.controller.link.service import Links, LinkSettings, start_links
 from shoal.controller.metering.exposition import Exposition
 from shoal.controller.metering.traffic import Traffic
+from shoal.controller.reconcile import authorship
 from shoal.controller.reconcile.cache import Cache
 from shoal.controller.reconcile.foresight import Foresight
 from shoal.controller.reconcile.hindsight import Hindsight
@@ -171,8 +172,9 @@ async def _running(settings: Settings, ending: _Ending) -> AsyncIterator[_Parts]
         stack.push_async_callback(database.close)
         store, cache = SqliteStore(database), Cache()
         telemetry = Traffic(SqliteTelemetry(database), cache)
-        decisions = SqliteDecisions(database)
-        watchers = (Recorder(decisions, VERSION), _live(settings, telemetry))
+        decisions, decider = SqliteDecisions(database), authorship.author(VERSION)
+        recorder = Recorder(decisions, decider, asyncio.to_thread)
+        watchers = (recorder, _live(settings, telemetry))
         world = _world(settings, (store, blobs, cache), watchers)
         reconciler = Reconciler(world)
         reconciling = await stack.enter_async_context(_reconciling(reconciler))
@@ -195,7 +197,7 @@ async def _running(settings: Settings, ending: _Ending) -> AsyncIterator[_Parts]
             rollouts=StoredRollouts(store, time.time),
             roll_calls=RollCalls(world),
             foresight=Foresight(world),
-            hindsight=Hindsight(world, decisions),
+            hindsight=Hindsight(world, decisions, decider.code),
             metrics=Exposition(VERSION, world, reconciler, telemetry),
             now=time.time,
             loopback_only=address.is_loopback,
@@ -215,9 +217,7 @@ def _live(settings: Settings, telemetry: TelemetryStore) -> Live:
 
 
 def _world(
-    settings: Settings,
-    kept: tuple[SqliteStore, Blobs, Cache],
-    watchers: tuple[Recorder, Live],
+    settings: Settings, kept: tuple[SqliteStore, Blobs, Cache], watchers: tuple[Recorder, Live]
 ) -> World:
     store, blobs, cache = kept
     return World(

@@ -73,7 +73,7 @@ def serving(data: Path) -> Iterator[Controller]:
         rollouts=rollouts,
         roll_calls=RollCalls(world),
         foresight=Foresight(world),
-        hindsight=Hindsight(world, MemoryDecisions()),
+        hindsight=Hindsight(world, MemoryDecisions(), "sha256:c0de"),
         metrics=Exposition("0", world, Reconciler(world), telemetry),
         now=time.time,
     )

@@ -1,4 +1,4 @@
-"""`plan`, `diff`, `why` and `rollout history --replay`, as people and scripts see them."""
+"""`plan`, `diff` and `why`, as people and scripts see them."""
 
 from pathlib import Path
 from typing import Any
@@ -266,35 +266,3 @@ def test_why_asks_which_one_is_meant(api: ApiServer, shoal: Shoal) -> None:
         "write device/digits or deployment/digits",
     )
     assert shoal("why", "model/digits").code == 2
-
-
-def a_decision(number: int, replay: dict[str, Any] | None) -> dict[str, Any]:
-    return {
-        "number": number,
-        "time": "2026-01-02T03:04:05.678Z",
-        "revision": 1,
-        "result": "active",
-        "reason": "",
-        "toldDevices": 3,
-        "version": "0.1.0",
-        "replayable": replay is not None,
-        "replay": replay,
-    }
-
-
-def test_a_replay_that_decides_the_same_exits_with_0(api: ApiServer, shoal: Shoal) -> None:
-    assert "no decision" in shoal("rollout", "history", "digits", "--replay").err
-    api.decisions = [a_decision(1, None), a_decision(2, {"same": True, "difference": ""})]
-    ran = shoal("rollout", "history", "digits", "--replay")
-    assert ran.code == 0
-    assert [line.split()[-1] for line in ran.out.splitlines()] == ["REPLAY", "gone", "same"]
-
-
-def test_a_replay_that_decides_otherwise_exits_with_1(api: ApiServer, shoal: Shoal) -> None:
-    difference = "plan.tells: 3 entries, and now 4"
-    api.decisions = [a_decision(2, {"same": False, "difference": difference})]
-    ran = shoal("rollout", "history", "digits", "--replay")
-    assert (ran.code, ran.out.split()[-1]) == (1, "differs")
-    assert ran.err == f"decision 2: {difference} (written by version 0.1.0)\n"
-    as_json = shoal("rollout", "history", "digits", "--replay", "-o", "json")
-    assert (as_json.code, as_json.json["items"]) == (1, api.decisions)

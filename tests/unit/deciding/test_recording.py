@@ -18,6 +18,7 @@ from shoal.controller.planning import planner
 from tests.unit.planning.builders import ACCURACY, WRONG, a_strategy
 from tests.unit.planning.worlds import World
 
+AUTHOR = recording.Author(version="1", code="sha256:c0de")
 Passes = list[tuple[Snapshot, Plan]]
 
 
@@ -56,7 +57,7 @@ def an_eventful_world() -> Watched:
 
 def test_every_decision_of_an_eventful_rollout_replays_byte_for_byte() -> None:
     passes = an_eventful_world().passes
-    kept = [recording.record(*one, "1") for one in passes if recording.decided(*one)]
+    kept = [recording.record(*one, AUTHOR) for one in passes if recording.decided(*one)]
     assert len(kept) > 10
     for one in kept:
         replayed = recording.replay(one.facts, one.body)
@@ -65,7 +66,7 @@ def test_every_decision_of_an_eventful_rollout_replays_byte_for_byte() -> None:
 
 def test_a_snapshot_reads_back_as_it_was() -> None:
     for snapshot, plan in an_eventful_world().passes:
-        assert recording.snapshot_of(recording.record(snapshot, plan, "1").body) == snapshot
+        assert recording.snapshot_of(recording.record(snapshot, plan, AUTHOR).body) == snapshot
 
 
 def test_a_pass_that_only_took_note_is_no_decision() -> None:
@@ -78,17 +79,18 @@ def test_a_pass_that_only_took_note_is_no_decision() -> None:
 def test_the_facts_name_who_was_told_what_and_why() -> None:
     world = Watched()
     world.turn()
-    facts = recording.record(*world.passes[-1], "1").facts
+    facts = recording.record(*world.passes[-1], AUTHOR).facts
     assert facts["toldDevices"] == len(facts["told"]) == 3
     assert (facts["revision"], facts["result"], facts["wave"]) == (1, "active", 0)
     assert facts["events"][0]["reason"] == "Started"
+    assert (facts["version"], facts["code"]) == ("1", "sha256:c0de")
     assert json.loads(json.dumps(facts)) == facts
 
 
 def test_a_planner_that_decides_otherwise_is_found_out() -> None:
     world = Watched()
     world.turn()
-    kept = recording.record(*world.passes[-1], "1")
+    kept = recording.record(*world.passes[-1], AUTHOR)
     weaker = planner.GUARDS[:8] + planner.GUARDS[9:]
     replayed = recording.replay(kept.facts, kept.body, lambda one: planner.plan(one, weaker))
     assert not replayed.same
@@ -98,7 +100,7 @@ def test_a_planner_that_decides_otherwise_is_found_out() -> None:
 def test_a_body_that_was_touched_is_found_out() -> None:
     world = Watched()
     world.turn()
-    kept = recording.record(*world.passes[-1], "1")
+    kept = recording.record(*world.passes[-1], AUTHOR)
     touched = zlib.compress(zlib.decompress(kept.body).replace(b"small", b"large"))
     assert (
         recording.replay(kept.facts, touched).difference == "what was kept is not what was written"
@@ -118,7 +120,7 @@ print(recording.replay(facts, Path(sys.argv[2]).read_bytes()))
 @pytest.mark.parametrize("seed", ["1", "2"])
 def test_another_process_with_other_hashes_decides_the_same(tmp_path: Path, seed: str) -> None:
     passes = [one for one in an_eventful_world().passes if recording.decided(*one)]
-    kept = recording.record(*passes[-4], "1")
+    kept = recording.record(*passes[-4], AUTHOR)
     (tmp_path / "facts").write_text(json.dumps(kept.facts))
     (tmp_path / "body").write_bytes(kept.body)
     command = [sys.executable, "-c", _REPLAYS, str(tmp_path / "facts"), str(tmp_path / "body")]

@@ -7,13 +7,14 @@ from typing import Any
 
 from shoal.contract import jsonform
 from shoal.contract.report import DeploymentReport, DeviceReport, Phase
+from shoal.controller.deciding.recording import Author
 from shoal.controller.reconcile import deployments, models
 from shoal.controller.reconcile.foresight import Foresight
 from shoal.controller.reconcile.hindsight import Hindsight
 from shoal.controller.reconcile.models import Searches
 from shoal.controller.reconcile.queue import Key
 from shoal.controller.reconcile.witnesses import Recorder
-from shoal.controller.reconcile.world import Cadence, World, put_over
+from shoal.controller.reconcile.world import Cadence, World, at_once, put_over
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.decisions import MemoryDecisions
 from shoal.controller.store.memory import MemoryStore
@@ -25,6 +26,7 @@ from tests.unit.reconcile.workshop import (
     a_model,
 )
 
+AUTHOR = Author(version="1", code="sha256:c0de")
 Story = Callable[["Stage"], Awaitable[None]]
 
 
@@ -33,8 +35,9 @@ class Stage:
 
     def __init__(self, world: World, decisions: MemoryDecisions) -> None:
         self.world = world
+        self.decisions = decisions
         self.foresight = Foresight(world)
-        self.hindsight = Hindsight(world, decisions)
+        self.hindsight = Hindsight(world, decisions, AUTHOR.code)
 
     async def reconcile(self) -> None:
         await deployments.reconcile(self.world, Key("Deployment", "default", "digits"))
@@ -90,7 +93,7 @@ def a_stage(tmp_path: Path) -> Callable[[Story], None]:
         jobs=ScriptedJobs(folder=folder),
         now=lambda: NOW,
         cadence=Cadence(heartbeat_s=1, telemetry_window_s=1),
-        witness=Recorder(decisions, "1"),
+        witness=Recorder(decisions, AUTHOR, at_once),
     )
 
     def run(story: Story) -> None:

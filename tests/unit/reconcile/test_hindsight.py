@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 
 from shoal.contract.problem import NotFoundError
+from shoal.controller.api import shapes
+from shoal.controller.reconcile.hindsight import Hindsight
 from shoal.controller.reconcile.world import put_over
-from tests.unit.reconcile.stages import Stage, Story, a_stage
+from tests.unit.reconcile.stages import AUTHOR, Stage, Story, a_stage
 
 
 @pytest.fixture
@@ -61,10 +64,32 @@ def test_kept_decisions_are_listed_and_decided_again(on_stage: Callable[[Story],
         rows = await stage.hindsight.decisions("default", "digits", replay=True)
         assert [one["number"] for one in rows] == list(range(1, len(rows) + 1))
         assert rows[-1]["result"] == "complete"
-        assert all(one["replay"] == {"same": True, "difference": ""} for one in rows)
+        replayed = {"same": True, "difference": "", "sameCode": True}
+        assert all(one["replay"] == replayed for one in rows)
         assert (
             "replay" not in (await stage.hindsight.decisions("default", "digits", replay=False))[0]
         )
+
+    on_stage(story)
+
+
+def test_every_field_of_a_kept_decision_is_documented(on_stage: Callable[[Story], None]) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.reconcile()
+        rows = await stage.hindsight.decisions("default", "digits", replay=True)
+        jsonschema_rs.validate(shapes.DECISIONS, {"items": rows, "continue": None})
+        documented = shapes.DECISIONS["properties"]["items"]["items"]["properties"]
+        assert set(rows[0]) == set(documented)
+
+    on_stage(story)
+
+
+def test_a_decision_that_other_code_took_says_so(on_stage: Callable[[Story], None]) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.reconcile()
+        newer = Hindsight(stage.world, stage.decisions, "sha256:0ther")
+        (row,) = await newer.decisions("default", "digits", replay=True)
+        assert (row["code"], row["replay"]["sameCode"]) == (AUTHOR.code, False)
 
     on_stage(story)
 

@@ -166,15 +166,33 @@ DEVICE_WHY: Final = _object(
         )
     ),
 )
-DECISIONS: Final = _object(
-    **{"continue": _MAYBE_TEXT},
-    items=_list(
-        _object(
-            number=_COUNT,
-            time=_TEXT,
-            snapshotDigest=_TEXT,
-            planDigest=_TEXT,
-            replayable=_FLAG,
-        )
-    ),
+_COUNTS: Final[Schema] = {"type": "object", "additionalProperties": _COUNT}
+_REPLAY: Final = _maybe(_object(same=_FLAG, difference=_TEXT, sameCode=_FLAG))
+_DECISION: Final = _object(
+    number=_COUNT,
+    time=_TEXT,
+    generation=_COUNT,
+    revision=_COUNT,
+    modelRevision=_COUNT,
+    models=_list(_object(number=_COUNT, ready=_FLAG)),
+    wave=_COUNT,
+    result=_MAYBE_TEXT,
+    reason=_TEXT,
+    message=_TEXT,
+    selected=_COUNT,
+    reachable=_COUNT,
+    counts=_COUNTS,
+    gates=_list(_ANY_OBJECT),
+    told=_list(_object(device=_TEXT, variant=_TEXT, revision=_COUNT)),
+    toldDevices=_COUNT,
+    withdrawn=_TEXTS,
+    withdrawnDevices=_COUNT,
+    events=_list(_object(severity=_TEXT, reason=_TEXT, message=_TEXT)),
+    snapshotDigest=_TEXT,
+    planDigest=_TEXT,
+    version=_TEXT,
+    replayable=_FLAG,
 )
+# Decisions of earlier releases name no code, and only what was asked to be replayed was.
+_DECISION["properties"] |= {"code": _TEXT, "replay": _REPLAY}
+DECISIONS: Final = _object(**{"continue": _MAYBE_TEXT}, items=_list(_DECISION))

@@ -24,6 +24,14 @@ _LEVEL = 1  # the inputs of a large fleet are compressed between two passes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """The program that takes decisions: its version, and the digest of the code that decides."""
+
+    version: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
     """One decision to be kept."""
 
@@ -46,13 +54,14 @@ def decided(snapshot: Snapshot, plan: Plan) -> bool:
     return _stand(snapshot.record) != _stand(plan.record)
 
 
-def record(snapshot: Snapshot, plan: Plan, version: str) -> Recorded:
-    """The decision of one pass; `version` is that of the program that made it."""
+def record(snapshot: Snapshot, plan: Plan, author: Author) -> Recorded:
+    """The decision of one pass, and who took it."""
     before, after = _text(snapshot), _text(plan)
     facts = _facts(snapshot, plan) | {
         "snapshotDigest": _digest(before),
         "planDigest": _digest(after),
-        "version": version,
+        "version": author.version,
+        "code": author.code,
     }
     return Recorded(facts=facts, body=zlib.compress(f"{before}\n{after}".encode(), _LEVEL))
 
