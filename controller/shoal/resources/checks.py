@@ -49,6 +49,11 @@ def warnings(resource: Resource) -> Iterator[str]:
                 yield f"the {gate.metric} gate with maxDrop 0 can fail but never pass"
 
 
+def gate_problems(deployment: Deployment, model: Model) -> Iterator[Problem]:
+    """The gates of `deployment` that nothing `model` gives could ever judge."""
+    yield from quality.gate_problems(model.spec.quality, deployment.spec.strategy.gates)
+
+
 def golden_warnings(deployment: Deployment, model: Model) -> Iterator[str]:
     """The gates of `deployment` that the data of `model` are too few for, or of another kind."""
     yield from quality.gate_warnings(model.spec.quality, deployment.spec.strategy.gates)

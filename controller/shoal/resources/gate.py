@@ -122,34 +122,36 @@ def problems(gate: Gate, place: str) -> Iterator[Problem]:
             yield _invalid(f"{place}.{name}", f"a gate on {gate.metric} has no {name}")
 
 
-def _limits(gate: Gate, place: str) -> Iterator[Problem]:
-    given = {
-        name: value
-        for name, value in (
-            ("maxDrop", gate.max_drop),
-            ("maxRatio", gate.max_ratio),
-            ("max", gate.max),
-            ("min", gate.min),
-        )
-        if value is not None
+def given(gate: Gate) -> dict[str, float | str]:
+    """The limits that were written; one, unless the gate is refused."""
+    limits = {
+        "maxDrop": gate.max_drop,
+        "maxRatio": gate.max_ratio,
+        "max": gate.max,
+        "min": gate.min,
     }
+    return {name: value for name, value in limits.items() if value is not None}
+
+
+def _limits(gate: Gate, place: str) -> Iterator[Problem]:
+    limits = given(gate)
     wanted = _LIMITS_OF[gate.metric]
     choices = " or ".join(wanted)
-    for name in given:
+    for name in limits:
         if name not in wanted:
             message = f"a gate on {gate.metric} has no {name}"
             yield _invalid(f"{place}.{name}", message, f"use {choices}")
-    if not given:
+    if not limits:
         yield _invalid(f"{place}.{wanted[0]}", f"a gate on {gate.metric} needs {choices}")
-    if len(given) > 1 and all(name in wanted for name in given):
+    if len(limits) > 1 and all(name in wanted for name in limits):
         yield _invalid(
-            f"{place}.{list(given)[-1]}",
-            f"a gate has one limit, this one has {' and '.join(given)}",
+            f"{place}.{list(limits)[-1]}",
+            f"a gate has one limit, this one has {' and '.join(limits)}",
             "write a gate for each",
         )
     for name in ("max", "min"):
-        if name in given:
-            yield from _value(gate.metric, f"{place}.{name}", given[name])
+        if name in limits:
+            yield from _value(gate.metric, f"{place}.{name}", limits[name])
 
 
 def _value(metric: str, place: str, value: float | str) -> Iterator[Problem]:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from shoal.contract.problem import Problem
 from shoal.contract.reason import Reason
 from shoal.resources.base import Document
-from shoal.resources.gate import Gate
+from shoal.resources.gate import Gate, given
 from shoal.resources.words import Words, refusal
 
 
@@ -43,6 +43,11 @@ METRICS: Mapping[str, Range] = {
     "sqnr": _DECIBELS,
 }
 _OF_VALUES = frozenset({"mse", "mae", "spearman"})  # their labels are no classes
+# What devices can count on late labels, and how a gate may hold it: sums over requests, no ranks.
+_COUNTED: Mapping[str, tuple[str, ...]] = {
+    "top1": ("maxDrop", "min"),
+    **dict.fromkeys(("mae", "mse"), ("max", "maxRatio")),
+}
 _SQNR = "sqnr"
 _SQNR_FLOOR = 20.0  # the compressor's own default: noise of 1 % of the signal's power
 
@@ -126,6 +131,30 @@ def problems(quality: Quality) -> Iterator[Problem]:
         )
 
 
+def gate_problems(quality: Quality, gates: Sequence[Gate]) -> Iterator[Problem]:
+    """Gates on `quality` that late labels cannot judge by the Model's metric."""
+    for i, gate in enumerate(gates):
+        if gate.metric != "quality":
+            continue
+        possible, (limit, *_) = _COUNTED.get(quality.metric), given(gate)
+        place = f"spec.strategy.gates[{i}]"
+        if possible is None:
+            yield Problem(
+                reason=Reason.INVALID,
+                message=f"devices cannot count {quality.metric}, the Model's metric, on labels",
+                field=f"{place}.metric",
+                hint=f"gate on agreement, or give the Model one of {', '.join(_COUNTED)}",
+            )
+        elif limit not in possible:
+            yield Problem(
+                reason=Reason.INVALID,
+                message=f"a gate on quality has no {limit} where the Model's metric is "
+                f"{quality.metric}",
+                field=f"{place}.{limit}",
+                hint=f"use {' or '.join(possible)}",
+            )
+
+
 def gate_warnings(quality: Quality, gates: Sequence[Gate]) -> Iterator[str]:
     """A sentence for each gate that reads labels of another kind than the Model's data have."""
     for gate in gates:
@@ -134,6 +163,7 @@ def gate_warnings(quality: Quality, gates: Sequence[Gate]) -> Iterator[str]:
                 "the accuracy gate needs class labels, and the Model's metric is "
                 f"{quality.metric}: gate on quality or agreement"
             )
+    yield from (f"{one.field}: {one.message}" for one in gate_problems(quality, gates))
 
 
 def _invalid(field: str, message: str, hint: str) -> Problem:

@@ -8,9 +8,11 @@ import pytest
 from shoal.contract.limits import ASSET_BYTES
 from shoal.controller.api import admission
 from shoal.controller.store.blobs import Blobs
+from shoal.controller.store.memory import MemoryStore
+from shoal.controller.store.port import Put
 from shoal.resources.errors import ManifestError
 from shoal.resources.parsing import Parsed, parse
-from tests.unit.resources.documents import MODEL
+from tests.unit.resources.documents import DEPLOYMENT, MODEL, with_field
 
 
 def a_model(folder: Path, blobs: Blobs, asset_bytes: int) -> Parsed:
@@ -40,3 +42,18 @@ def test_a_larger_asset_is_refused_with_the_limit(tmp_path: Path) -> None:
     (problem,) = caught.value.problems
     assert problem.field == "spec.assets[0]"
     assert str(ASSET_BYTES) in problem.message
+
+
+def test_a_gate_on_a_metric_that_devices_cannot_count_is_refused() -> None:
+    model = parse(with_field(MODEL, "spec.quality", {"metric": "spearman", "minScore": 0.5}))
+    metadata = model.resource.metadata
+    store = MemoryStore()
+    stored = {"metadata": {"name": metadata.name, "namespace": "default"}, "spec": model.spec}
+    write = Put(kind="Model", namespace="default", name=metadata.name, data=stored, expected=None)
+    asyncio.run(store.commit([write]))
+    gates = [{"metric": "quality", "maxDrop": 0.02}]
+    deployment = parse(with_field(DEPLOYMENT, "spec.strategy.gates", gates))
+    with pytest.raises(ManifestError) as caught:
+        asyncio.run(admission.references(deployment, store))
+    (problem,) = caught.value.problems
+    assert "spearman" in problem.message

@@ -50,10 +50,11 @@ def creatable(kind: str, name: str) -> None:
 
 
 async def references(parsed: Parsed, store: Store) -> None:
-    """Return if what `parsed` names is not on its way out.
+    """Return if what `parsed` names is not on its way out, and can be judged by its gates.
 
     Raises:
         ConflictError: the Model of a Deployment is being deleted.
+        ManifestError: a gate asks for what its metric cannot give.
     """
     if not isinstance(parsed.resource, Deployment):
         return
@@ -64,6 +65,8 @@ async def references(parsed: Parsed, store: Store) -> None:
         return
     if model.data["metadata"].get("deletionTime"):
         raise refusals.leaving("Model", name)
+    if problems := list(checks.gate_problems(parsed.resource, _stored_model(model))):
+        raise ManifestError(problems)
 
 
 async def begun(data: dict[str, Any], current: Record | None, store: Store) -> tuple[Put, ...]:
@@ -157,9 +160,7 @@ async def _deployment(
         return [*found, f"model {name} does not exist now; the rollout waits for it"]
     if ref.pinned is not None:
         found += await _missing_pin(store, namespace, name, ref.pinned)
-    model = parse(documents.resource(record)).resource
-    assert isinstance(model, Model)
-    return [*found, *checks.golden_warnings(deployment, model)]
+    return [*found, *checks.golden_warnings(deployment, _stored_model(record))]
 
 
 async def _missing_pin(store: Store, namespace: str, model: str, pinned: int) -> list[str]:
@@ -181,6 +182,12 @@ def _stored_deployment(record: Record) -> Deployment:
     deployment = parse(documents.resource(record)).resource
     assert isinstance(deployment, Deployment)
     return deployment
+
+
+def _stored_model(record: Record) -> Model:
+    model = parse(documents.resource(record)).resource
+    assert isinstance(model, Model)
+    return model
 
 
 def _files(spec: dict[str, Any]) -> Iterator[tuple[str, str]]:
