@@ -158,7 +158,20 @@ def _run(asked: invocation.Invocation) -> int:
             return ended.exit_code
         except typer.TyperException as error:
             raise _usage(error) from error
+        except NotFoundError as error:
+            raise _nearest(session, error) from error
     return ExitCode.DONE
+
+
+def _nearest(session: Session, error: NotFoundError) -> NotFoundError:
+    """The error with the nearest name, where it is about a resource of the controller."""
+    from shoal.client.errors import AbsentError
+
+    if not isinstance(error, AbsentError):
+        return error
+    from shoal.cli import naming
+
+    return naming.hinted(session, error)
 
 
 def _usage(error: typer.TyperException) -> InvalidError:

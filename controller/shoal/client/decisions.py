@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import quote
 
+from shoal.client import kinds
+from shoal.client.places import Item
 from shoal.client.resources import Resource
 from shoal.client.transport import Request, Transport
+
+_DECISIONS = "/decisions"
 
 
 class Decisions:
@@ -30,8 +33,7 @@ class Decisions:
         Raises:
             NotFoundError: there is none.
         """
-        path = f"{_place(namespace, 'deployments', name)}/why"
-        return self._transport.json(Request(method="GET", path=path))
+        return self._transport.json(Request.of(_deployment(namespace, name), below="/why"))
 
     def why_device(self, namespace: str, name: str) -> dict[str, Any]:
         """Why a device runs what it runs.
@@ -39,15 +41,13 @@ class Decisions:
         Raises:
             NotFoundError: there is none.
         """
-        path = f"{_place(namespace, 'devices', name)}/why"
-        return self._transport.json(Request(method="GET", path=path))
+        item = Item(plural=kinds.DEVICE.plural, namespace=namespace, name=name)
+        return self._transport.json(Request.of(item, below="/why"))
 
     def kept(self, namespace: str, deployment: str) -> list[dict[str, Any]]:
         """The kept decisions of a deployment, oldest first."""
-        path = f"{_place(namespace, 'deployments', deployment)}/decisions"
-        items: list[dict[str, Any]] = self._transport.json(Request(method="GET", path=path))[
-            "items"
-        ]
+        request = Request.of(_deployment(namespace, deployment), below=_DECISIONS)
+        items: list[dict[str, Any]] = self._transport.json(request)["items"]
         return items
 
     def replayed(self, namespace: str, deployment: str) -> Iterator[dict[str, Any]]:
@@ -55,16 +55,16 @@ class Decisions:
 
         One by one: over a large fleet a single one takes seconds.
         """
-        path = f"{_place(namespace, 'deployments', deployment)}/decisions"
+        item = _deployment(namespace, deployment)
         for one in self.kept(namespace, deployment):
             if not one["replayable"]:
                 yield {**one, "replay": None}
                 continue
             query = {"replay": 1, "number": one["number"]}
-            request = Request(method="GET", path=path, query=query)
+            request = Request.of(item, below=_DECISIONS, query=query)
             # A decision that newer ones took the place of meanwhile is passed over.
             yield from self._transport.json(request)["items"]
 
 
-def _place(namespace: str, plural: str, name: str) -> str:
-    return f"/namespaces/{quote(namespace, safe='')}/{plural}/{quote(name, safe='')}"
+def _deployment(namespace: str, name: str) -> Item:
+    return Item(plural=kinds.DEPLOYMENT.plural, namespace=namespace, name=name)

@@ -1,8 +1,9 @@
 """What operators decide of devices."""
 
 import enum
-from urllib.parse import quote
 
+from shoal.client.kinds import DEVICE
+from shoal.client.places import Item
 from shoal.client.resources import Resource
 from shoal.client.transport import Request, Transport
 
@@ -27,5 +28,5 @@ class Devices:
         Raises:
             ConflictError: the device was revoked, and stays so.
         """
-        path = f"/namespaces/{quote(namespace, safe='')}/devices/{quote(name, safe='')}"
-        return self._transport.json(Request(method="POST", path=f"{path}/{verb.value}"))
+        item = Item(plural=DEVICE.plural, namespace=namespace, name=name)
+        return self._transport.json(Request.of(item, "POST", f"/{verb.value}"))

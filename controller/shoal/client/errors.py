@@ -3,6 +3,7 @@
     ProblemError
     ├── InvalidError       400, 422
     ├── NotFoundError      404
+    │   └── AbsentError        the resource that was named is not there
     ├── ConflictError      409
     │   └── GoneError      410: these changes are no longer kept, list again
     ├── UnreachableError   503, 504, no answer at all, or one that no controller gives
@@ -17,6 +18,7 @@ import json
 import re
 from typing import Any
 
+from shoal.client.places import Item
 from shoal.contract.problem import (
     ConflictError,
     FailedError,
@@ -32,6 +34,14 @@ from shoal.contract.reason import Reason
 
 class GoneError(ConflictError):
     """The changes asked for are no longer kept: list again and watch from there."""
+
+
+class AbsentError(NotFoundError):
+    """A resource was named that is not there; `item` says which."""
+
+    def __init__(self, problem: Problem, item: Item) -> None:
+        super().__init__(problem)
+        self.item = item
 
 
 _CLASSES: dict[int, tuple[type[ProblemError], Reason]] = {

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from shoal.client.kinds import Kind
+from shoal.client.places import Item, collection
 from shoal.client.transport import Request, Transport
 
 Resource = dict[str, Any]
@@ -99,7 +99,7 @@ class Resources:
     def _page(self, kind: Kind, scope: Scope, limit: int, token: str | None) -> Listing:
         query = scope.query() | ({"limit": limit} if limit else {})
         query |= {"continue": token} if token else {}
-        path = _collection(kind, scope.namespace)
+        path = collection(kind.plural, scope.namespace)
         page = self._transport.json(Request(method="GET", path=path, query=query))
         return Listing(
             items=tuple(page["items"]),
@@ -109,11 +109,11 @@ class Resources:
 
     def get(self, kind: Kind, namespace: str, name: str) -> Resource:
         """The resource. Raises NotFoundError."""
-        return self._transport.json(Request(method="GET", path=_item(kind, namespace, name)))
+        return self._transport.json(Request.of(_item(kind, namespace, name)))
 
     def create(self, kind: Kind, resource: Resource) -> Resource:
         """The resource as stored. Raises ConflictError when the name is taken."""
-        path = _collection(kind, resource["metadata"].get("namespace", "default"))
+        path = collection(kind.plural, resource["metadata"].get("namespace", "default"))
         return self._transport.json(Request(method="POST", path=path, body=resource))
 
     def put(self, kind: Kind, resource: Resource) -> Resource:
@@ -123,8 +123,8 @@ class Resources:
             ConflictError: it changed since (metadata.resourceVersion is stale).
         """
         metadata = resource["metadata"]
-        path = _item(kind, metadata.get("namespace", "default"), metadata["name"])
-        return self._transport.json(Request(method="PUT", path=path, body=resource))
+        item = _item(kind, metadata.get("namespace", "default"), metadata["name"])
+        return self._transport.json(Request.of(item, "PUT", body=resource))
 
     def apply(self, resource: Resource, *, dry_run: bool = False, force: bool = False) -> Applied:
         """Makes the store say what `resource` says; twice is the same as once.
@@ -149,8 +149,7 @@ class Resources:
             ConflictError: it is in use.
         """
         query = {"cascade": 1} if cascade else {}
-        path = _item(kind, namespace, name)
-        self._transport.send(Request(method="DELETE", path=path, query=query))
+        self._transport.send(Request.of(_item(kind, namespace, name), "DELETE", query=query))
 
     def watch(
         self, kind: Kind, scope: Scope, since: int, *, silence_s: float | None = None
@@ -163,7 +162,7 @@ class Resources:
         """
         request = Request(
             method="GET",
-            path=_collection(kind, scope.namespace),
+            path=collection(kind.plural, scope.namespace),
             query={**scope.query(), "watch": 1, "resourceVersion": since},
         )
         for line in self._transport.lines(request, silence_s=silence_s):
@@ -176,11 +175,5 @@ def version_of(resource: Resource) -> int:
     return int(resource["metadata"]["resourceVersion"])
 
 
-def _collection(kind: Kind, namespace: str | None) -> str:
-    if namespace is None:
-        return f"/{kind.plural}"
-    return f"/namespaces/{quote(namespace, safe='')}/{kind.plural}"
-
-
-def _item(kind: Kind, namespace: str, name: str) -> str:
-    return f"{_collection(kind, namespace)}/{quote(name, safe='')}"
+def _item(kind: Kind, namespace: str, name: str) -> Item:
+    return Item(plural=kind.plural, namespace=namespace, name=name)

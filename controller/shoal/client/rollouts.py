@@ -3,8 +3,9 @@
 import enum
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
+from shoal.client.kinds import DEPLOYMENT
+from shoal.client.places import Item
 from shoal.client.resources import Resource
 from shoal.client.transport import Request, Transport
 
@@ -53,22 +54,22 @@ class Rollouts:
             "follow": options.follow,
             **({"full": True} if options.full else {}),
         }
-        path = f"{_deployment(namespace, name)}/rollout"
-        return self._transport.json(Request(method="POST", path=path, body=body))
+        request = Request.of(_deployment(namespace, name), "POST", "/rollout", body=body)
+        return self._transport.json(request)
 
     def revisions(self, namespace: str, name: str) -> list[dict[str, Any]]:
         """The revisions of a deployment, the oldest first, as the API describes them."""
-        path = f"{_deployment(namespace, name)}/revisions"
-        items = self._transport.json(Request(method="GET", path=path))["items"]
+        request = Request.of(_deployment(namespace, name), below="/revisions")
+        items = self._transport.json(request)["items"]
         return sorted(items, key=lambda revision: int(revision["number"]))
 
     def waves(self, namespace: str, name: str, *, devices: int) -> list[dict[str, Any]]:
         """The waves that have devices, with at most so many devices each, trouble first."""
-        path = f"{_deployment(namespace, name)}/waves"
-        request = Request(method="GET", path=path, query={"devices": devices})
+        item, query = _deployment(namespace, name), {"devices": devices}
+        request = Request.of(item, below="/waves", query=query)
         items: list[dict[str, Any]] = self._transport.json(request)["items"]
         return items
 
 
-def _deployment(namespace: str, name: str) -> str:
-    return f"/namespaces/{quote(namespace, safe='')}/deployments/{quote(name, safe='')}"
+def _deployment(namespace: str, name: str) -> Item:
+    return Item(plural=DEPLOYMENT.plural, namespace=namespace, name=name)

@@ -14,14 +14,18 @@ from typing import Any
 import httpx
 
 from shoal.client import errors
+from shoal.client.places import Item
 from shoal.contract import headers
-from shoal.contract.problem import InvalidError, Problem
+from shoal.contract.problem import InvalidError, NotFoundError, Problem
 from shoal.contract.reason import Reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One call of the API: `path` is below `/api/v1`, `body` goes as JSON, `content` as it is."""
+    """One call of the API: `path` is below `/api/v1`, `body` goes as JSON, `content` as it is.
+
+    `item` is the resource that it is about, if it is about one.
+    """
 
     method: str
     path: str
@@ -29,6 +33,12 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: object = None
     content: bytes | None = None
+    item: Item | None = None
+
+    @classmethod
+    def of(cls, item: Item, method: str = "GET", below: str = "", **more: Any) -> "Request":
+        """A call about one resource, or about what is `below` it; `more` are other fields."""
+        return cls(method=method, path=f"{item.path}{below}", item=item, **more)
 
 
 class Transport:
@@ -67,7 +77,10 @@ class Transport:
             )
         if answer.is_success or answer.status_code in accept:
             return answer
-        raise errors.from_answer(answer.status_code, answer.content, _asked(request))
+        error = errors.from_answer(answer.status_code, answer.content, _asked(request))
+        if request.item is not None and isinstance(error, NotFoundError):
+            raise errors.AbsentError(error.problem, request.item)
+        raise error
 
     def json(self, request: Request) -> dict[str, Any]:
         """The JSON object that answers `request`."""
