@@ -224,7 +224,7 @@ def _world(
         cache=cache,
         store=store,
         blobs=blobs,
-        jobs=ProcessJobs(settings.data / "jobs", blobs.path),
+        jobs=ProcessJobs(settings.data / "jobs", blobs.path, settings.retention_s),
         now=time.time,
         cadence=Cadence(
             heartbeat_s=settings.heartbeat_s, telemetry_window_s=settings.telemetry_window_s

@@ -27,9 +27,10 @@ _SQLITE = "sqlite:///"
 class Settings:
     """Everything that shapes one controller; addresses are HOST:PORT, port 0 is a free one.
 
-    `retention_s` is how long Variants and blobs stay that nothing refers to; `root_path` is the
-    path under which a proxy serves the controller, such as `/shoal`, or empty. `prometheus` is the
-    URL that gates with a query ask; empty where there is none.
+    `retention_s` is how long Variants and blobs stay that nothing refers to, and folders of
+    searches that nothing used; `root_path` is the path under which a proxy serves the controller,
+    such as `/shoal`, or empty. `prometheus` is the URL that gates with a query ask; empty where
+    there is none.
     """
 
     data: Path

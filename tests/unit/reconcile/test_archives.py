@@ -241,7 +241,7 @@ def test_a_job_is_given_its_engines_and_its_memory(tmp_path: Path) -> None:
         profile=PROFILE,
         memory_bytes=5_000_000,
     )
-    command = ProcessJobs(tmp_path, lambda _digest: blob)._prepare(tmp_path / "job", request)
+    command = ProcessJobs(tmp_path, lambda _digest: blob, 60.0)._prepare(tmp_path / "job", request)
     line = dict(zip(command[2::2], command[3::2], strict=False))
     assert Path(command[1]).name == "model"  # told by its first bytes, not by a suffix
     assert line["--engines"] == "onnxruntime"

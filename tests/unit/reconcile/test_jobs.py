@@ -1,8 +1,9 @@
-"""Finished jobs as a cache: taken as they are, run again when damaged, and bounded."""
+"""Finished jobs as a cache: taken as they are, run again when damaged, gone when unused."""
 
 import asyncio
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from shoal.controller.reconcile.jobs import JobRequest, ProcessJobs
 from tests.unit.reconcile.test_searches import PROFILE
 from tests.unit.reconcile.workshop import a_report
 
+KEPT_S = 3600
 REQUEST = JobRequest(
     files=(("model", Digest("sha256:" + "a" * 64)),),
     quality=(("floor", "measured"), ("maxDrop", 0.02), ("metric", "top1"), ("minScore", None)),
@@ -32,6 +34,7 @@ def a_finished_job(root: Path, key: str, at_s: int) -> Path:
     out = root / key / "out"
     out.mkdir(parents=True)
     (out / "report.json").write_text(json.dumps(a_report(out)))
+    (root / key / "in").mkdir()
     marker = root / key / "done"
     marker.touch()
     os.utime(marker, (at_s, at_s))
@@ -40,7 +43,7 @@ def a_finished_job(root: Path, key: str, at_s: int) -> Path:
 
 def test_a_finished_job_is_not_run_again(tmp_path: Path) -> None:
     out = a_finished_job(tmp_path, REQUEST.key, 1)
-    result = asyncio.run(ProcessJobs(tmp_path, no_blob).run(REQUEST))
+    result = asyncio.run(ProcessJobs(tmp_path, no_blob, KEPT_S).run(REQUEST))
     assert result.folder == out
     assert len(result.report["pareto"]) == 2
 
@@ -52,18 +55,17 @@ def test_a_finished_job_with_a_damaged_cache_is_run_again(tmp_path: Path, damage
     if damaged == "report.json":
         (out / damaged).write_text('{"pareto": [')
     with pytest.raises(NotFoundError, match="run again"):
-        asyncio.run(ProcessJobs(tmp_path, no_blob).run(REQUEST))
+        asyncio.run(ProcessJobs(tmp_path, no_blob, KEPT_S).run(REQUEST))
 
 
-def test_the_least_recently_used_jobs_beyond_the_limit_go(tmp_path: Path) -> None:
-    a_finished_job(tmp_path, REQUEST.key, 1)
-    for i in range(201):
-        (tmp_path / f"job-{i}").mkdir()
-        (tmp_path / f"job-{i}" / "done").touch()
-        os.utime(tmp_path / f"job-{i}" / "done", (i + 2, i + 2))
-    (tmp_path / "unfinished").mkdir()
-    asyncio.run(ProcessJobs(tmp_path, no_blob).run(REQUEST))
+def test_jobs_that_nobody_used_for_long_go_whether_they_ended_or_not(tmp_path: Path) -> None:
+    now_s = int(time.time())
+    for name, used_s in (("old", KEPT_S + 60), ("young", KEPT_S - 60)):
+        a_finished_job(tmp_path, name, now_s - used_s)
+        begun = tmp_path / f"{name} and unfinished" / "in"
+        begun.mkdir(parents=True)
+        os.utime(begun, (now_s - used_s, now_s - used_s))
+    a_finished_job(tmp_path, REQUEST.key, now_s - KEPT_S - 60)  # old as well, and used again
+    asyncio.run(ProcessJobs(tmp_path, no_blob, KEPT_S).run(REQUEST))
     left = {one.name for one in tmp_path.iterdir()}
-    assert len(left) == 201  # the 200 finished ones, and what is not finished
-    assert {REQUEST.key, "job-200", "unfinished"} <= left
-    assert not {"job-0", "job-1"} & left
+    assert left == {REQUEST.key, "young", "young and unfinished"}

@@ -1,8 +1,8 @@
 """Compression jobs: `shoal-compress` as a child process, one at a time, keyed by what goes in.
 
 The controller never parses a model: it hands files to a child of lower priority and reads the
-report. A finished job's folder is its cache, kept for a while; an unfinished one is run again, and
-the compressor's own journal resumes it.
+report. A finished job's folder is its cache, kept for a time after its last use; an unfinished one
+is run again, and the compressor's own journal resumes it.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,7 +28,6 @@ from shoal.contract.reason import Reason
 _NICE = 5
 _STDERR_KEPT = 4_000
 _ENDING_S = 10.0
-_JOBS_KEPT = 200  # folders of finished jobs: a cache for specs that come back
 _FORM = 2  # raised when what a job writes changes, so that old folders are not reused
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)  # loaded here, because little is safe between fork and exec
@@ -77,11 +77,15 @@ class Jobs(Protocol):
 
 
 class ProcessJobs:
-    """Jobs as child processes of this one, under `root`, with blobs from `blob_path`."""
+    """Jobs as child processes of this one, under `root`, with blobs from `blob_path`.
 
-    def __init__(self, root: Path, blob_path: "BlobPath") -> None:
+    A folder goes that was not used for `kept_s`.
+    """
+
+    def __init__(self, root: Path, blob_path: "BlobPath", kept_s: float) -> None:
         self._root = root
         self._blob_path = blob_path
+        self._kept_s = kept_s
         self._one_at_a_time = asyncio.Semaphore(1)
 
     async def run(self, request: JobRequest) -> JobResult:
@@ -92,18 +96,22 @@ class ProcessJobs:
             if not await asyncio.to_thread(_is_whole, folder):
                 command = await asyncio.to_thread(self._prepare, folder, request)
                 await _run_child(command)
-            # Also where it was run before: the least recently used go first.
+            # Also where it was run before: what is used stays.
             await asyncio.to_thread((folder / "done").touch)
             text = await asyncio.to_thread(report.read_text, "utf-8")
             await asyncio.to_thread(self._forget_old)
         return JobResult(report=json.loads(text), folder=report.parent)
 
     def _forget_old(self) -> None:
-        """Remove the finished jobs beyond the limit; what they found is in the store and blobs."""
-        done = sorted(self._root.glob("*/done"), key=lambda one: one.stat().st_mtime)
-        for marker in done[:-_JOBS_KEPT]:
-            marker.unlink()  # first, so that half a folder is never taken for a finished job
-            shutil.rmtree(marker.parent, ignore_errors=True)
+        """Remove jobs of long ago; what they found is in the store and blobs."""
+        before = time.time() - self._kept_s
+        for inputs in self._root.glob("*/in"):
+            done = inputs.with_name("done")
+            used = done if done.exists() else inputs  # what never ended was begun anew at its use
+            if used.stat().st_mtime < before:
+                # First, so that half a folder is never taken for a finished job.
+                done.unlink(missing_ok=True)
+                shutil.rmtree(inputs.parent, ignore_errors=True)
 
     def _prepare(self, folder: Path, request: JobRequest) -> list[str]:
         inputs = folder / "in"
