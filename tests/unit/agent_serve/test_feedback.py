@@ -80,6 +80,35 @@ def test_labels_with_a_point_are_compared_with_the_values() -> None:
     assert window.labelled == 0
 
 
+def test_whole_numbers_are_values_too_where_answers_are_numbers() -> None:
+    feedback, recorder = Feedback(), a_recorder()
+    feedback.remember("wear", "one", Prediction(recorder=recorder, classes=[1], values=[5.5]))
+    feedback.remember("sort", "one", Prediction(recorder=recorder, classes=[1]))
+    assert feedback.label("wear", "one", 5) == 0
+    assert feedback.label("sort", "one", 1) == 1
+    window = recorder.cut(0)
+    assert (window.scored, window.absolute_error, window.labelled) == (1, 0.5, 2)
+
+
+@pytest.mark.parametrize("answer", [float("nan"), float("inf"), 1e300])
+def test_an_answer_that_is_no_number_is_far_off_and_its_sums_stay_finite(answer: float) -> None:
+    feedback, recorder = Feedback(), a_recorder()
+    feedback.remember("wear", "one", Prediction(recorder=recorder, classes=[1], values=[answer]))
+    feedback.label("wear", "one", 5.0)
+    window = recorder.cut(0)
+    assert window.scored == 1
+    assert 1e90 < window.absolute_error < window.squared_error < float("inf")
+
+
+def test_a_label_beyond_all_numbers_is_refused() -> None:
+    feedback = Feedback()
+    feedback.remember("wear", "one", Prediction(recorder=a_recorder(), classes=[1], values=[1.0]))
+    for label in (1e300, float("inf")):
+        with pytest.raises(RequestError):
+            feedback.label("wear", "one", label)
+    assert feedback.label("wear", "one", 10**400) == 0  # a class that no model has
+
+
 def test_a_shadowed_request_pairs_its_labels() -> None:
     feedback, recorder = Feedback(), a_recorder()
     answered = Prediction(recorder=recorder, classes=[1, 2, 3, 4], shadow=[1, 9, 7, 4])

@@ -3,14 +3,13 @@
 Bounded by count and by rows; the oldest go first. A prediction is labelled once.
 """
 
-import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from shoal.agent.serve.errors import RequestError
-from shoal.agent.serve.recorder import Recorder
+from shoal.agent.serve.recorder import LARGEST_ERROR, Recorder
 from shoal.contract.limits import FEEDBACK_IDS, FEEDBACK_ROWS
 
 
@@ -51,8 +50,9 @@ class Feedback:
     def label(self, model: str, request: str, label: object) -> int:
         """Count a label, or one for each row of the request; how many were right.
 
-        Whole numbers are classes. Numbers with a fraction or a point (5.0) are values, which are
-        compared with the model's own; none of those is right or wrong.
+        Whole numbers are classes. Where each row was answered with one number, all numbers are
+        values too, which are compared with it; one with a fraction or a point (5.0) is no class,
+        and so neither right nor wrong.
 
         Raises:
             RequestError: 404 for an id that is unknown, labelled or forgotten; 400 for labels that
@@ -67,17 +67,20 @@ class Feedback:
         rows = len(found.classes)
         if len(labels) != rows:
             raise RequestError(400, f"label must be a number for each of the request's {rows} rows")
-        if found.values and all(type(one) is float and math.isfinite(one) for one in labels):
-            found.recorder.scored(a - b for a, b in zip(found.values, labels, strict=True))
-            correct = 0
-        elif all(type(one) is int for one in labels):
-            correct = _count_classes(found, labels)
-        else:
+        whole = all(type(one) is int for one in labels)
+        values = bool(found.values) and all(map(_is_value, labels))
+        if not (whole or values):
             raise RequestError(
                 400, f"label must be an integer for each of the request's {rows} rows"
             )
+        if values:
+            found.recorder.scored(a - b for a, b in zip(found.values, labels, strict=True))
         del self._recent[model, request]
-        return correct
+        return _count_classes(found, labels) if whole else 0
+
+
+def _is_value(label: object) -> bool:
+    return type(label) in {int, float} and abs(cast("float", label)) <= LARGEST_ERROR
 
 
 def _count_classes(found: Prediction, labels: Sequence[int]) -> int:

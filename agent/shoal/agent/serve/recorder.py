@@ -11,6 +11,8 @@ from shoal.contract.telemetry import TelemetryWindow
 
 # Answers of a slot whose latency says nothing of it yet: caches are cold (gates.md 8.7).
 WARM_UP = 10
+# What a label is taken to be away from an answer that is no number: sums of squares stay finite.
+LARGEST_ERROR = 1e100
 
 
 class Recorder:
@@ -87,9 +89,10 @@ class Recorder:
     def scored(self, errors: Iterable[float]) -> None:
         """Labels that are numbers came back; `errors` is how far off each answer was."""
         for one in errors:
+            error = min(LARGEST_ERROR, abs(one))  # in this order it is so of NaN too
             self._scored += 1
-            self._absolute_error += abs(one)
-            self._squared_error += one * one
+            self._absolute_error += error
+            self._squared_error += error * error
 
     @property
     def idle(self) -> bool:
