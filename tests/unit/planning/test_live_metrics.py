@@ -41,16 +41,6 @@ from tests.unit.planning.worlds import Make
             GateSpec(metric=Metric.LATENCY_P95, limit=3.0, bound=Bound.MAX),
             {"latency_ms": (1.0, 9.0, 9.0)},
         ),
-        (GateSpec(metric=Metric.QUALITY, limit=0.05), {"correct": 300}),
-        (GateSpec(metric=Metric.QUALITY, limit=0.8, bound=Bound.MIN), {"correct": 300}),
-        (
-            GateSpec(metric=Metric.QUALITY, limit=1.3, bound=Bound.MAX_RATIO),
-            {"scored": 100, "absolute_error": 30.0},
-        ),
-        (
-            GateSpec(metric=Metric.QUALITY, limit=0.15, bound=Bound.MAX),
-            {"scored": 100, "absolute_error": 30.0},
-        ),
     ],
 )
 def test_every_metric_fails_where_it_is_bad_and_passes_where_it_is_not(
@@ -59,18 +49,63 @@ def test_every_metric_fails_where_it_is_bad_and_passes_where_it_is_not(
     def numbers(worse: bool) -> Numbers:  # noqa: FBT001 - whether the candidate is
         def of(rng: random.Random, updated: bool) -> dict[str, Any]:  # noqa: FBT001 - the side
             noise = rng.uniform(0.995, 1.005)
-            good = {"scored": 100, "absolute_error": 10.0 * noise, "memory_bytes": 1e7 * noise}
-            return {**good, **(bad if worse and updated else {})}
+            return {"memory_bytes": 1e7 * noise, **(bad if worse and updated else {})}
 
         return of
 
-    source = Source.LABELS if gate.metric is Metric.QUALITY else Source.TRAFFIC
     world = a_fleet(make, gate)
     show(world, numbers(worse=True))
-    assert gate_of(world, source).verdict == "fail", gate_of(world, source).message
+    assert gate_of(world).verdict == "fail", gate_of(world).message
     world = a_fleet(make, gate)
     show(world, numbers(worse=False))
-    assert gate_of(world, source).verdict == "pass", gate_of(world, source).message
+    assert gate_of(world).verdict == "pass", gate_of(world).message
+
+
+@pytest.mark.parametrize(
+    ("score", "gate", "bad"),
+    [
+        ("top1", GateSpec(metric=Metric.QUALITY, limit=0.05), {"correct": 300}),
+        ("top1", GateSpec(metric=Metric.QUALITY, limit=0.8, bound=Bound.MIN), {"correct": 300}),
+        (
+            "mae",
+            GateSpec(metric=Metric.QUALITY, limit=1.3, bound=Bound.MAX_RATIO),
+            {"absolute_error": 30.0},
+        ),
+        (
+            "mae",
+            GateSpec(metric=Metric.QUALITY, limit=0.15, bound=Bound.MAX),
+            {"absolute_error": 30.0},
+        ),
+        (
+            "mse",
+            GateSpec(metric=Metric.QUALITY, limit=1.3, bound=Bound.MAX_RATIO),
+            {"squared_error": 30.0},
+        ),
+        (
+            "mse",
+            GateSpec(metric=Metric.QUALITY, limit=0.15, bound=Bound.MAX),
+            {"squared_error": 30.0},
+        ),
+    ],
+)
+def test_quality_is_the_metric_of_the_model(
+    make: Make, score: str, gate: GateSpec, bad: dict[str, float]
+) -> None:
+    def numbers(rng: random.Random, updated: bool) -> dict[str, Any]:  # noqa: FBT001 - the side
+        noise = rng.uniform(0.995, 1.005)
+        same = {"absolute_error": 10.0 * noise, "squared_error": 10.0 * noise, "scored": 100}
+        return {**same, **(bad if updated else {})}
+
+    for metric, verdict in ((score, "fail"), ("spearman", "inconclusive")):
+        world = a_fleet(make, gate)
+        world.models = tuple(replace(one, metric=metric) for one in world.models)
+        show(world, numbers)
+        assert gate_of(world, Source.LABELS).verdict == verdict
+    bad = {}
+    world = a_fleet(make, gate)
+    world.models = tuple(replace(one, metric=score) for one in world.models)
+    show(world, numbers)
+    assert gate_of(world, Source.LABELS).verdict == "pass"
 
 
 def test_alpha_is_split_over_all_tests_of_a_cohort(make: Make) -> None:

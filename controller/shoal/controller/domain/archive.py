@@ -154,12 +154,16 @@ class ClassArchive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelView:
-    """One revision of the deployment's model; `ready` once its source has been accepted."""
+    """One revision of the deployment's model; `ready` once its source has been accepted.
+
+    `metric` is what it is judged by, the empty text where nobody said.
+    """
 
     number: int
     digest: Digest
     ready: bool
     objective: Objective = Objective.ACCURACY
+    metric: str = ""
     archives: tuple[ClassArchive, ...] = ()
 
     def archive(self, profile_class: ProfileClass) -> ClassArchive | None:

@@ -136,6 +136,7 @@ def model_view(record: Record) -> ModelView:
         digest=Digest(record.data["source"]),
         ready=any(one.state is ArchiveState.READY or one.points for one in archives),
         objective=Objective(record.data["spec"]["compression"]["objective"]),
+        metric=record.data["spec"]["quality"].get("metric") or "",
         archives=archives,
     )
 

@@ -4,7 +4,6 @@ Every effect is positive where the candidate is worse. Relative gates compare a 
 past, absolute ones with the limit; shadow answers are pairs and need neither.
 """
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -40,14 +39,20 @@ Read = Callable[[GateSpec, Sample | None, Sample], Reading | None]
 
 
 def read(
-    gate: GateSpec, source: Source, before: Sample | None, after: Sample | None
+    gate: GateSpec, source: Source, before: Sample | None, after: Sample | None, score: str = ""
 ) -> Reading | None:
-    """What the device says; None where it has too few samples, or no past where one is needed."""
+    """What the device says; None where it has too few samples, or no past where one is needed.
+
+    `score` is the Model's own metric, which a gate on quality asks for.
+    """
     if after is None:
         return None
     if source is Source.SHADOW:
         return _shadow(gate, after)
-    reader = _READERS.get(gate.metric)
+    if gate.metric is Metric.QUALITY:
+        reader = _SCORES.get((score, gate.kind))
+    else:
+        reader = _READERS.get(gate.metric)
     return None if reader is None else reader(gate, before, after)
 
 
@@ -162,30 +167,31 @@ def _drift(gate: GateSpec, before: Sample | None, after: Sample) -> Reading | No
     return Reading(effect=after.drift, samples=after.requests)
 
 
-def _quality(gate: GateSpec, before: Sample | None, after: Sample) -> Reading | None:
-    """Class labels as right or wrong; numeric ones by their mean distance, smaller being better."""
-    if gate.kind in {Bound.MAX_DROP, Bound.MIN}:
-        return _accuracy(gate, before, after)
+def _mae(gate: GateSpec, before: Sample | None, after: Sample) -> Reading | None:
+    return _distance(gate, before, after, lambda one: one.absolute_error)
+
+
+def _mse(gate: GateSpec, before: Sample | None, after: Sample) -> Reading | None:
+    return _distance(gate, before, after, lambda one: one.squared_error)
+
+
+def _distance(
+    gate: GateSpec, before: Sample | None, after: Sample, total: Callable[[Sample], float]
+) -> Reading | None:
+    """The mean error on numeric labels, smaller being better."""
     least = max(gate.min_samples, LEAST_SAMPLES[Effect.ACCURACY])
-    now = _distance(after, least)
-    if now is None:
+    if after.scored < least:
         return None
-    if gate.kind is Bound.MAX:
+    now = total(after) / after.scored
+    if not relative(gate):
         return Reading(effect=now, samples=after.scored)
-    was = _distance(before, least)
-    return None if was is None else _ratio(was, now, after.scored)
-
-
-def _distance(sample: Sample | None, least: int) -> float | None:
-    if sample is None or sample.scored < least:
+    if before is None or before.scored < least:
         return None
-    distance = sample.absolute_error / sample.scored
-    return distance if math.isfinite(distance) else None
+    return _ratio(total(before) / before.scored, now, after.scored)
 
 
 _READERS: dict[Metric, Read] = {
     Metric.ACCURACY: _accuracy,
-    Metric.QUALITY: _quality,
     Metric.ERROR_RATE: _errors,
     Metric.LATENCY_P50: _latency,
     Metric.LATENCY_P95: _latency,
@@ -193,4 +199,14 @@ _READERS: dict[Metric, Read] = {
     Metric.MEMORY: _memory,
     Metric.CONFIDENCE: _confidence,
     Metric.DRIFT: _drift,
+}
+
+# By the Model's own metric; the API refuses a gate on quality by any other, and by other limits.
+_SCORES: dict[tuple[str, Bound], Read] = {
+    ("top1", Bound.MAX_DROP): _accuracy,
+    ("top1", Bound.MIN): _accuracy,
+    ("mae", Bound.MAX): _mae,
+    ("mae", Bound.MAX_RATIO): _mae,
+    ("mse", Bound.MAX): _mse,
+    ("mse", Bound.MAX_RATIO): _mse,
 }

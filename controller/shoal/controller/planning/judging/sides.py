@@ -82,6 +82,12 @@ class Scene:
             for one in self.past.proven
         )
 
+    @cached_property
+    def score(self) -> str:
+        """The metric of the Model revision, which gates on quality ask for."""
+        model = self.view.snapshot.model_view(self.view.record.going.content.model_revision)
+        return model.metric if model else ""
+
     @property
     def decides(self) -> bool:
         """Whether live evidence decides now."""

@@ -112,7 +112,7 @@ def _readings(
             if gate.metric is Metric.DRIFT:
                 continue  # the distance is to what served last, which is the candidate itself
             before = seen.earlier  # it switched under an earlier spec of the same rollout
-        one = readings.read(gate, source, before, seen.since(served))
+        one = readings.read(gate, source, before, seen.since(served), scene.score)
         if one is not None:
             found.append((member.name, one))
     return tuple(found)
