@@ -7,7 +7,7 @@ import typer
 
 from shoal.cli import columns, facts, printing, showing
 from shoal.cli.invocation import Output
-from shoal.cli.session import ANSWER_S, Session
+from shoal.cli.session import Session
 
 
 def command(
@@ -16,6 +16,8 @@ def command(
     warnings: Annotated[bool, typer.Option("--warnings", help="warnings only")] = False,
 ) -> None:
     """Show what happened lately, the newest last.
+
+    -w goes on until Ctrl-C, or until --timeout with exit 5.
 
     Example: shoal events -w --warnings
     """
@@ -49,7 +51,7 @@ def _follow(session: Session, *, warnings: bool) -> None:
         session.client.resources,
         kinds.EVENT,
         Scope(namespace=asked.namespace),
-        patience_s=asked.timeout_s or ANSWER_S,
+        following.Deadline.after(asked.timeout_s),
     )
     shown = columns.chosen(
         "Event", wide=session.output is Output.WIDE, all_namespaces=asked.namespace is None

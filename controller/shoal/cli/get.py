@@ -6,7 +6,7 @@ import typer
 
 from shoal.cli import columns, printing, showing, targets
 from shoal.cli.invocation import Output
-from shoal.cli.session import ANSWER_S, Session
+from shoal.cli.session import Session
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason
 
@@ -33,7 +33,7 @@ def command(
     """List resources of a kind, or show some by name.
 
     Long lists are read page by page; --limit shows one page, whose end names the next one's
-    --continue.
+    --continue. -w goes on until Ctrl-C, or until --timeout with exit 5.
 
     Example: shoal get devices -l tier=small -o wide
     """
@@ -75,7 +75,7 @@ def _watch(session: Session, target: targets.Target, scope: "Scope") -> None:
         session.client.resources,
         target.kind,
         scope,
-        patience_s=session.invocation.timeout_s or ANSWER_S,
+        following.Deadline.after(session.invocation.timeout_s),
     )
     shown = columns.chosen(
         target.kind.name,

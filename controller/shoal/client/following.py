@@ -1,5 +1,6 @@
 """Resources as they change: list, watch, and go on after whatever cuts the watch off."""
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from shoal.contract.reason import Reason
 # A quiet watch is checked with a fresh read this often, so that a connection that died without a
 # word (a sleeping laptop, a lost route) is noticed.
 _SILENCE_S = 20.0
+# How long a watch waits for a controller that is away, such as while it is updated.
+_PATIENCE_S = 30.0
 _PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 
@@ -40,26 +43,29 @@ class Deadline:
         return max(0.0, min(most_s, self.start_s + self.seconds - time.monotonic()))
 
 
-def changes(
-    resources: Resources, kind: Kind, scope: Scope, *, patience_s: float
-) -> Iterator[Change]:
-    """Everything in `scope` as ADDED, then each change, without end.
+def changes(resources: Resources, kind: Kind, scope: Scope, deadline: Deadline) -> Iterator[Change]:
+    """Everything in `scope` as ADDED, then each change until the deadline.
 
-    After a cut the list is read again and what became different meanwhile is told.
+    After a cut the list is read again and what became different meanwhile is told; a controller
+    that goes away after the first answer is waited for a while.
 
     Raises:
-        UnreachableError: nobody answered for `patience_s` seconds.
+        UnreachableError: the deadline passed (reason TimedOut), or nobody answers.
     """
     known: dict[tuple[str, str], Resource] = {}
-    while True:
-        listing = _patiently(lambda: resources.list(kind, scope), Deadline.after(patience_s))
-        yield from _differences(known, listing.items)
-        try:
-            for change in resources.watch(kind, scope, listing.version, silence_s=_SILENCE_S):
+    listing = resources.list(kind, scope)
+    yield from _differences(known, listing.items)
+    while left_s := deadline.left_s(_SILENCE_S):
+        with contextlib.suppress(UnreachableError, GoneError):
+            for change in resources.watch(kind, scope, listing.version, silence_s=left_s):
                 _remember(known, change)
                 yield change
-        except (UnreachableError, GoneError):
-            continue
+                if not deadline.left_s(_SILENCE_S):
+                    break
+        if left_s := deadline.left_s(_PATIENCE_S):
+            listing = _patiently(lambda: resources.list(kind, scope), Deadline.after(left_s))
+            yield from _differences(known, listing.items)
+    raise UnreachableError(_over(kind, deadline))
 
 
 def _differences(
@@ -140,6 +146,13 @@ def _patiently(read: Callable[[], _T], deadline: Deadline) -> _T:
 def _deleted(kind: Kind, name: str) -> Problem:
     return Problem(
         reason=Reason.NOT_FOUND, message=f"{kind.name.lower()} {name} was deleted meanwhile"
+    )
+
+
+def _over(kind: Kind, deadline: Deadline) -> Problem:
+    return Problem(
+        reason=Reason.TIMED_OUT,
+        message=f"watched {kind.plural} for {deadline.seconds:g} s, as --timeout says",
     )
 
 

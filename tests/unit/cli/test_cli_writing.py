@@ -237,6 +237,21 @@ def test_a_watched_table_grows(
     assert shoal("events", "-w").code == 130
 
 
+@pytest.mark.parametrize("line", ["get devices", "get device cam-1", "events"])
+def test_a_watch_ends_with_its_timeout(api: ApiServer, shoal: Shoal, line: str) -> None:
+    api.store(fleet.a_device())
+    ran = shoal(*line.split(), "-w", "--timeout", "100ms", "-o", "json")
+    assert ran.code == 5
+    assert json.loads(ran.out.splitlines()[-1])["error"]["reason"] == "TimedOut"
+
+
+@pytest.mark.parametrize("line", ["get devices -w", "events -w", "rollout status digits -w"])
+def test_a_watch_of_nobody_ends_at_once(shoal: Shoal, line: str) -> None:
+    ran = shoal(*line.split(), "--server", "http://127.0.0.1:1")
+    assert ran.code == 5
+    assert "Connection refused" in ran.err
+
+
 def test_fields_of_others_are_taken_over_with_force(
     api: ApiServer, shoal: Shoal, folder: Path
 ) -> None:

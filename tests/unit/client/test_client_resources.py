@@ -90,7 +90,7 @@ def test_changes_that_are_no_longer_kept_are_gone(api: ApiServer, client: Client
 
 def test_following_goes_on_after_a_cut(api: ApiServer, client: Client) -> None:
     api.store(a_device("one"))
-    stream = following.changes(client.resources, kinds.DEVICE, Scope(), patience_s=10)
+    stream = following.changes(client.resources, kinds.DEVICE, Scope(), Deadline.after(10))
     assert next(stream).resource["metadata"]["name"] == "one"
     api.store(a_device("two"))
     assert next(stream).resource["metadata"]["name"] == "two"
@@ -100,6 +100,15 @@ def test_following_goes_on_after_a_cut(api: ApiServer, client: Client) -> None:
     api.remove(("Device", "default", "one"))
     change = next(stream)
     assert (change.kind, change.resource["metadata"]["name"]) == ("DELETED", "one")
+
+
+def test_changes_end_when_the_deadline_passes(api: ApiServer, client: Client) -> None:
+    api.store(a_device())
+    stream = following.changes(client.resources, kinds.DEVICE, Scope(), Deadline.after(0.2))
+    assert next(stream).kind == "ADDED"
+    with pytest.raises(UnreachableError, match=r"for 0\.2 s") as caught:
+        next(stream)
+    assert caught.value.problem.reason == "TimedOut"
 
 
 def test_versions_end_when_the_deadline_passes(api: ApiServer, client: Client) -> None:
