@@ -1,12 +1,11 @@
 """`shoal diff`: how manifests differ from what the controller holds; exit 0 same, 1 differs."""
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from shoal.cli import evidence, facts, forecasts, printing, proposals, showing
+from shoal.cli import alterations, evidence, forecasts, printing, proposals, showing
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session
 from shoal.contract.problem import ExitCode
@@ -72,14 +71,8 @@ def _say(resource: Mapping[str, Any], *, names_only: bool) -> None:
         return
     printing.line(f"{name} {printing.status(resource['result'])}")
     for one in resource["changes"]:
-        printing.line(f"  {one['field']}: {_value(one['from'])} -> {_value(one['to'])}")
-
-
-def _value(value: object) -> str:
-    """A value as it may be written in a manifest; `-` where there is none."""
-    if isinstance(value, str):
-        return value
-    return facts.NONE if value is None else json.dumps(value, ensure_ascii=False)
+        for text in alterations.lines(one["field"], one["from"], one["to"]):
+            printing.line(f"  {text}")
 
 
 def _devices(affected: list[tuple[str, Mapping[str, Any]]]) -> str:

@@ -131,7 +131,7 @@ def test_a_diff_shows_fields_and_devices_and_exits_with_1(
     assert ran.code == 1
     assert ran.out.splitlines() == [
         "deployment/digits created",
-        "  spec.strategy.quorum: 50% -> 20%",
+        "  ~ spec.strategy.quorum: 50% -> 20%",
         "affects 1 device: cam-1 (changes)",
     ]
     document = shoal("diff", "-f", manifest, "-o", "json").json
