@@ -19,16 +19,14 @@ if TYPE_CHECKING:
 
 def command(
     context: typer.Context,
-    sources: Annotated[
-        list[str], typer.Option("-f", "--filename", help="file, folder, or - for stdin")
-    ],
+    sources: proposals.Sources,
     dry_run: Annotated[
         str | None, typer.Option("--dry-run", help="server: check and plan, change nothing")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="take fields over that others applied")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="fetch URLs without asking")] = False,
+    yes: proposals.Yes = False,
 ) -> None:
     """Make the fleet as the manifests say; the unchanged file applied again changes nothing.
 

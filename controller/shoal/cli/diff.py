@@ -15,13 +15,11 @@ _NAMED = 10  # devices on a line; -o json has them all
 
 def command(
     context: typer.Context,
-    sources: Annotated[
-        list[str], typer.Option("-f", "--filename", help="file, folder, or - for stdin")
-    ],
+    sources: proposals.Sources,
     force: Annotated[
         bool, typer.Option("--force", help="as if fields were taken over from other users")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="fetch URLs without asking")] = False,
+    yes: proposals.Yes = False,
 ) -> None:
     """Show the fields that apply would change and the devices affected: exit 0 same, 1 differs.
 

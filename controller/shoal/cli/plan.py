@@ -11,13 +11,11 @@ from shoal.cli.session import Session
 
 def command(
     context: typer.Context,
-    sources: Annotated[
-        list[str], typer.Option("-f", "--filename", help="file, folder, or - for stdin")
-    ],
+    sources: proposals.Sources,
     force: Annotated[
         bool, typer.Option("--force", help="as if fields were taken over from other users")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="fetch URLs without asking")] = False,
+    yes: proposals.Yes = False,
 ) -> None:
     """Per device: its variant, what that may fall to, bytes to move, and what stands in the way.
 

@@ -1,7 +1,7 @@
 """Manifests that somebody proposes: read, checked, their files in digests. Nothing is sent yet."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,12 @@ from shoal.contract.reason import Reason
 
 if TYPE_CHECKING:
     from shoal.cli.uploads import Uploader
+
+# The options of every command that reads manifests.
+Sources = Annotated[
+    list[str], typer.Option("-f", "--filename", help="file, folder, or - for stdin")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="fetch URLs without asking")]
 
 # What others refer to comes first, whatever the order in the files.
 _ORDER = ("DeviceProfile", "Device", "Model", "Deployment")
