@@ -8,6 +8,7 @@ from shoal.controller.domain.strategy import Action, Amount, OnDeadline, Scope
 from shoal.controller.planning import planner
 from tests.unit.planning.builders import (
     ACCURACY,
+    LARGE,
     RIGHT,
     SMALL,
     WRONG,
@@ -57,6 +58,24 @@ def test_point_6_a_failing_cohort_returns_alone_or_takes_all_with_it(make: Make)
         world.soak(world.canaries()["small"], answers=WRONG, past=RIGHT)
         world.turn(1.0)
         assert len(world.record.revisions) == revisions
+
+
+def test_point_7_a_rollback_brings_no_quarantined_variant_back(make: Make) -> None:
+    """The cohort that failed alone under revision 2 keeps revision 1 when 3 goes back to 2."""
+    strategy = a_strategy(scope=Scope.COHORT)
+    fleet = [*devices_of(SMALL, 3), *devices_of(LARGE, 3)]
+    world = a_second_rollout(make, strategy=strategy, fleet=fleet)
+    world.fail(world.canaries()["small"])
+    world.finish()
+    assert world.plan.status.message == "taken back: cohort small"
+    world.publish()
+    world.turn(1.0)
+    world.fail(*world.fresh())
+    world.finish()
+    assert (world.record.going.source, world.status) == (2, "complete")
+    assert world.targets()["small-0"].variant == variant(1, 100)
+    assert world.targets()["large-0"].variant == variant(2, 300)
+    assert world.plan.status.message == "taken back: cohort small"
 
 
 def test_point_7_a_rollback_is_a_new_revision_with_the_old_content(make: Make) -> None:

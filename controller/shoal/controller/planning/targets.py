@@ -20,11 +20,13 @@ from shoal.controller.domain.strategy import Ppm
 class Return:
     """A revision to return to, and for each cohort the step of its list that was proven.
 
-    A cohort that was never proven with this content, as it joined later, has none.
+    A cohort that was never proven with this content, as it joined later, has none. So have those in
+    which a variant of it `failed` since.
     """
 
     revision: Revision
     steps: tuple[tuple[CohortId, int], ...]
+    failed: frozenset[CohortId]
 
     def step(self, cohort: CohortId) -> int | None:
         """The place in the cohort's list that was proven, None where none was."""
@@ -104,9 +106,14 @@ def as_return(record: RolloutRecord, revision: Revision) -> Return:
     """The return to this revision, or to the one that it returned to itself."""
     if revision.origin.returns and revision.source is not None:
         revision = record.revision(revision.source) or revision
-    found = ((one.cohort, _proven_step(record, revision, one)) for one in revision.content.cohorts)
-    steps = tuple((cohort, step) for cohort, step in found if step is not None)
-    return Return(revision=revision, steps=steps)
+    steps, failed = [], set[CohortId]()
+    for one in revision.content.cohorts:
+        step = _proven_step(record, revision, one)
+        if step is not None and (one.cohort, one.variants[step]) not in record.set_aside:
+            steps.append((one.cohort, step))
+        elif any((one.cohort, variant) in record.set_aside for variant in one.variants):
+            failed.add(one.cohort)
+    return Return(revision=revision, steps=tuple(steps), failed=frozenset(failed))
 
 
 def rest(record: RolloutRecord, told: Target, report: DeploymentReport | None) -> Target | None:

@@ -78,14 +78,17 @@ def start(
 def give_back(record: RolloutRecord, to: targets.Return, origin: Origin, now: float) -> Moved:
     """A new revision with content that was complete: no waves, no gates, proven at once.
 
-    A cohort that was never proven with it starts at its canary, as one that joins later does.
+    A cohort that was never proven with it starts at its canary, as one that joins later does; one
+    in which a variant of it failed stays taken back until that is retried by hand.
     """
     source = to.revision
     moved = start(record, source.content, origin, source.number, now)
     record = moved.record
     last = len(source.content.strategy.waves) - 1
     cohorts = tuple(
-        one if step is None else replace(one, step=step, wave=last, returning=True)
+        replace(one, reverted=one.cohort in to.failed)
+        if step is None
+        else replace(one, step=step, wave=last, returning=True)
         for one, step in ((one, to.step(one.cohort)) for one in record.cohorts)
     )
     skipped = tuple(replace(one, state=WaveState.SKIPPED) for one in record.going.waves[:last])
