@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from shoal.compressor.network.cut import Importance, Scope
 from shoal.compressor.passes.distill import Distill
-from shoal.compressor.passes.protocol import Pass, PassError
+from shoal.compressor.passes.protocol import Effort, Pass, PassError
 from shoal.compressor.passes.prune import Prune
 from shoal.compressor.recipe import Recipe
 from shoal.compressor.rejections import Rejection
@@ -30,6 +30,11 @@ _PRUNING: Final = (
     Way(kind=Kind.PRUNE, importance=Importance.TAYLOR),
     Way(kind=Kind.PRUNE, scope=Scope.GLOBAL),
 )
+# What costs more passes over the rows, for runs that have time for it.
+_THOROUGH: Final = (
+    Way(kind=Kind.PRUNE, importance=Importance.HESSIAN),
+    Way(kind=Kind.PRUNE, scope=Scope.SENSITIVITY, importance=Importance.TAYLOR),
+)
 _DISTILLING: Final = (Way(kind=Kind.DISTILL),)
 
 FollowUp = Callable[[Recipe, Attempt], None]
@@ -45,6 +50,23 @@ class Terms:
     seed: int
 
 
+def ways(terms: Terms, effort: Effort) -> tuple[Way, ...]:
+    """The ways of narrowing a net that a run tries, in the order of their promise."""
+    pruning = (*_PRUNING, *(_THOROUGH if effort is Effort.THOROUGH else ()))
+    return (pruning if terms.prune else ()) + (_DISTILLING if terms.distill else ())
+
+
+def pruned(setting: Setting) -> float:
+    """The ratio of a `Prune` that leaves a net of this setting's size.
+
+    With the scope of sensitivity it is a share of weights, and weights go with the square of the
+    channels. Example: half of the channels are three quarters of the weights.
+    """
+    if setting.way.scope is Scope.SENSITIVITY:
+        return round(1 - (1 - setting.ratio) ** 2, 4)
+    return setting.ratio
+
+
 class Narrowing:
     """The search for narrower nets behind one base recipe."""
 
@@ -54,8 +76,12 @@ class Narrowing:
         self._terms = terms
         self._situation: Situation = attempts.bench.situation
         self._allowance = plan.ALLOWANCES[self._situation.effort]
-        ways = (_PRUNING if terms.prune else ()) + (_DISTILLING if terms.distill else ())
-        self._space = Space(ways=ways, grain=self._allowance.grain, seed=terms.seed, further=True)
+        self._space = Space(
+            ways=ways(terms, self._situation.effort),
+            grain=self._allowance.grain,
+            seed=terms.seed,
+            further=True,
+        )
 
     def run(self, follow_up: FollowUp) -> None:
         """Tries nets until the work is spent; `follow_up` gets each that may do."""
@@ -136,7 +162,7 @@ class Narrowing:
             width = round(1 - setting.ratio, 4)
             return Distill(width=width, learning_rate=rate, temperature=temperature, **taught)
         return Prune(
-            ratio=setting.ratio,
+            ratio=pruned(setting),
             scope=setting.way.scope,
             importance=setting.way.importance,
             learning_rate=rate,
