@@ -42,6 +42,11 @@ def a_window(
     )
 
 
+def a_quarantine(reason: str, **more: Any) -> dict[str, Any]:
+    found = {"cohort": "tiny", "digest": VARIANT, "revision": 2, "reason": reason}
+    return {**found, "liftedBy": None, **more}
+
+
 def a_rollout() -> Put:
     gate = {
         "metric": "accuracy",
@@ -66,12 +71,17 @@ def a_rollout() -> Put:
                 {
                     "name": "canary",
                     "result": "failed",
+                    "promotedBy": "ann",
                     "devices": 3,
                     "counts": {"Soaking": 3},
                     "gates": [gate],
                 }
             ],
             "cohorts": [{"name": "tiny", "devices": 3, "variant": VARIANT}],
+            "quarantine": [
+                a_quarantine("GateFailed"),
+                a_quarantine("TooManyFailures", liftedBy="bob"),
+            ],
         },
     )
 
@@ -151,6 +161,8 @@ def test_the_page_shows_devices_rollouts_gates_telemetry_and_events() -> None:
         "0.9812",
         "1.25 ms",
         "canary",
+        "promoted by ann",
+        "since revision 2: GateFailed",
         "0.91",
         "212",
         "90.0 %",
@@ -159,6 +171,7 @@ def test_the_page_shows_devices_rollouts_gates_telemetry_and_events() -> None:
         "&times; 3",
     ):
         assert expected in text, expected
+    assert "TooManyFailures" not in text  # lifted
 
 
 def test_what_others_wrote_is_text_and_never_markup() -> None:

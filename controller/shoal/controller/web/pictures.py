@@ -101,7 +101,6 @@ def _across(samples: Sequence[int]) -> list[float]:
 
 
 def _points(points: Sequence[tuple[float, float]]) -> str:
-    if len({x for x, _ in points}) == 1:  # one look: draw it as a bar
-        x = points[0][0]
-        points = [(x - _RUG, points[0][1]), *points, (x - _RUG, points[-1][1])]
+    if len({x for x, _ in points}) == 1:  # one look: draw it from edge to edge
+        points = [(_INSET, points[0][1]), *points, (_INSET, points[-1][1])]
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)

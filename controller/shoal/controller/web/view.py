@@ -54,6 +54,7 @@ class WaveRow:
 
     name: str
     result: str
+    promoted_by: str
     devices: int
     counts: tuple[tuple[str, int], ...]
     gates: tuple[GateRow, ...]
@@ -72,6 +73,16 @@ class CohortRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineRow:
+    """A variant that failed in a cohort, and why."""
+
+    variant: str
+    cohort: str
+    revision: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutView:
     """One deployment's rollout."""
 
@@ -82,6 +93,7 @@ class RolloutView:
     message: str
     paused: bool
     following: bool
+    quarantine: tuple[QuarantineRow, ...]
     waves: tuple[WaveRow, ...]
     cohorts: tuple[CohortRow, ...]
 
@@ -174,15 +186,29 @@ def _rollout(record: Record, measured: Mapping[str, Mapping[str, Any]]) -> Rollo
         message=status.get("message") or "",
         paused=bool(status.get("paused")),
         following=bool(status.get("following", True)),
+        quarantine=tuple(_quarantine(status.get("quarantine") or ())),
         waves=tuple(_wave(one) for one in status.get("waves") or ()),
         cohorts=tuple(_cohort(one, measured) for one in status.get("cohorts") or ()),
     )
+
+
+def _quarantine(variants: Iterable[Mapping[str, Any]]) -> Iterable[QuarantineRow]:
+    """Those that hold; the message of the rollout says already what came of the newest."""
+    for one in variants:
+        if not one.get("liftedBy"):
+            yield QuarantineRow(
+                variant=_short(one["digest"]),
+                cohort=one["cohort"],
+                revision=one["revision"],
+                reason=one["reason"],
+            )
 
 
 def _wave(wave: Mapping[str, Any]) -> WaveRow:
     return WaveRow(
         name=wave["name"],
         result=wave["result"],
+        promoted_by=wave.get("promotedBy") or "",
         devices=wave.get("devices", 0),
         counts=tuple((wave.get("counts") or {}).items()),
         gates=tuple(_gate(one) for one in wave.get("gates") or ()),
