@@ -10,7 +10,7 @@ from shoal.lab.simulation.scenarios import DEVICES, SCENARIOS, run
 from shoal.lab.simulation.simulation import Simulation
 from shoal.lab.simulation.sweeping import sweep_all
 
-SEEDS = range(-(-2_000 // len(SCENARIOS)))  # 286 of each of seven
+SEEDS = range(-(-2_000 // len(SCENARIOS)))
 
 
 @pytest.mark.timeout(900)

@@ -26,6 +26,7 @@ class Ask:
 
     verb: Verb
     follow: bool = False
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,44 @@ class Relabel:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspend:
+    """An operator lets a device have nothing new, or no work at all, or lets it have work again."""
+
+    index: int
+    suspended: bool
+    drained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Blackout:
+    """Most devices cannot be reached for so long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StallDevice:
+    """Whatever a device begins takes at least so long; it goes on to speak."""
+
+    index: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """The operator deletes the deployment and applies it anew after so long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """For so long there is an older deployment of the same model for some of the devices."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class CrashController:
     """The controller that leads is killed and comes back after so long.
 
@@ -120,6 +159,11 @@ Action = (
     | SetDeviceClock
     | Enrol
     | Relabel
+    | Suspend
+    | Blackout
+    | StallDevice
+    | Delete
+    | Rival
     | CrashController
     | FreezeController
     | SetControllerClock

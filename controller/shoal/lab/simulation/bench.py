@@ -55,8 +55,9 @@ class FakeEngine:
 
 @dataclass(slots=True, kw_only=True)
 class Bench:
-    """Answers effects as the variants of this fleet behave."""
+    """Answers effects as the variants of this fleet behave on this device."""
 
+    device: str
     disk: FakeDisk
     engine: FakeEngine
     variants: Library
@@ -125,7 +126,7 @@ class Bench:
         )
 
     def _probe(self, effect: ef.Probe) -> ev.Event:
-        if self.variants.nature(effect.assignment.variant) is Nature.HEAVY:
+        if self.variants.refuses(effect.assignment.variant, self.device):
             return ev.ProbeFailed(
                 deployment=effect.deployment,
                 ticket=effect.ticket,

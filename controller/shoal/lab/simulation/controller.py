@@ -12,14 +12,14 @@ from typing import Any
 from shoal.contract.assignment import DesiredState
 from shoal.contract.problem import ConflictError, NotFoundError, ProblemError
 from shoal.contract.report import DeviceReport
-from shoal.controller.domain.rollout import RolloutRecord, Verb, record_to_json
+from shoal.controller.domain.rollout import RolloutRecord, record_to_json
 from shoal.controller.link import observations, roster
 from shoal.controller.planning import verbs
 from shoal.controller.reconcile import deployments, routing
 from shoal.controller.reconcile.live import Live
 from shoal.controller.reconcile.queue import Key, WorkQueue
 from shoal.controller.reconcile.world import Cadence, World
-from shoal.controller.store.port import Put, Record, TelemetryStore
+from shoal.controller.store.port import Delete, Put, Record, TelemetryStore
 from shoal.lab.simulation.fleet import DEPLOYMENT, NAME, NAMESPACE
 from shoal.lab.simulation.storage import NoBlobs, NoJobs, SharedStore, now_or_never
 from shoal.lab.simulation.timeline import Clock, Timeline
@@ -140,11 +140,10 @@ class Controller:
         if desired is not None and report.desired_version < desired.version:
             self._around.push(report.device, desired)  # a link re-reads it on a timer
 
-    def ask(self, verb: Verb, *, follow: bool = False) -> bool:
+    def ask(self, request: verbs.Request) -> bool:
         """Whether the verb was accepted."""
         stored = self._get("Rollout", NAME)
         before = deployments.read_record(stored, DEPLOYMENT)
-        request = verbs.Request(verb=verb, follow=follow)
         try:
             after = verbs.apply(before, request, self.clock.now())
         except ProblemError:
@@ -155,6 +154,12 @@ class Controller:
     def write(self, kind: str, name: str, data: dict[str, Any]) -> None:
         """An operator's write, over whatever is there."""
         self._put(self._get(kind, name), kind, name, data)
+
+    def remove(self, kind: str, name: str) -> None:
+        """An operator's delete of what has no finalizer, where it is there."""
+        if self._get(kind, name) is not None:
+            gone = Delete(kind=kind, namespace=NAMESPACE, name=name, expected=None)
+            now_or_never(self._store.commit([gone]))
 
     def read(self, kind: str, name: str) -> dict[str, Any] | None:
         """What the store holds."""
@@ -203,7 +208,7 @@ class Controller:
             self._since = change.record.resource_version
             before = cache.apply(change)
             for key in routing.affected(cache, change, before):
-                if key.kind == "Deployment":
+                if key == KEY:
                     self._queue.add(key)
             if change.record.kind == "Assignment" and change.type == "put":
                 state = roster.desired_state(change.record.name, change.record.data)

@@ -19,6 +19,7 @@ from shoal.contract.assignment import DesiredState
 from shoal.contract.report import DeviceReport
 from shoal.lab.simulation import bench
 from shoal.lab.simulation.bench import Bench, FakeDisk, FakeEngine
+from shoal.lab.simulation.fleet import DEPLOYMENT
 from shoal.lab.simulation.laws import BrokenLawError, Step
 from shoal.lab.simulation.models import HARDWARE, Library
 from shoal.lab.simulation.timeline import Clock, Handle, Timeline
@@ -69,8 +70,9 @@ class SimulatedDevice:
         self.engine = FakeEngine()
         self.context = Context()
         self.up = False
-        self._bench = Bench(disk=self.disk, engine=self.engine, variants=world.variants)
+        self.stalled_until_s = 0.0
         self._world = world
+        self._bench = self._new_bench()
         self._boots = 0
         self._sequence = 0
         self._pending: dict[tuple[str, int], tuple[ef.Answered, Handle]] = {}
@@ -87,7 +89,7 @@ class SimulatedDevice:
         self._sequence = 0
         self._changed = False
         self.engine = FakeEngine()
-        self._bench = Bench(disk=self.disk, engine=self.engine, variants=self._world.variants)
+        self._bench = self._new_bench()
         effects: tuple[ef.Effect, ...] = ()
         self.context = Context()
         if self.disk.journal is not None:
@@ -96,6 +98,10 @@ class SimulatedDevice:
             self._write()
         self._run_all(effects)
         self._report_soon()
+
+    def _new_bench(self) -> Bench:
+        variants = self._world.variants
+        return Bench(device=self.name, disk=self.disk, engine=self.engine, variants=variants)
 
     def crash(self) -> None:
         """Lose everything but the disk."""
@@ -119,6 +125,13 @@ class SimulatedDevice:
                 self.feed(failed)
         self.feed(ev.EngineExited(returncode=-9))
         self._later(0.3, self.engine.start)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether what it was told last has not come to an end."""
+        life = self.context.life(DEPLOYMENT)
+        phase = None if life is None else life.state.phase
+        return phase is not None and not phase.terminal
 
     # the link
 
@@ -187,6 +200,7 @@ class SimulatedDevice:
                 wait = effect.wait_s
             case _:
                 wait = 0.0
+        wait = max(wait, self.stalled_until_s - self._world.timeline.now())
         self._plan(effect, wait + rng.uniform(0.01, self._world.manner.effect_s))
 
     def _plan(self, effect: ef.Answered, seconds: float) -> None:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shoal.controller.domain.rollout import Verb
+from shoal.controller.planning import verbs
 from shoal.lab.simulation.actions import (
     Action,
     Ask,
+    Blackout,
     CrashController,
     CrashDevice,
     CutDevice,
+    Delete,
     EditSpec,
     Enrol,
     FreezeController,
     KillEngine,
     Publish,
     Relabel,
+    Rival,
     SetControllerClock,
     SetDeviceClock,
+    StallDevice,
+    Suspend,
     Wait,
 )
+from shoal.lab.simulation.fleet import RIVAL, rival
 
 if TYPE_CHECKING:
     from shoal.lab.simulation.device import SimulatedDevice
@@ -45,7 +53,17 @@ def happen(world: Simulation, action: Action) -> None:
             world.enrol(name, action.size).boot()
         case Relabel():
             name = _pick(world, action.index).name
-            world.relabel(name, action.size, selected=action.selected)
+            place = replace(world.places[name], size=action.size, selected=action.selected)
+            world.put(name, place)
+        case Suspend():
+            name = _pick(world, action.index).name
+            suspended, drained = action.suspended, action.suspended and action.drained
+            world.put(name, replace(world.places[name], suspended=suspended, drained=drained))
+        case Delete():
+            world.delete()
+            world.timeline.later(action.seconds, world.apply_anew)
+        case Rival():
+            _rival(world, action.seconds)
         case _:
             world.faults += 1
             _fault(world, action)
@@ -56,35 +74,69 @@ def _fault(
     action: CrashDevice
     | KillEngine
     | CutDevice
+    | Blackout
+    | StallDevice
     | SetDeviceClock
     | CrashController
     | FreezeController
     | SetControllerClock,
 ) -> None:
     match action:
-        case CrashDevice():
-            _crash(world, _pick(world, action.index), action.seconds)
-        case KillEngine():
-            _pick(world, action.index).kill_engine()
-        case CutDevice():
-            name = _pick(world, action.index).name
-            world.network.cut.add(name)
-            world.timeline.later(action.seconds, lambda: world.network.cut.discard(name))
-        case SetDeviceClock():
-            _pick(world, action.index).clock.jump(action.seconds)
         case CrashController():
             world.controllers.crash(action.seconds)
         case FreezeController():
             world.controllers.freeze(action.seconds)
         case SetControllerClock():
             world.controllers.leader.clock.jump(action.seconds)
+        case Blackout():
+            for name in tuple(world.devices)[: -(-len(world.devices) * 4 // 5)]:
+                _cut(world, name, action.seconds)
+        case _:
+            _device_fault(world, _pick(world, action.index), action)
+
+
+def _device_fault(
+    world: Simulation,
+    device: SimulatedDevice,
+    action: CrashDevice | KillEngine | CutDevice | StallDevice | SetDeviceClock,
+) -> None:
+    match action:
+        case CrashDevice():
+            _crash(world, device, action.seconds)
+        case KillEngine():
+            device.kill_engine()
+        case CutDevice():
+            _cut(world, device.name, action.seconds)
+        case StallDevice():
+            device.stalled_until_s = world.timeline.now() + action.seconds
+        case SetDeviceClock():
+            device.clock.jump(action.seconds)
 
 
 def _ask(world: Simulation, action: Ask) -> None:
     controller = world.controllers.open
-    if controller is not None and controller.ask(action.verb, follow=action.follow):
-        # Whoever goes past a failure by hand answers for what comes of it.
-        world.laws.promoted |= action.verb is Verb.PROMOTE
+    request = verbs.Request(verb=action.verb, follow=action.follow, full=action.full)
+    if controller is None or not controller.ask(request) or action.verb is not Verb.PROMOTE:
+        return
+    # Whoever goes past a failure by hand answers for what comes of it.
+    world.laws.promoted = world.orders.promoted = True
+    if action.full:
+        world.laws.in_full.add(world.record().going.number)
+
+
+def _rival(world: Simulation, seconds: float) -> None:
+    def leave() -> None:
+        world.controllers.leader.remove("Deployment", RIVAL)
+        world.rival = False
+
+    world.write("Deployment", RIVAL, rival())
+    world.rival = True
+    world.timeline.later(seconds, leave)
+
+
+def _cut(world: Simulation, name: str, seconds: float) -> None:
+    world.network.cut.add(name)
+    world.timeline.later(seconds, lambda: world.network.cut.discard(name))
 
 
 def _pick(world: Simulation, index: int) -> SimulatedDevice:

@@ -1,13 +1,16 @@
 """The fleet of a simulation as an operator would write it: devices, profiles, a deployment."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from shoal.contract import jsonform
+from shoal.controller.domain import standing
 from shoal.controller.domain.strategy import amount_from_json
 
 NAMESPACE = "default"
 NAME = "digits"
+RIVAL = "older"
 DEPLOYMENT = f"{NAMESPACE}/{NAME}"
 BUDGETS = {"small": "100B", "large": "200B"}  # what the two sizes of devices may hold
 SIZES = tuple(BUDGETS)
@@ -22,6 +25,20 @@ class Wave:
     approval: str = "auto"
 
 
+RACKS = 4  # values of the label `rack`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What operators say of one device: its size, and whether it may have work."""
+
+    size: str
+    selected: bool = True
+    suspended: bool = False
+    drained: bool = False
+
+
+ACCURACY: Mapping[str, Any] = {"metric": "accuracy", "maxDrop": 0.2}
 THREE_WAVES = (
     Wave(name="canary", size="10%"),
     Wave(name="half", size="50%"),
@@ -46,6 +63,9 @@ class Fleet:
     on_deadline: str = "hold"
     on_failure: str = "rollback"
     scope: str = "deployment"
+    success: str = "90%"
+    gates: tuple[Mapping[str, Any], ...] = (ACCURACY,)
+    pace: Mapping[str, Any] = field(default_factory=dict)  # rate, window, budgets of labels
 
     @property
     def devices(self) -> int:
@@ -76,15 +96,16 @@ class Fleet:
         ]
         return {
             "waves": waves,
-            "successThreshold": "90%",
+            "successThreshold": self.success,
             "maxFailures": self.max_failures,
             "quorum": "50%",
             "maxUnavailable": self.max_unavailable,
             "deviceTimeout": f"{self.device_timeout_s}s",
-            "gates": [{"metric": "accuracy", "maxDrop": 0.2}],
+            "gates": [dict(one) for one in self.gates],
             "onFailure": {"action": self.on_failure, "scope": self.scope},
             "progressDeadline": f"{self.progress_deadline_s}s",
             "onDeadline": self.on_deadline,
+            **self.pace,
         }
 
     def deployment(self, soak_s: int, generation: int) -> dict[str, Any]:
@@ -96,13 +117,34 @@ class Fleet:
         }
         data = resource("Deployment", NAME, spec)
         data["metadata"]["generation"] = generation
+        data["metadata"]["creationTime"] = "2027-01-01T00:00:00Z"
         return data
 
 
-def device(name: str, size: str, *, selected: bool = True) -> dict[str, Any]:
-    """A Device of this size."""
-    labels = {"size": size, "app": "reader" if selected else "other"}
-    return resource("Device", name, {}, labels)
+def device(name: str, place: Place) -> dict[str, Any]:
+    """A Device in this place."""
+    labels = {
+        "size": place.size,
+        "app": "reader" if place.selected else "other",
+        "rack": rack_of(name),
+    }
+    data = resource("Device", name, {"suspended": place.suspended}, labels)
+    if place.drained:
+        data[standing.KEY] = jsonform.to_json(standing.Standing(drained=True))
+    return data
+
+
+def rack_of(name: str) -> str:
+    """The same for a device in every run."""
+    return str(sum(name.encode()) % RACKS)
+
+
+def rival() -> dict[str, Any]:
+    """A Deployment of the same model that is older, and that picks the devices of one rack."""
+    spec = {"model": NAME, "selector": {"matchLabels": {"app": "reader", "rack": "0"}}}
+    data = resource("Deployment", RIVAL, spec)
+    data["metadata"]["creationTime"] = "1970-01-01T00:00:00Z"
+    return data
 
 
 def profiles() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -59,11 +59,13 @@ class Step:
 class Laws:
     """What was seen so far; `canaries` is the size of a canary for each profile.
 
-    `bad` tells in truth which variants are, `promoted` whether an operator went past a failure.
+    `bad` tells in truth which variants are, `promoted` whether an operator went past a failure, and
+    `in_full` the revisions that one gave to everybody at once.
     """
 
     bad: Callable[[Digest], bool]
     promoted: bool = False
+    in_full: set[int] = field(default_factory=set)
     canaries: dict[str, int] = field(default_factory=dict)
     terminal: dict[tuple[str, int], list[Phase]] = field(default_factory=lambda: defaultdict(list))
     told: dict[str, int] = field(default_factory=dict)
@@ -79,6 +81,12 @@ class Laws:
             self._telling(record, device, one)
         self._few_unproven(record, assignments)
         _approved(record)
+
+    def deleted(self) -> None:
+        """The deployment is gone: what comes next is another one, with generations of its own."""
+        self.told.clear()
+        self.terminal.clear()
+        self.given_up = set()
 
     def stepped(self, step: Step) -> None:
         """A device took a step."""
@@ -154,7 +162,8 @@ class Laws:
             cohort = homes.get(device)
             keeps = one["revision"] != newest and cohort not in complete
             bad = not self.promoted and self.bad(one["variant"])
-            if cohort and not keeps and (bad or (cohort, one["variant"]) not in proven):
+            free = keeps or one["revision"] in self.in_full
+            if cohort and not free and (bad or (cohort, one["variant"]) not in proven):
                 unproven[cohort].add(device)
         for cohort, devices in unproven.items():
             if len(devices) > self.canaries.get(profiles[cohort], 1):

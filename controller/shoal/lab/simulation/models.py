@@ -11,6 +11,7 @@ ROWS = 60
 GOLDEN = Digest("sha256:" + "9" * 64)
 RIGHT = tuple(i % 10 for i in range(ROWS))
 WRONG = tuple((i + 1) % 10 for i in range(ROWS))
+DOUBTFUL = tuple((i + (i % 5 == 0)) % 10 for i in range(ROWS))  # a fifth is wrong
 HARDWARE = HardwareProfile(
     arch="x86_64",
     cpu="a cpu",
@@ -32,6 +33,12 @@ class Nature(enum.StrEnum):
     WRONG = "wrong"  # runs well and answers badly: only the gate sees it
     HEAVY = "heavy"  # preflight refuses the first choice, the next one is good
     BROKEN = "broken"  # does not load
+    DOUBTFUL = "doubtful"  # worse by as much as may be: no gate ever comes to a verdict
+    PICKY = "picky"  # preflight refuses every variant of it on some devices
+
+
+_ANSWERS = {Nature.WRONG: WRONG, Nature.DOUBTFUL: DOUBTFUL}
+PICKY_ONES = 3  # one device in so many is
 
 
 class Library:
@@ -64,11 +71,21 @@ class Library:
 
     def bad(self, digest: Digest) -> bool:
         """Whether it must not get far."""
-        return self._natures.get(digest) in {Nature.WRONG, Nature.BROKEN}
+        return self._natures.get(digest) in {Nature.WRONG, Nature.BROKEN, Nature.DOUBTFUL}
+
+    def undecided(self, digest: Digest) -> bool:
+        """Whether its gate never comes to a verdict."""
+        return self._natures[digest] is Nature.DOUBTFUL
+
+    def refuses(self, digest: Digest, device: str) -> bool:
+        """Whether preflight refuses it there."""
+        nature = self.nature(digest)
+        picky = nature is Nature.PICKY and sum(device.encode()) % PICKY_ONES == 0
+        return picky or nature is Nature.HEAVY
 
     def answers(self, digest: Digest) -> tuple[int, ...]:
         """What it answers on the golden set."""
-        return WRONG if self.nature(digest) is Nature.WRONG else RIGHT
+        return _ANSWERS.get(self.nature(digest), RIGHT)
 
     def _point(self, number: int, size: int, nature: Nature) -> dict[str, Any]:
         digest = digest_of(f"model {number} of {size} bytes")

@@ -40,6 +40,31 @@ _FLEETS = (
         on_deadline="rollback",
     ),
 )
+_TWO_WAVES = (Wave(name="canary", size="10%"), Wave(name="all", size="100%"))
+_RAMP = {"start": 4, "factor": 2, "perConfirmed": 4}
+_PACED = tuple(
+    Fleet(small=12, large=8, heartbeat_s=_EXPECTED_S, waves=_TWO_WAVES, pace=pace)
+    for pace in (
+        {"ratePerMinute": 16, "rateRamp": _RAMP},
+        {"window": {"cron": "* * * * *", "duration": "20s"}},
+        {"maxUnavailablePer": {"rack": 1}},
+    )
+)
+# Failures alone end nothing here: what else is asked of a wave decides. Devices may take longer
+# than the rollout has patience.
+_LENIENT = tuple(
+    Fleet(
+        small=12,
+        large=8,
+        heartbeat_s=_EXPECTED_S,
+        waves=_TWO_WAVES,
+        max_failures="60%",
+        on_deadline=on_deadline,
+        device_timeout_s=600,
+        progress_deadline_s=40,
+    )
+    for on_deadline in ("hold", "rollback")
+)
 _FAULTS = {"crash": 4, "cut": 4, "engine": 3}
 
 
@@ -112,6 +137,28 @@ SCENARIOS = {
             name="operators",
             about="operators abort, undo, pause, promote and retry at random",
             plot=Plot(chances={"verb": 6, "publish": 3, "spec": 1, "cut": 1}),
+        ),
+        Scenario(
+            name="pacing",
+            about="windows, rates, budgets of racks; operators suspend and drain devices",
+            fleets=_PACED,
+            plot=Plot(chances={"suspend": 4, "publish": 3, "cut": 1, "crash": 1, "verb": 2}),
+        ),
+        Scenario(
+            name="doubts",
+            about="most devices vanish, some stall, and some refuse what the others take",
+            fleets=_LENIENT,
+            plot=Plot(
+                waits_s=(0.2, 2.0, 8.0, 30.0),
+                chances={"publish": 4, "blackout": 2, "stall": 3, "crash": 1, "verb": 1},
+            ),
+        ),
+        Scenario(
+            name="owners",
+            about="the deployment is deleted and applied anew, or an older one has the devices",
+            plot=Plot(
+                chances={"delete": 3, "rival": 3, "publish": 2, "cut": 2, "crash": 1, "verb": 1}
+            ),
         ),
         Scenario(
             name="everything",

@@ -1,34 +1,31 @@
 """The whole fleet under one time and one seed."""
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from shoal.agent.core.lives import Context, State
 from shoal.contract.assignment import DesiredState
-from shoal.contract.reason import Reason
-from shoal.contract.report import DeviceReport, Phase
+from shoal.contract.report import DeviceReport
 from shoal.contract.telemetry import TelemetryBatch
-from shoal.controller.domain.revisions import Result
-from shoal.controller.domain.rollout import RolloutRecord, Verb
+from shoal.controller.domain.rollout import RolloutRecord
 from shoal.controller.store.memory import MemoryTelemetry
 from shoal.lab.simulation import fleet as fleets
-from shoal.lab.simulation.actions import Action, Ask
+from shoal.lab.simulation import resting
+from shoal.lab.simulation.actions import Action
 from shoal.lab.simulation.controller import Controller, Surroundings
 from shoal.lab.simulation.controllers import Controllers
 from shoal.lab.simulation.device import Manner, SimulatedDevice
 from shoal.lab.simulation.events import happen
-from shoal.lab.simulation.fleet import DEPLOYMENT, NAME, Fleet
-from shoal.lab.simulation.laws import BrokenLawError, Laws, Step
+from shoal.lab.simulation.fleet import DEPLOYMENT, NAME, RIVAL, Fleet, Place
+from shoal.lab.simulation.laws import Laws, Step
 from shoal.lab.simulation.models import Library, Nature
-from shoal.lab.simulation.network import CALM, Network, Weather
+from shoal.lab.simulation.network import Network, Weather
+from shoal.lab.simulation.orders import Decided, Orders
 from shoal.lab.simulation.storage import SharedStore, now_or_never
 from shoal.lab.simulation.timeline import Timeline
 
-# With every device there and every answer in, only what devices did may still hold a rollout.
-SETTLED = {Reason.THRESHOLD_UNMET, Reason.TOO_MANY_FAILURES, Reason.HARD_STOP}
-REST_S = 900.0  # how long a fleet without faults may take to come to rest
-LOOK_S = 5.0
+DELETED_S = 30.0  # in which a controller without faults takes note of a deletion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +50,20 @@ class Simulation:
         self.manner = self.setting.manner
         self.variants = Library()
         self.laws = Laws(bad=self.variants.bad)
+        self.places: dict[str, Place] = {}
+        self.orders = Orders(places=self.places)
         self.network = Network(timeline=self.timeline, rng=self.rng, weather=self.setting.weather)
         self.store = SharedStore(self._written)
         self.telemetry = MemoryTelemetry()
         self.controllers = Controllers(self._around(), self.setting.replicas)
         self.devices: dict[str, SimulatedDevice] = {}
-        self.labels: dict[str, tuple[str, bool]] = {}
         self.faults = 0
         self.revisions = 0
         self.soak_s = self.setting.fleet.soak_s
         self.generation = 1
+        self.deleted = self.rival = False
         self._seen = -1
+        self._patience_s = self.setting.fleet.progress_deadline_s
         self._began_s = self.timeline.now()
         self.controllers.boot()
         self._write_resources()
@@ -88,70 +88,7 @@ class Simulation:
         Raises:
             BrokenLawError: the fleet does not come to rest.
         """
-        self.network.weather = CALM
-        self.network.cut.clear()
-        self.controllers.calm()
-        for device in self.devices.values():
-            device.clock.ahead_s = 0.0
-            if not device.up:
-                device.boot()
-        if self.record().paused_at is not None:
-            self.apply(Ask(Verb.RESUME))
-        rest_s = max(REST_S, 20 * self.manner.heartbeat_s)
-        for _ in range(int(rest_s / LOOK_S)):
-            self.timeline.run(LOOK_S)
-            waiting = self.record().waiting
-            if waiting is not None and waiting.reason == Reason.APPROVAL_MISSING:
-                self.apply(Ask(Verb.PROMOTE))
-            if not self.restless():
-                return
-        raise BrokenLawError(f"law 5: {self.restless()}")
-
-    def restless(self) -> list[str]:
-        """What has not come to an end: the rollout, and devices that are not as they are told."""
-        record = self.record()
-        problems = list(self._unfinished(record))
-        if problems:
-            return problems
-        told = self.assignments()
-        return [
-            f"{name}: {problem}"
-            for name, device in self.devices.items()
-            if (problem := self._problem(device, told.get(name)))
-        ]
-
-    def _unfinished(self, record: RolloutRecord) -> Sequence[str]:
-        problems = []
-        current = record.current
-        if current is None or current.result is Result.ACTIVE or record.intent is not None:
-            problems.append(f"the rollout goes on: {current and current.reason} {record.waiting}")
-        elif current.result is Result.HELD and current.reason not in SETTLED:
-            problems.append(f"the rollout is held: {current.reason}: {current.message}")
-        if record.taken.generation != self.generation:
-            problems.append(f"generation {self.generation} of the spec was not taken up")
-        if not record.suspended and record.taken.model_revision != self.revisions:
-            problems.append(f"model revision {self.revisions} was not taken up")
-        return problems
-
-    def _problem(self, device: SimulatedDevice, told: dict[str, Any] | None) -> str:
-        life = device.context.life(DEPLOYMENT)
-        if told is None:
-            return "" if life is None else f"still has generation {life.newest_generation}"
-        if life is None or life.assignment.generation != told["generation"]:
-            return f"has not taken up generation {told['generation']}"
-        phase = life.state.phase
-        if phase is None or not phase.terminal:
-            return f"is {life.state}"
-        serving = device.engine.serving.get(DEPLOYMENT)
-        if phase is Phase.CONFIRMED and serving != told["variant"]:
-            return f"confirmed {told['variant']} and serves {serving}"
-        observation = self.controllers.leader.read("Observation", device.name) or {}
-        known = [
-            one["phase"]
-            for one in observation.get("report", {}).get("deployments", [])
-            if one["generation"] == told["generation"]
-        ]
-        return "" if known == [phase.value] else f"is {phase}, but known as {known}"
+        resting.calm(self)
 
     # what is there
 
@@ -204,6 +141,8 @@ class Simulation:
     def stepped(self, step: Step) -> None:
         """A device took a step."""
         self.laws.stepped(step)
+        if _states(step.before) != _states(step.after):
+            self.orders.moved_s = self.timeline.now()
 
     def reported(self, report: DeviceReport) -> None:
         """A device said this of itself."""
@@ -220,19 +159,47 @@ class Simulation:
     def enrol(self, name: str, size: str) -> SimulatedDevice:
         """A new device of this size."""
         self.devices[name] = SimulatedDevice(name, self)
-        self.relabel(name, size, selected=True)
+        self.put(name, Place(size=size))
         return self.devices[name]
 
-    def relabel(self, name: str, size: str, *, selected: bool) -> None:
-        """The labels that an operator gives a device."""
-        self.labels[name] = (size, selected)
+    def put(self, name: str, place: Place) -> None:
+        """What operators say of a device now."""
+        self.places[name] = place
         self._measure()
-        self.write("Device", name, fleets.device(name, size, selected=selected))
+        self.write("Device", name, fleets.device(name, place))
+
+    def at_work(self) -> None:
+        """Every device may have work, and one deployment gives it to them."""
+        for name, place in self.places.items():
+            if place.suspended:
+                self.put(name, replace(place, suspended=False, drained=False))
+        self.controllers.leader.remove("Deployment", RIVAL)
+        self.rival = False
+        if self.deleted:
+            self.timeline.run(DELETED_S)
+            self.apply_anew()
+
+    def delete(self) -> None:
+        """The operator deletes the deployment; devices are to be rid of it."""
+        data = self.controllers.leader.read("Deployment", NAME)
+        if data is not None and not self.deleted:
+            self.deleted = True
+            data["metadata"]["deletionTime"] = "2027-01-01T00:00:00Z"
+            self.write("Deployment", NAME, data)
+
+    def apply_anew(self) -> None:
+        """The operator applies what was deleted."""
+        if self.deleted and self.controllers.leader.read("Deployment", NAME) is None:
+            self.deleted = False
+            self.generation = 1
+            self.laws.deleted()
+            self.write_deployment()
 
     def write_deployment(self) -> None:
         """The deployment as it is wanted now."""
-        data = self.setting.fleet.deployment(self.soak_s, self.generation)
-        self.write("Deployment", NAME, data)
+        if not self.deleted:
+            data = self.setting.fleet.deployment(self.soak_s, self.generation)
+            self.write("Deployment", NAME, data)
 
     def write(self, kind: str, name: str, data: dict[str, Any]) -> None:
         """An operator's write: it waits for no controller, as the API runs on all of them."""
@@ -262,11 +229,40 @@ class Simulation:
         """Ask the laws of the controller's side wherever something was decided."""
         if self.store.decided != self._seen:
             self._seen = self.store.decided
-            self.laws.recorded(self.record(), self.assignments())
+            record, told = self.record(), self.assignments()
+            self.laws.recorded(record, told)
+            self.orders.recorded(self._decided(record, told))
+        elif self.timeline.now() - self.orders.moved_s > self._patience_s and self._stuck():
+            self.orders.stands_still(self.timeline.now(), self.record())
+
+    def _stuck(self) -> bool:
+        """Whether a device that could move has not come to an end."""
+        return any(
+            device.up and self.reaches(name) and device.under_way
+            for name, device in self.devices.items()
+        )
+
+    def _decided(self, record: RolloutRecord, told: dict[str, dict[str, Any]]) -> Decided:
+        return Decided(
+            now_s=self.timeline.now(),
+            record=record,
+            told=told,
+            said=self._said,
+            rival=self.rival,
+            deleted=self.deleted and self.controller.read("Deployment", NAME) is None,
+            farewell=self.store.farewell,
+            late=self.store.late,
+        )
+
+    def _said(self, device: str) -> dict[str, Any] | None:
+        """What the controllers know that a device said of the deployment."""
+        observation = self.controller.read("Observation", device) or {}
+        reports = observation.get("report", {}).get("deployments", [])
+        return next((one for one in reports if one["deployment"] == DEPLOYMENT), None)
 
     def _measure(self) -> None:
         """The largest canary there may have been: devices that were told stay so."""
-        chosen = [size for size, selected in self.labels.values() if selected]
+        chosen = [one.size for one in self.places.values() if one.selected]
         for size in fleets.SIZES:
             canary = self.setting.fleet.canary(chosen.count(size), len(chosen))
             self.laws.canaries[size] = max(canary, self.laws.canaries.get(size, 1))
@@ -278,3 +274,7 @@ class Simulation:
             self.enrol(name, size)
         self.publish(Nature.GOOD)
         self.write_deployment()
+
+
+def _states(context: Context) -> tuple[State, ...]:
+    return tuple(one.state for one in context.lives)

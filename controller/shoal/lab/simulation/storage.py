@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from shoal.contract.digest import Digest
+from shoal.contract.reason import Reason
 from shoal.controller.reconcile.jobs import JobRequest, JobResult
 from shoal.controller.store.acts import Act
 from shoal.controller.store.memory import MemoryStore, Row
-from shoal.controller.store.port import Record, Write
+from shoal.controller.store.port import Delete, Record, Write
 from shoal.lab.simulation.fleet import DEPLOYMENT
 
 T = TypeVar("T")
@@ -29,7 +30,9 @@ class SharedStore(MemoryStore):
 
     With `halting` set, the next commit stops before it is made: whoever decided it is frozen there,
     or killed. `decider` names whose pass is under way, `decided_by` whose pass changed a rollout or
-    an assignment last; `decided` counts these changes; `assigned` is what each device is told now.
+    an assignment last; `decided` counts these changes and `late` says that the last one was
+    stopped before it was made; `assigned` is what each device is told now, and
+    `farewell` what the pass that ended a deleted deployment said beside.
     `written` is called after every commit.
     """
 
@@ -40,6 +43,8 @@ class SharedStore(MemoryStore):
         self.decider = ""
         self.decided_by = ""
         self.decided = 0
+        self.late = False
+        self.farewell: tuple[str, ...] = ()
         self.assigned: dict[str, dict[str, Any]] = {}
         self._records: dict[int, Record] = {}
         self._events: list[dict[str, Any]] = []
@@ -55,13 +60,22 @@ class SharedStore(MemoryStore):
 
     async def commit(self, writes: Sequence[Write], act: Act | None = None) -> tuple[Record, ...]:
         """See `Store.commit`."""
-        if self.halting:
+        late = self.halting
+        if late:
             self.halting = False
             await Halt()
         records = await super().commit(writes, act)
         if any(one.kind in {"Rollout", "Assignment"} for one in writes):
             self.decided += 1
             self.decided_by = self.decider
+            self.late = late
+        if any(isinstance(one, Delete) and one.kind == "Deployment" for one in writes):
+            told = [one.data["spec"] for one in records if one.kind == "Event"]
+            self.farewell = tuple(
+                f"{one['reason']}: {one['message']}"
+                for one in told
+                if one["reason"] != Reason.DELETED
+            )
         for one in records:
             if one.kind == "Assignment":
                 self.assigned[one.name] = one.data["deployments"].get(DEPLOYMENT, {})

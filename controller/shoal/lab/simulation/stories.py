@@ -8,17 +8,22 @@ from shoal.controller.domain.rollout import Verb
 from shoal.lab.simulation.actions import (
     Action,
     Ask,
+    Blackout,
     CrashController,
     CrashDevice,
     CutDevice,
+    Delete,
     EditSpec,
     Enrol,
     FreezeController,
     KillEngine,
     Publish,
     Relabel,
+    Rival,
     SetControllerClock,
     SetDeviceClock,
+    StallDevice,
+    Suspend,
     Wait,
 )
 from shoal.lab.simulation.fleet import SIZES, Fleet
@@ -70,5 +75,14 @@ MAKERS: dict[str, Maker] = {
     ),
     "publish": lambda rng, _: Publish(rng.choice(tuple(Nature))),
     "spec": lambda rng, _: EditSpec(rng.choice((1, 3, 5))),
-    "verb": lambda rng, _: Ask(rng.choice(tuple(Verb)), follow=rng.random() < 0.5),
+    "verb": lambda rng, _: Ask(
+        rng.choice(tuple(Verb)), follow=rng.random() < 0.5, full=rng.random() < 0.5
+    ),
+    "suspend": lambda rng, fleet: Suspend(
+        _device(rng, fleet), suspended=rng.random() < 0.7, drained=rng.random() < 0.3
+    ),
+    "blackout": lambda rng, _: Blackout(rng.choice((20.0, 90.0))),
+    "stall": lambda rng, fleet: StallDevice(_device(rng, fleet), rng.choice((20.0, 400.0))),
+    "delete": lambda rng, _: Delete(rng.choice((3.0, 30.0))),
+    "rival": lambda rng, _: Rival(rng.choice((3.0, 30.0))),
 }
