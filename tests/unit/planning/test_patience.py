@@ -1,10 +1,11 @@
 from shoal.contract.report import Phase
 from shoal.controller.domain.gating import GateSpec, Metric, OnInconclusive
 from shoal.controller.domain.rollout import Verb
-from shoal.controller.domain.strategy import OnDeadline
-from tests.unit.planning.builders import ACCURACY, LABELS, a_strategy
+from shoal.controller.domain.strategy import Action, OnDeadline
+from tests.unit.planning.builders import ACCURACY, LABELS, SMALL, a_strategy, a_wave, devices_of
 from tests.unit.planning.worlds import Make, a_complete_world, a_second_rollout
 
+ALL = (a_wave("all", 100),)
 GATED = a_strategy(gates=(ACCURACY,))
 
 
@@ -102,3 +103,19 @@ def test_paused_time_does_not_count_against_the_deadline(make: Make) -> None:
     assert world.status == "active"
     world.turn(1.0)
     assert (world.status, world.reason) == ("held", "ProgressDeadline")
+
+
+def test_the_deadline_waits_for_no_device_that_a_retry_has_yet_to_tell(make: Make) -> None:
+    """A pass that comes late after the retry finds the old telling: nothing is due from that."""
+    strategy = a_strategy(waves=ALL, progress_deadline_s=30.0, on_failure=Action.HOLD)
+    world = make(fleet=devices_of(SMALL, 2), strategy=strategy)
+    world.turn()
+    world.confirm("small-0")
+    world.fail("small-1")
+    world.turn(1.0)
+    assert world.status == "held"
+    world.ask(Verb.RETRY)
+    world.turn(30.0)
+    assert world.fresh() == ["small-1"]
+    world.turn(30.0)
+    assert world.plan.status.message == "no progress for 30 s; waiting for small-1"

@@ -1,12 +1,14 @@
 """Guard 7: the progress deadline, run from the last progress; paused time does not count."""
 
+from collections.abc import Iterator
+
 from shoal.contract.reason import Reason
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.revisions import Result, WaveState
 from shoal.controller.domain.strategy import OnDeadline
 from shoal.controller.planning import naming, transitions, waves
 from shoal.controller.planning.decisions import Decision, Held
-from shoal.controller.planning.view import Member, View
+from shoal.controller.planning.view import CohortView, Member, View
 
 
 def decide(view: View) -> Decision | None:
@@ -29,19 +31,11 @@ def decide(view: View) -> Decision | None:
 def due_at(view: View) -> float | None:
     """When the deadline expires; None while no device is expected to move.
 
-    Only devices that were told are expected to. A soaking one is meant to sit still, so its wave's
-    soak is added; one that was lost is given its time when it is back. Progress at 100, a device
-    back at 110, deadline 60 s, soak 30 s: 200.
+    Only devices that were told are expected to, and not those that a retry has yet to tell. A
+    soaking one is meant to sit still, so its wave's soak is added; one that was lost is given its
+    time when it is back. Progress at 100, a device back at 110, deadline 60 s, soak 30 s: 200.
     """
-    if not view.running:
-        return None
-    expected = [
-        (cohort, member)
-        for cohort in view.open
-        if cohort.judging
-        for member in cohort.unfinished
-        if member.told
-    ]
+    expected = tuple(_expected(view))
     if not expected:
         return None
     soaks = [view.wave_spec(cohort).soak_s for cohort, one in expected if _soaking(one)]
@@ -52,8 +46,15 @@ def due_at(view: View) -> float | None:
 
 def expired_message(view: View) -> str:
     """Who is being waited for."""
-    names = naming.listed([one.name for cohort in view.open for one in cohort.unfinished])
+    names = naming.listed([one.name for _, one in _expected(view)])
     return f"no progress for {view.strategy.progress_deadline_s:g} s; waiting for {names}"
+
+
+def _expected(view: View) -> Iterator[tuple[CohortView, Member]]:
+    for cohort in view.open if view.running else ():
+        for member in cohort.unfinished if cohort.judging else ():
+            if member.told and member.known is not None and not member.known.again:
+                yield cohort, member
 
 
 def _soaking(member: Member) -> bool:
