@@ -57,10 +57,11 @@ def changes(resources: Resources, kind: Kind, scope: Scope, deadline: Deadline) 
     yield from _differences(known, listing.items)
     while left_s := deadline.left_s(_SILENCE_S):
         with contextlib.suppress(UnreachableError, GoneError):
-            for change in resources.watch(kind, scope, listing.version, silence_s=left_s):
-                _remember(known, change)
-                yield change
-                if not deadline.left_s(_SILENCE_S):
+            for change in resources.pulses(kind, scope, listing.version, silence_s=left_s):
+                if change is not None:
+                    _remember(known, change)
+                    yield change
+                if _ends_before(deadline, left_s, change):
                     break
         if left_s := deadline.left_s(_PATIENCE_S):
             listing = _patiently(lambda: resources.list(kind, scope), Deadline.after(left_s))
@@ -109,15 +110,15 @@ def versions(
     yield seen
     while left_s := deadline.left_s(_SILENCE_S):
         try:
-            for change in resources.watch(
+            for change in resources.pulses(
                 kind, Scope(namespace=namespace), version_of(seen), silence_s=left_s
             ):
-                if change.resource["metadata"]["name"] == name:
+                if change is not None and change.resource["metadata"]["name"] == name:
                     if change.kind == "DELETED":
                         raise NotFoundError(_deleted(kind, name))
                     seen = change.resource
                     yield seen
-                if not deadline.left_s(_SILENCE_S):
+                if _ends_before(deadline, left_s, change):
                     break
         except (UnreachableError, GoneError):
             pass  # read it again below; the deadline decides how long
@@ -127,6 +128,16 @@ def versions(
                 seen = fresh
                 yield seen
     raise UnreachableError(_expired(kind, name, deadline))
+
+
+def _ends_before(deadline: Deadline, silence_s: float, change: Change | None) -> bool:
+    """Whether a watch that may be silent for so long is to be ended, or begun anew for less.
+
+    A quiet controller says every ten seconds that it is there. A watch of 15 s that waited for 15 s
+    of silence would never see one, and never end.
+    """
+    left_s = deadline.left_s(silence_s)
+    return left_s < silence_s if change is None else not left_s
 
 
 def _patiently(read: Callable[[], _T], deadline: Deadline) -> _T:

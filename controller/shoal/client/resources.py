@@ -160,13 +160,22 @@ class Resources:
             GoneError: changes since then are no longer kept; list again.
             UnreachableError: cut off, or silent for `silence_s` (reason TimedOut).
         """
+        pulses = self.pulses(kind, scope, since, silence_s=silence_s)
+        yield from (change for change in pulses if change is not None)
+
+    def pulses(
+        self, kind: Kind, scope: Scope, since: int, *, silence_s: float | None
+    ) -> Iterator[Change | None]:
+        """The same with None whenever the controller says that it is there and has nothing new."""
         request = Request(
             method="GET",
             path=collection(kind.plural, scope.namespace),
             query={**scope.query(), "watch": 1, "resourceVersion": since},
         )
         for line in self._transport.lines(request, silence_s=silence_s):
-            if line.get("object"):
+            if not line:
+                yield None
+            elif line.get("object"):
                 yield Change(kind=line["type"], resource=line["object"])
 
 

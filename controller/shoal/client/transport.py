@@ -90,6 +90,8 @@ class Transport:
     def lines(self, request: Request, *, silence_s: float | None) -> Iterator[dict[str, Any]]:
         """The JSON objects of an endless answer, one a line, until the server ends it.
 
+        An empty line, which says that the server is there, is an empty object.
+
         Raises:
             UnreachableError: cut off, or nothing came for `silence_s` seconds (reason TimedOut).
         """
@@ -106,8 +108,8 @@ class Transport:
             if not answer.is_success:
                 raise errors.from_answer(answer.status_code, answer.read(), _asked(request))
             for line in answer.iter_lines():
-                if line.strip():
-                    yield _object(line.encode(), answer.status_code, _asked(request))
+                text = line.encode()
+                yield _object(text, answer.status_code, _asked(request)) if text.strip() else {}
 
     @contextlib.contextmanager
     def _explained(self, patience_s: float | None = None) -> Iterator[None]:

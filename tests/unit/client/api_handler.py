@@ -87,7 +87,8 @@ class Handler(Rest):
         while True:
             with self.server.changed:
                 while self.server.is_open and self.server.version <= position:
-                    self.server.changed.wait()
+                    if not self.server.changed.wait(self.server.pulse_s):
+                        self.wfile.write(b"\n")
                 if not self.server.is_open:
                     return
                 news = [one for one in self.server.history if one[0] > position]

@@ -47,6 +47,7 @@ class ApiServer(ThreadingHTTPServer):
         self.changed = threading.Condition()
         self.watchers = 0
         self.is_open = True
+        self.pulse_s: float | None = None  # how often a quiet watch says that it is there
 
     @property
     def address(self) -> str:

@@ -111,6 +111,18 @@ def test_changes_end_when_the_deadline_passes(api: ApiServer, client: Client) ->
     assert caught.value.problem.reason == "TimedOut"
 
 
+def test_a_controller_that_says_it_is_there_delays_no_deadline(
+    api: ApiServer, client: Client
+) -> None:
+    api.store(a_device())
+    api.pulse_s = 0.05
+    key, soon = ("default", "cam-1"), Deadline.after(0.3)
+    with pytest.raises(UnreachableError, match=r"after 0\.3 s"):
+        list(following.versions(client.resources, kinds.DEVICE, key, soon))
+    with pytest.raises(UnreachableError, match=r"for 0\.3 s"):
+        list(following.changes(client.resources, kinds.DEVICE, Scope(), Deadline.after(0.3)))
+
+
 def test_versions_end_when_the_deadline_passes(api: ApiServer, client: Client) -> None:
     api.store(a_device())
     key = ("default", "cam-1")
