@@ -17,13 +17,16 @@ _CONFIG = "heartbeat: 1s\ntelemetryWindow: 1s\n"
 
 
 class OneDevice:
-    """The controller and the agent `cam`; processes end with `close`."""
+    """The controller and the agent `cam`; processes end with `close`.
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    `config` is what the controller's configuration file says beyond a quick heartbeat.
+    """
+
+    def __init__(self, folder: Path, cache: Path, config: str = "") -> None:
         self.folder = folder
         self._environment = {**os.environ, "SHOAL_CACHE_DIR": str(cache)}
         self._processes: list[subprocess.Popen[bytes]] = []
-        (folder / "controller.yaml").write_text(_CONFIG)
+        (folder / "controller.yaml").write_text(_CONFIG + config)
         data = folder / "data"
         self._start(
             *("shoal", "serve", "--config", str(folder / "controller.yaml"), "--data", str(data)),

@@ -55,5 +55,9 @@ def test_what_a_scout_measured_is_chosen_and_shown(device: OneDevice, tmp_path: 
     assert told["speedTier"] == 0  # one device is one tier
     others = [one["status"]["figures"] for one in device.shoal("get", "variants")["items"]]
     assert others.count("measured") >= 2  # the source too, as what the others are compared with
+    assert told["scouting"] == []
+    events = [one["spec"] for one in device.shoal("get", "events")["items"]]
+    assert {"Scouting", "Scouted"} <= {one["reason"] for one in events}
+    assert any("cam measure" in one["message"] for one in events)
     left = [one for one in (tmp_path / "state" / "trials").rglob("*") if one.is_file()]
     assert left == []
