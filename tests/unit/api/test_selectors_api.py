@@ -73,6 +73,9 @@ def test_devices_are_chosen_by_their_fields(on_api: OnApi, selector: str, expect
         ("spec.strategy.wave=1", "waves"),
         ("metadata.nam=x", "name"),
         ("sttaus.x=1", "status"),
+        ("status.wave.x=1", ""),
+        ("status.wavs[canary].result=active", "did you mean waves?"),
+        ("status.waves[canary].resutl=active", "did you mean result?"),
         ("spec.model=", ""),
         ("=x", "is not a selector"),
         ("spec.model=a=b", "is not a selector"),
@@ -93,6 +96,21 @@ def test_a_misspelt_field_is_told_not_taken_for_no_match(
             return
         assert answer.status_code == 422
         assert told in answer.json()["error"]["message"]
+
+    on_api(story)
+
+
+def test_a_selector_reaches_every_measured_figure_and_says_where_there_is_none(
+    on_api: OnApi,
+) -> None:
+    async def story(api: Any) -> None:
+        data = {"spec": {}, "status": {"latency_ms": {"p95": 1.5}}}
+        await api.store.commit(
+            [Put(kind="Variant", namespace="default", name="v", data=data, expected=None)]
+        )
+        assert await names(api, "/variants", fieldSelector="status.latency_ms.p95=1.5") == "v"
+        answer = await api.ask("GET", "/events", params={"fieldSelector": "status.x=1"})
+        assert answer.json()["error"]["message"].endswith("no field x; status has none")
 
     on_api(story)
 

@@ -17,7 +17,7 @@ from shoal.resources.fields import by_alias, document_at
 from shoal.resources.words import suggestion
 
 _TERM = re.compile(r"(?:[^,()]|\([^()]*\))+")
-_STEP = re.compile(r"([A-Za-z][A-Za-z0-9]*)((?:\[[^\[\]]+\])*)")
+_STEP = re.compile(r"([A-Za-z][A-Za-z0-9_]*)((?:\[[^\[\]]+\])*)")
 _BRACKET = re.compile(r"\[([^\[\]]+)\]")
 _ENTRY_KEYS = ("type", "name", "deployment")  # what tells the entries of our lists apart
 _ROOTS = ("apiVersion", "kind", "metadata", "spec", "status")
@@ -64,7 +64,7 @@ _LABELS = _Grammar(
 )
 _FIELDS = _Grammar(
     parameter="fieldSelector",
-    key=r"[A-Za-z][A-Za-z0-9]*(?:\.[A-Za-z][A-Za-z0-9]*|\[[^\[\]]+\])*",
+    key=r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*|\[[^\[\]]+\])*",
     value=r"[^=!,()\s]*",
 )
 
@@ -109,16 +109,16 @@ def _expression(key: str, operator: str, values: list[str]) -> dict[str, Any]:
 
 
 def _path(key: str, kind: type[Resource]) -> tuple[str, ...]:
-    """The steps of a path; those that the schema knows are checked against it."""
+    """The steps of a path, checked against the schema; below a mapping any may follow."""
     names = [found[1] for found in _STEP.finditer(re.sub(r"\[[^\[\]]+\]", "", key))]
     if names[0] not in _ROOTS:
         raise invalid("fieldSelector", f"{key}: {suggestion(names[0], _ROOTS)}")
-    if names[0] in {"metadata", "spec"}:
-        for i in range(1, len(names)):
-            parent = document_at(kind, names[:i])
-            if parent is not None and names[i] not in by_alias(parent):
-                hint = suggestion(names[i], by_alias(parent))
-                raise invalid("fieldSelector", f"{key}: there is no field {names[i]}; {hint}")
+    for i in range(1, len(names)):
+        parent = document_at(kind, names[:i])
+        if parent is not None and names[i] not in by_alias(parent):
+            above, known = ".".join(names[:i]), by_alias(parent)
+            hint = suggestion(names[i], known) if known else f"{above} has none"
+            raise invalid("fieldSelector", f"{key}: there is no field {names[i]}; {hint}")
     return tuple(
         step
         for found in _STEP.finditer(key)
