@@ -29,7 +29,12 @@ _shoal() {
     replies=(${replies:#*/})
     compadd -a replies
 }
-compdef _shoal shoal
+# Out of fpath this file is the function itself at the first key press; sourced, it defines it.
+if [[ $funcstack[1] == _shoal ]]; then
+    _shoal
+else
+    compdef _shoal shoal
+fi
 """
 _FISH: Final = """\
 complete -c shoal -f -a '(shoal __complete fish (commandline -cp | string collect))'
