@@ -50,11 +50,11 @@ class Order:
     """The order of one cohort's devices.
 
     Devices already told come first, so that a wave keeps its members; then those that must move
-    anyway: they hold the refused variant that their cohort fell from, or something unproven; then
-    ready ones, unready ones, those that are suspended or outside a window of their own, and lost
-    ones; then by a hash that differs from revision to revision. Where unready devices use up
-    maxUnavailable (`starved`) they go before ready ones: telling them costs nothing, and nothing
-    else could ever move.
+    anyway: they hold something unproven, beside which none may come to be one too many, or the
+    refused variant that their cohort fell from; both go before either. Then ready ones, unready
+    ones, those that are suspended or outside a window of their own, and lost ones; then by a hash
+    that differs from revision to revision. Where unready devices use up maxUnavailable (`starved`)
+    they go before ready ones: telling them costs nothing, and nothing else could ever move.
     """
 
     record: RolloutRecord
@@ -72,14 +72,16 @@ class Order:
         if targets.follows(self.record, self.progress, known):
             return 0
         if device.lost:
-            return 6
+            return 7
         if not pacing.startable(now, device):
-            return 5
-        if known and known.told and self._fell(known, known.told):
-            return 1
-        if known and known.told and targets.stale(self.record, known.told):
-            return 2
-        return 3 if device.ready is not self._starved(device) else 4
+            return 6
+        if known and known.told:
+            fell = self._fell(known, known.told)
+            if targets.stale(self.record, known.told):
+                return 1 if fell else 2
+            if fell:
+                return 3
+        return 4 if device.ready is not self._starved(device) else 5
 
     def _starved(self, device: DeviceView) -> bool:
         if not self.starved:
