@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shoal.agent.core import effects as ef
-from shoal.agent.core.lives import STARTS_KEPT, Context
+from shoal.agent.core.lives import STARTS_KEPT, Context, State
 from shoal.contract.digest import Digest
 from shoal.contract.limits import REVISIONS_KEPT
 from shoal.contract.report import DeploymentReport, DeviceReport, Phase
@@ -90,10 +90,7 @@ class Laws:
 
     def stepped(self, step: Step) -> None:
         """A device took a step."""
-        for life in step.before.lives:
-            now = step.after.life(life.deployment)
-            if now is not None and now.newest_generation < life.newest_generation:
-                raise BrokenLawError(f"law 4: {step.device} accepts an older generation")
+        _no_older(step)
         for effect in step.effects:
             match effect:
                 case ef.Activate():
@@ -168,6 +165,15 @@ class Laws:
         for cohort, devices in unproven.items():
             if len(devices) > self.canaries.get(profiles[cohort], 1):
                 raise BrokenLawError(f"law 1: {sorted(devices)} of {cohort} run what is not proven")
+
+
+def _no_older(step: Step) -> None:
+    for life in step.before.lives:
+        now = step.after.life(life.deployment)
+        if now is None or (now.state is State.REMOVING and now.successor is None):
+            continue  # what is being removed has given up its generations
+        if now.newest_generation < life.newest_generation:
+            raise BrokenLawError(f"law 4: {step.device} accepts an older generation")
 
 
 def _approved(record: RolloutRecord) -> None:
