@@ -60,6 +60,22 @@ def test_point_6_a_failing_cohort_returns_alone_or_takes_all_with_it(make: Make)
         assert len(world.record.revisions) == revisions
 
 
+def test_point_6_a_rollout_of_which_only_failed_cohorts_are_left_is_not_complete(
+    make: Make,
+) -> None:
+    strategy = a_strategy(scope=Scope.COHORT)
+    fleet = [*devices_of(SMALL, 3), *devices_of(LARGE, 3)]
+    world = a_second_rollout(make, strategy=strategy, fleet=fleet)
+    world.fail(world.canaries()["small"])
+    world.turn(1.0)
+    for name in ("large-0", "large-1", "large-2"):
+        world.change(name, selected=False)
+    world.finish()
+    assert world.record.revisions[1].result == "rolled-back"
+    assert world.record.revisions[1].reason == "CohortReverted"
+    assert (world.record.going.source, world.status) == (1, "complete")
+
+
 def test_point_7_a_rollback_brings_no_quarantined_variant_back(make: Make) -> None:
     """The cohort that failed alone under revision 2 keeps revision 1 when 3 goes back to 2."""
     strategy = a_strategy(scope=Scope.COHORT)

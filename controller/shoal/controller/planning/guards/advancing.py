@@ -6,7 +6,7 @@ from dataclasses import replace
 from shoal.contract.reason import Reason
 from shoal.controller.domain.revisions import Proven, Result, Revision, WaveState
 from shoal.controller.domain.rollout import CohortProgress, RolloutRecord
-from shoal.controller.planning import allocating, transitions, waves
+from shoal.controller.planning import allocating, naming, transitions, waves
 from shoal.controller.planning.decisions import Decision, Moved, Settled, normal
 from shoal.controller.planning.view import CohortView, View
 
@@ -30,11 +30,28 @@ def decide(view: View) -> Decision:
         return _next_wave(view, current)
     if view.open and not any(one.in_wave for one in view.cohorts):
         return _no_wave()
-    return _complete(view, current)
+    return _complete(view, current) if _anything_stays(view, current) else _nothing_left(view)
 
 
 def _judged_before(cohort: CohortView) -> bool:
     return bool(cohort.members) and (cohort.progress.done or cohort.progress.reverted)
+
+
+def _anything_stays(view: View, current: Revision) -> bool:
+    if view.returning or current.completed_at is not None:
+        return True
+    return any(one.members and one.feasible and not one.progress.reverted for one in view.cohorts)
+
+
+def _nothing_left(view: View) -> Moved:
+    """The cohorts that went on have lost their devices: what was taken back is all there is."""
+    names = naming.listed([one.content.profile for one in view.cohorts if one.progress.reverted])
+    why = transitions.Why(
+        result=Result.ROLLED_BACK,
+        reason=Reason.COHORT_REVERTED,
+        message=f"no device is left but those of what was taken back: cohort {names}",
+    )
+    return transitions.give_up(waves.stamped(view, WaveState.FAILED), why, view.now)
 
 
 def _nobody(view: View) -> Settled:
