@@ -69,6 +69,16 @@ def test_the_oldest_revisions_go() -> None:
     assert record.current.number == REVISIONS_KEPT + 2
 
 
+def test_what_a_rollback_returns_to_is_no_oldest_revision() -> None:
+    complete = replace(a_revision(1), result=Result.COMPLETE, completed_at=2.0)
+    other = replace(a_revision(2).content, model_revision=2)
+    record = RolloutRecord(deployment="default/digits").with_revision(complete)
+    for number in range(2, REVISIONS_KEPT + 3):
+        record = record.with_revision(replace(a_revision(number), content=other))
+    assert [one.number for one in record.revisions][:2] == [1, 4]
+    assert len(record.revisions) == REVISIONS_KEPT
+
+
 def test_a_record_without_revisions_has_none_to_change() -> None:
     record = RolloutRecord(deployment="default/digits")
     assert record.current is None

@@ -1,6 +1,7 @@
 """Deployment revisions: immutable targets with a history (design: section 6 point 0)."""
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shoal.contract.budget import Budget
@@ -183,3 +184,19 @@ class Revision:
     def lasting(self) -> bool:
         """Whether it was complete and nobody gave it up since: only such content is returned to."""
         return self.completed_at is not None and not self.result.tombstone
+
+
+def kept(revisions: Sequence[Revision], most: int) -> tuple[Revision, ...]:
+    """The newest of these, which are in their order; and what a rollback would return to.
+
+    That is the newest complete one, and the newest of other content than the last has, however long
+    ago they were complete. Of 52 with the first complete 50 are kept: the first, and 4 to 52.
+    """
+    if len(revisions) <= most:
+        return tuple(revisions)
+    lasting = [one for one in revisions if one.lasting]
+    others = [one for one in lasting if one.content.sameness != revisions[-1].content.sameness]
+    homes = {one.number for one in (*lasting[-1:], *others[-1:])}
+    away = [one.number for one in revisions if one.number not in homes]
+    gone = set(away[: len(revisions) - most])
+    return tuple(one for one in revisions if one.number not in gone)

@@ -16,7 +16,7 @@ from shoal.contract.limits import REVISIONS_KEPT
 from shoal.contract.profile import ProfileClass
 from shoal.controller.domain.evidence import Ballot, GateVerdict
 from shoal.controller.domain.fleet import CohortId
-from shoal.controller.domain.revisions import Origin, Revision
+from shoal.controller.domain.revisions import Origin, Revision, kept
 from shoal.controller.domain.strategy import Ppm
 
 
@@ -257,9 +257,9 @@ class RolloutRecord:
 
     def with_revision(self, revision: Revision) -> "RolloutRecord":
         """The record with this revision replaced or appended; the oldest beyond the limit go."""
-        others = tuple(one for one in self.revisions if one.number != revision.number)
-        kept = tuple(sorted((*others, revision), key=lambda one: one.number))
-        return replace(self, revisions=kept[-REVISIONS_KEPT:])
+        others = (one for one in self.revisions if one.number != revision.number)
+        known = sorted((*others, revision), key=lambda one: one.number)
+        return replace(self, revisions=kept(known, REVISIONS_KEPT))
 
     def with_current(self, **changes: Any) -> "RolloutRecord":
         """The record with fields of the current revision replaced."""
