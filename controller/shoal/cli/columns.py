@@ -76,6 +76,7 @@ OF_KIND: Final[dict[str, tuple[Column, ...]]] = {
             read=lambda one: facts.plain(facts.condition(one, "Admitted").get("reason")),
             wide=True,
         ),
+        Column(title="TIER", read=facts.text("status.speedTier"), wide=True),
         Column(title="AGENT", read=facts.text("status.agentVersion"), wide=True),
         Column(title="SERVING", read=facts.text("status.servingUrl"), wide=True),
     ),
@@ -123,6 +124,7 @@ OF_KIND: Final[dict[str, tuple[Column, ...]]] = {
         Column(
             title="MEMORY", read=lambda one: facts.size(facts.at(one, "status.peak_memory_bytes"))
         ),
+        Column(title="FIGURES", read=facts.text("status.figures"), wide=True),
         Column(title="CLASS", read=facts.text("spec.profileClass"), wide=True),
         Column(title="DIGEST", read=facts.text("status.digest"), wide=True),
     ),

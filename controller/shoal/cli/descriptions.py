@@ -7,6 +7,10 @@ from typing import Any, Final
 from shoal.cli import evidence, facts, printing
 from shoal.cli.facts import Resource
 
+_WORDS: Final = {
+    "estimate": "the builder's estimate of time and memory",
+    "measured": "measured on devices",
+}
 Section = tuple[str, Iterable[str]]
 _LABEL_COLUMNS: Final = 16
 
@@ -53,11 +57,28 @@ def _device(device: Resource) -> Iterator[Section]:
         "serving at": status.get("servingUrl"),
         "profile": status.get("profile"),
         "profile class": status.get("profileClass"),
+        # Of a fleet that is not of several speeds, nothing is said.
+        "speed tier": status.get("speedTier") or None,
     }
     yield "Status", _pairs(said)
-    yield "Hardware", _pairs(status.get("hardware") or {})
+    yield "Hardware", _pairs(_hardware(status.get("hardware") or {}))
     yield "Running", [evidence.running(one) for one in status.get("running") or []]
+    yield "Scouting", [evidence.scouting(one) for one in status.get("scouting") or []]
     yield "Outcomes", [evidence.outcome(one) for one in status.get("outcomes") or []]
+
+
+def _hardware(known: Mapping[str, Any]) -> Mapping[str, object]:
+    return {
+        "processor": known.get("cpu"),
+        "architecture": known.get("arch"),
+        "cores": known.get("cores"),
+        "features": known.get("isa"),
+        "memory": facts.size(known.get("memory_bytes")),
+        "disk free": facts.size(known.get("disk_free_bytes")),
+        "engines": [" ".join(one) for one in known.get("engines") or []],
+        "providers": known.get("providers"),
+        "speed score": known.get("speed_score"),
+    }
 
 
 def _profile(profile: Resource) -> Iterator[Section]:
@@ -100,19 +121,29 @@ def _revision(revision: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _variant(variant: Resource) -> Iterator[Section]:
+    spec: Mapping[str, Any] = variant.get("spec") or {}
     status: Mapping[str, Any] = variant.get("status") or {}
-    yield from _spec(variant)
-    measured = {
+    said = {
+        "model": f"{spec.get('model')}@{spec.get('modelRevision')}",
+        "profile class": spec.get("profileClass"),
+        "recipe": facts.at(spec, "recipe.title"),
+    }
+    yield "Spec", _pairs(said)
+    figures = {
         "digest": status.get("digest"),
         "size": facts.size(status.get("bytes")),
         "score": facts.score(status.get("score")),
-        "interval": status.get("interval"),
+        "score interval": status.get("score_interval"),
         "latency p95": facts.milliseconds(facts.at(status, "latency_ms.p95")),
         "latency ratio": status.get("latency_ratio"),
         "peak memory": facts.size(status.get("peak_memory_bytes")),
         "agreement": status.get("agreement"),
+        "whose word": _WORDS.get(str(status.get("figures"))),
+        "scouts now": status.get("scouts"),
     }
-    yield "Measured", _pairs(measured)
+    yield "Figures", _pairs(figures)
+    measured: Mapping[str, Any] = status.get("measured") or {}
+    yield "On devices", [evidence.trial(name, one) for name, one in measured.items()]
 
 
 def _deployment(deployment: Resource) -> Iterator[Section]:
@@ -129,11 +160,19 @@ def _deployment(deployment: Resource) -> Iterator[Section]:
         "paused": status.get("paused"),
         "following": status.get("following"),
         "devices": status.get("devices"),
+        "given up": _given_up(status.get("givenUp")),
     }
     yield "Rollout", _pairs(said)
     yield "Cohorts", [evidence.cohort(one) for one in status.get("cohorts") or []]
     yield "Waves", chain.from_iterable(evidence.wave(one) for one in status.get("waves") or [])
     yield "Problems", evidence.blocked(status.get("blocked") or [])
+    yield "Quarantine", [evidence.quarantined(one) for one in status.get("quarantine") or []]
+
+
+def _given_up(one: Mapping[str, Any] | None) -> str | None:
+    if one is None:
+        return None
+    return f"revision {one.get('revision')} ({one.get('result')}): {one.get('message')}"
 
 
 _OF_KIND: Final[dict[str, Callable[[Resource], Iterator[Section]]]] = {

@@ -36,6 +36,11 @@ def running(one: Part) -> str:
     return f"  {one.get('deployment')}: {what}"
 
 
+def scouting(one: Part) -> str:
+    """One variant that a device measures for others."""
+    return f"  {facts.short_digest(one.get('digest'))} of {one.get('model')}@{one.get('revision')}"
+
+
 def outcome(one: Part) -> str:
     """How far a device is with a deployment, and why not further."""
     phase = printing.status(str(one.get("phase")))
@@ -56,7 +61,8 @@ def wave(one: Part) -> Iterator[str]:
     counts = facts.plain(one.get("counts"))
     result = printing.status(str(one.get("result")))
     said = "" if counts == facts.NONE else f"  {counts}"
-    yield f"  {one.get('name')}: {count(one.get('devices'), 'device')}, {result}{said}"
+    by = f", promoted by {one['promotedBy']}" if one.get("promotedBy") else ""
+    yield f"  {one.get('name')}: {count(one.get('devices'), 'device')}, {result}{by}{said}"
     for each in one.get("gates") or []:
         yield f"    {gate(each)}"
         if drawn := bands.band(each):
@@ -80,6 +86,27 @@ def gate(one: Part) -> str:
     advisory = " (advisory)" if one.get("advisory") else ""
     message = f": {one['message']}" if one.get("message") else ""
     return ", ".join(parts) + advisory + message
+
+
+def trial(device: str, one: Part) -> str:
+    """What one device measured of a variant, or why it would not do there."""
+    if one.get("refusal"):
+        return f"  {device}: {one['refusal']}"
+    figures = {
+        "p95": facts.milliseconds(one.get("p95_ms")),
+        "memory": facts.size(one.get("peak_memory_bytes")),
+        "load": facts.milliseconds(one.get("load_ms")),
+        "agreement": facts.plain(one.get("agreement")),
+    }
+    return f"  {device}: " + ", ".join(f"{name} {said}" for name, said in figures.items())
+
+
+def quarantined(one: Part) -> str:
+    """One variant that failed in a cohort, and whether it still may not run there."""
+    lifted = f", lifted by {one['liftedBy']}" if one.get("liftedBy") else ""
+    why = f"[{one.get('reason')}] {one.get('message')}"
+    what = f"{facts.short_digest(one.get('digest'))} since revision {one.get('revision')}{lifted}"
+    return f"  {one.get('cohort')}: {what}: {why}"
 
 
 def blocked(devices: Sequence[Part]) -> Iterator[str]:

@@ -102,6 +102,7 @@ def _wave_text(wave: Mapping[str, Any], roll: Roll | None, room: int) -> str:
         f"{wave.get('result'):<8}",
         f"{facts.age(wave.get('startTime')):>4}{f', {left} left' if left else ''}",
         devices,
+        f"promoted by {wave['promotedBy']}" if wave.get("promotedBy") else "",
     ]
     return "  ".join(part for part in parts if part)
 
