@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from shoal.contract.problem import ConflictError, Problem
 from shoal.contract.reason import Reason
+from shoal.controller.domain.fleet import DeviceView
 from shoal.controller.domain.plan import Plan, PlanEvent, Severity
 from shoal.controller.domain.rollout import RolloutRecord, record_from_json, record_to_json
 from shoal.controller.domain.snapshot import Conflict, Snapshot
@@ -29,10 +31,11 @@ async def reconcile(world: World, key: Key) -> float | None:
     snapshot = take_snapshot(world, deployment, everyone, now)
     stored = world.cache.get("Rollout", key.namespace, key.name)
     snapshot = replace(snapshot, live=await world.live.look(snapshot.record, now))
-    plan = await world.beside(partial(planner.plan, snapshot))
+    plan, rollout = await world.beside(partial(_decided, snapshot))
     if world.cache.get("Rollout", key.namespace, key.name) is not stored:
         raise _overtaken(snapshot.deployment)
-    written = await world.commit([*_writes(world, deployment, everyone, (snapshot, plan))])
+    writes = _writes(world, deployment, everyone, plan)
+    written = await world.commit([*_recorded(world, deployment, plan, rollout), *writes])
     for one in written:
         if one.kind == "Rollout" and not plan.removed:
             world.cache.remember(one, plan.record)
@@ -53,8 +56,7 @@ def take_snapshot(world: World, deployment: Record, everyone: list[Member], now:
     key = f"{deployment.namespace}/{deployment.name}"
     spec, metadata = deployment.data["spec"], deployment.data["metadata"]
     ref = revisions.parse_ref(spec["model"])
-    stored = world.cache.get("Rollout", deployment.namespace, deployment.name)
-    record = world.cache.value(stored, _record) if stored else read_record(None, key)
+    record = record_of(world, deployment)
     picked = {one.name for one in fleet.selected(everyone, deployment)}
     known = {one.device for one in record.devices}
     strategy = strategy_from_json(spec)
@@ -72,13 +74,26 @@ def take_snapshot(world: World, deployment: Record, everyone: list[Member], now:
             for one in revisions.of_model(world.cache, deployment.namespace, ref.name)
         ),
         devices=tuple(
-            fleet.view(one, angle, one.reach(world.cadence, now), picked=one.name in picked)
+            _view(world, one, angle, now, picked=one.name in picked)
             for one in everyone
             if one.name in picked or one.name in known
         ),
         record=record,
         conflict=_conflict(world, deployment, everyone, picked),
     )
+
+
+def _view(
+    world: World, member: Member, angle: fleet.Angle, now: float, *, picked: bool
+) -> DeviceView:
+    """The member under this deployment, anew only where something of it has changed."""
+    reach = member.reach(world.cadence, now)
+    device = world.cache.get("Device", member.namespace, member.name)
+    make = partial(fleet.view, member, angle, reach, picked=picked)
+    if device is None:
+        return make()
+    inputs = (member, angle, reach, picked)
+    return world.cache.derived(device, f"view of {angle.deployment}", inputs, make)
 
 
 def _angle(
@@ -92,6 +107,14 @@ def _angle(
         labels=tuple(sorted(strategy.labels | going.labels)),
         apart=strategy.verdicts_per,
     )
+
+
+def record_of(world: World, deployment: Record) -> RolloutRecord:
+    """The planner's memory of a deployment as it was last written, read once for each version."""
+    stored = world.cache.get("Rollout", deployment.namespace, deployment.name)
+    if stored is None:
+        return read_record(None, f"{deployment.namespace}/{deployment.name}")
+    return world.cache.value(stored, _record)
 
 
 def read_record(stored: Record | None, key: str) -> RolloutRecord:
@@ -131,19 +154,30 @@ def _overtaken(deployment: str) -> ConflictError:
     return ConflictError(Problem(reason=Reason.CONFLICT, message=message))
 
 
-def _writes(
-    world: World, deployment: Record, everyone: list[Member], decided: tuple[Snapshot, Plan]
+def _decided(snapshot: Snapshot) -> tuple[Plan, dict[str, Any] | None]:
+    """The plan, and its record as JSON; None where that is the one of the snapshot."""
+    plan = planner.plan(snapshot)
+    return plan, None if plan.record == snapshot.record else record_to_json(plan.record)
+
+
+def _recorded(
+    world: World, deployment: Record, plan: Plan, rollout: dict[str, Any] | None
 ) -> Iterator[Write]:
-    snapshot, plan = decided
     place = (deployment.namespace, deployment.name)
     stored = world.cache.get("Rollout", *place)
     if plan.removed:
         yield delete_of(deployment)
         if stored is not None:
             yield delete_of(stored)
-    elif stored is None or plan.record != snapshot.record:
-        yield put_over(stored, "Rollout", place, record_to_json(plan.record))
-    yield from desired.writes(world, everyone, snapshot.deployment, plan.desired)
+    elif stored is None or rollout is not None:
+        yield put_over(stored, "Rollout", place, rollout or record_to_json(plan.record))
+
+
+def _writes(
+    world: World, deployment: Record, everyone: list[Member], plan: Plan
+) -> Iterator[Write]:
+    place = (deployment.namespace, deployment.name)
+    yield from desired.writes(world, everyone, plan.record.deployment, plan.desired)
     happenings = [_happening(deployment, event) for event in plan.events]
     yield from event_writes(world.cache, happenings, world.now())
     if not plan.removed:
