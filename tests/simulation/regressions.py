@@ -285,6 +285,7 @@ TALES: tuple[tuple[str, int, tuple[Action, ...]], ...] = (
             Wait(0.2),
             SetDeviceClock(5, 30.0),
         ),
-    ),  # A cohort fell again, and beside what was left of its last canary a new one was told the next.
+    ),
+    # A cohort fell again: beside what was left of its last canary a new one was told the next.
     ("doubts", 74, (Wait(30.0), Publish(Nature.PICKY), Wait(30.0))),
 )

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from shoal.agent.core.lives import Context, State
@@ -30,13 +31,17 @@ DELETED_S = 30.0  # in which a controller without faults takes note of a deletio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """Where a story takes place; `replicas` controllers, whose passes follow within `pace_s`."""
+    """Where a story takes place; `replicas` controllers, whose passes follow within `pace_s`.
+
+    They keep what they know in memory, or in SQLite at `disk`.
+    """
 
     fleet: Fleet = field(default_factory=Fleet)
     weather: Weather = field(default_factory=Weather)
     manner: Manner = field(default_factory=Manner)
     replicas: int = 1
     pace_s: float = 0.05
+    disk: Path | None = None
 
 
 class Simulation:
@@ -53,7 +58,7 @@ class Simulation:
         self.places: dict[str, Place] = {}
         self.orders = Orders(places=self.places)
         self.network = Network(timeline=self.timeline, rng=self.rng, weather=self.setting.weather)
-        self.store = SharedStore(self._written)
+        self.store = SharedStore(self._written, self.setting.disk)
         self.telemetry = MemoryTelemetry()
         self.controllers = Controllers(self._around(), self.setting.replicas)
         self.devices: dict[str, SimulatedDevice] = {}

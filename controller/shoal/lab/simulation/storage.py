@@ -1,16 +1,19 @@
-"""The production store in memory, with what a simulation needs to see of it and to do to it."""
+"""The production stores, with what a simulation needs to see of them and to do to them."""
 
+import asyncio
 import itertools
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from shoal.contract.digest import Digest
 from shoal.contract.reason import Reason
 from shoal.controller.reconcile.jobs import JobRequest, JobResult
 from shoal.controller.store.acts import Act
+from shoal.controller.store.database import open_sqlite
 from shoal.controller.store.memory import MemoryStore, Row
-from shoal.controller.store.port import Delete, Record, Write
+from shoal.controller.store.port import Change, Delete, Listing, Part, Record, Store, Write
+from shoal.controller.store.sqlite import SqliteStore
 from shoal.lab.simulation.fleet import DEPLOYMENT
 
 T = TypeVar("T")
@@ -25,20 +28,92 @@ class Halt:
         yield
 
 
-class SharedStore(MemoryStore):
+class KeptStore(Store, Protocol):
+    """A store that also tells at once what changed."""
+
+    def changes_after(self, since: int) -> tuple[Change, ...]:
+        """The changes there are by now."""
+
+
+class InMemory(MemoryStore):
+    """The production store in memory; nobody here changes what was handed out."""
+
+    def __init__(self, new_uid: Callable[[], str]) -> None:
+        super().__init__(history=HISTORY, new_uid=new_uid)
+        self._records: dict[int, Record] = {}
+
+    def _record(self, row: Row) -> Record:
+        """The same record for everybody who asks."""
+        if row.version not in self._records:
+            if len(self._records) >= RECORDS_AT_HAND:
+                self._records.clear()
+            self._records[row.version] = row.record()
+        return self._records[row.version]
+
+
+class OnDisk(SqliteStore):
+    """The production store on a disk: whoever asks waits until it has answered."""
+
+    def __init__(self, path: Path, new_uid: Callable[[], str]) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._file = self._loop.run_until_complete(open_sqlite(path))
+        super().__init__(self._file, history=HISTORY, new_uid=new_uid)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._loop.run_until_complete(self._file.close())
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
+    async def get(self, kind: str, namespace: str, name: str) -> Record:
+        """See `Store.get`."""
+        return self._loop.run_until_complete(super().get(kind, namespace, name))
+
+    async def list(
+        self, kind: str, namespace: str | None = None, part: Part | None = None
+    ) -> Listing:
+        """See `Store.list`."""
+        return self._loop.run_until_complete(super().list(kind, namespace, part))
+
+    async def commit(self, writes: Sequence[Write], act: Act | None = None) -> tuple[Record, ...]:
+        """See `Store.commit`."""
+        return self._loop.run_until_complete(super().commit(writes, act))
+
+    def changes_after(self, since: int) -> tuple[Change, ...]:
+        """The changes there are by now."""
+        return self._loop.run_until_complete(self._changes_after(since))
+
+    async def _changes_after(self, since: int) -> tuple[Change, ...]:
+        newest = (await self.kept())[-1]
+        found: list[Change] = []
+        if since < newest:
+            async for change in self.changes(since):
+                found.append(change)
+                if change.record.resource_version == newest:
+                    break
+        return tuple(found)
+
+
+class SharedStore:
     """One store for every controller: it outlives them all.
 
     With `halting` set, the next commit stops before it is made: whoever decided it is frozen there,
     or killed. `decider` names whose pass is under way, `decided_by` whose pass changed a rollout or
-    an assignment last; `decided` counts these changes and `late` says that the last one was
-    stopped before it was made; `assigned` is what each device is told now, and
-    `farewell` what the pass that ended a deleted deployment said beside.
-    `written` is called after every commit.
+    an assignment last; `decided` counts these changes, and `late` says that the last one was
+    stopped before it was made. `assigned` is what each device is told now, and `farewell` what the
+    pass that ended a deleted deployment said beside. `written` is called after every commit.
     """
 
-    def __init__(self, written: Callable[[], None]) -> None:
+    def __init__(self, written: Callable[[], None], disk: Path | None) -> None:
         numbers = itertools.count(1)
-        super().__init__(history=HISTORY, new_uid=lambda: f"uid-{next(numbers)}")
+
+        def uid() -> str:
+            return f"uid-{next(numbers)}"
+
+        self.kept_in: KeptStore = InMemory(uid) if disk is None else OnDisk(disk, uid)
+        self.get, self.list = self.kept_in.get, self.kept_in.list
+        self.changes, self.changes_after = self.kept_in.changes, self.kept_in.changes_after
+        self.kept, self.acts = self.kept_in.kept, self.kept_in.acts
         self.halting = False
         self.decider = ""
         self.decided_by = ""
@@ -46,17 +121,13 @@ class SharedStore(MemoryStore):
         self.late = False
         self.farewell: tuple[str, ...] = ()
         self.assigned: dict[str, dict[str, Any]] = {}
-        self._records: dict[int, Record] = {}
         self._events: list[dict[str, Any]] = []
         self._written = written
 
-    def _record(self, row: Row) -> Record:
-        """The same record for everybody who asks: nobody here changes what was handed out."""
-        if row.version not in self._records:
-            if len(self._records) >= RECORDS_AT_HAND:
-                self._records.clear()
-            self._records[row.version] = row.record()
-        return self._records[row.version]
+    def close(self) -> None:
+        """Let go of the file, where there is one."""
+        if isinstance(self.kept_in, OnDisk):
+            self.kept_in.close()
 
     async def commit(self, writes: Sequence[Write], act: Act | None = None) -> tuple[Record, ...]:
         """See `Store.commit`."""
@@ -64,7 +135,7 @@ class SharedStore(MemoryStore):
         if late:
             self.halting = False
             await Halt()
-        records = await super().commit(writes, act)
+        records = await self.kept_in.commit(writes, act)
         if any(one.kind in {"Rollout", "Assignment"} for one in writes):
             self.decided += 1
             self.decided_by = self.decider
