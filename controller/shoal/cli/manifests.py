@@ -20,6 +20,7 @@ STDIN = "-"
 _SUFFIXES = {".yaml", ".yml", ".json"}
 _VALUES = 100_000
 _DEPTH = 64
+_BYTES = 0xDC00  # where "surrogateescape" puts bytes that are no UTF-8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,8 @@ def _documents(text: bytes, source: str, folder: Path) -> Iterator[Manifest]:
             "put data into files and name them",
         )
     try:
-        loader = yaml.SafeLoader(text.decode("utf-8"))
+        # A byte that is no UTF-8 is a lone surrogate, which YAML refuses, and says where it stands.
+        loader = yaml.SafeLoader(written := text.decode("utf-8", "surrogateescape"))
         while loader.check_node():
             node = loader.get_node()
             reader = _Reader(loader, source)
@@ -118,7 +120,9 @@ def _documents(text: bytes, source: str, folder: Path) -> Iterator[Manifest]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _invalid(error.problem or "not YAML", _location(source, mark), _YAML) from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except yaml.reader.ReaderError as error:
+        raise _unreadable(written[: error.position], int(error.character), source) from error
+    except (yaml.YAMLError, RecursionError) as error:
         raise _invalid(f"not YAML: {_first_line(error)}", source, _YAML) from error
 
 
@@ -187,6 +191,14 @@ def _parent(path: str) -> str:
     if path.endswith("]"):
         return path[: path.rindex("[")]
     return path.rpartition(".")[0]
+
+
+def _unreadable(before: str, character: int, source: str) -> InvalidError:
+    """The error for a character that comes after `before` and cannot stand in YAML."""
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    is_byte = _BYTES <= character < _BYTES + 256
+    what = f"byte 0x{character - _BYTES:02x} is no UTF-8" if is_byte else "YAML has no such letter"
+    return _invalid(f"not YAML: {what}", f"{source}:{line}:{column}", _YAML)
 
 
 def _first_line(error: BaseException) -> str:

@@ -85,3 +85,25 @@ def test_a_file_that_cannot_be_read_says_which_and_why(
     ran = shoal("apply", "-f", "fleet.yaml", "-o", "json")
     assert ran.code == code
     assert ran.json["error"] == {"reason": reason, "message": "fleet.yaml: the system says no"}
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "what"),
+    [
+        (b"kind: \xff\n", "1:7", "byte 0xff is no UTF-8"),
+        (b"kind: Model\nspec: {a: \x00}", "2:11", "YAML has no such letter"),
+        (b"kind: [1\n", "2:1", "expected ',' or ']', but got '<stream end>'"),
+        ("a: \N{GRINNING FACE}\nb: \N{BELL}\a".encode(), "2:5", "YAML has no such letter"),
+        (b"a: 1\na: 2\n", "2:1", "the field a is given twice"),
+        (b"\t- a: b", "1:1", "found character '\\t' that cannot start any token"),
+    ],
+)
+def test_what_is_no_yaml_is_told_with_line_and_column(
+    shoal: Shoal, tmp_path: Path, text: bytes, place: str, what: str
+) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(text)
+    ran = shoal("apply", "-f", str(path), "-o", "json")
+    assert ran.code == 2
+    assert ran.json["error"]["location"] == f"{path}:{place}"
+    assert ran.json["error"]["message"].endswith(what)
