@@ -1,5 +1,6 @@
 """What applying resources would do, seen from the passes' own snapshot."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from shoal.contract import jsonform
 from shoal.controller.planning.scouting import Scouting
+from shoal.controller.reconcile.live import Live
 from shoal.controller.reconcile.world import put_over
 from tests.unit.reconcile.stages import Stage, Story, a_stage
 from tests.unit.reconcile.workshop import (
@@ -129,6 +131,33 @@ def test_scouts_that_are_under_way_are_told_as_what_comes_first(
         ]
         (item,) = found["items"]
         assert (item["starts"], item["reason"]) == (False, "ModelNotReady")
+
+    on_stage(story)
+
+
+class FiveTimes:
+    """A Prometheus that answers every query with 5."""
+
+    async def value(self, _query: str) -> float:
+        return 5.0
+
+
+def test_what_traffic_said_bears_on_what_is_foreseen(on_stage: Callable[[Story], None]) -> None:
+    async def story(stage: Stage) -> None:
+        world = stage.world
+        gate = {"metric": "prometheus", "query": "x", "max": 1.0, "minSamples": 1}
+        gated = stage.resource("Deployment", "digits")
+        gated["spec"]["strategy"]["gates"] = [gate]
+        stored = world.cache.get("Deployment", "default", "digits")
+        await world.commit([put_over(stored, "Deployment", ("default", "digits"), gated)])
+        await stage.reconcile()
+        (item,) = (await stage.plan(gated))["items"]
+        assert item["result"] == "active"
+        world.live = Live(prometheus=FiveTimes())
+        await stage.plan(gated)  # the query is asked beside it
+        await asyncio.sleep(0)
+        (item,) = (await stage.plan(gated))["items"]
+        assert (item["result"], item["reason"]) == ("failed", "GateFailed")
 
     on_stage(story)
 

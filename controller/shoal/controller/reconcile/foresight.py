@@ -4,7 +4,7 @@ The proposed resources are laid over a copy of the cache; snapshot, planner and 
 of the real passes, so that a plan cannot differ from what then happens.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from shoal.contract.profile import ProfileClass
 from shoal.controller.deciding import foreseeing
 from shoal.controller.domain.archive import ModelView
+from shoal.controller.domain.live import LiveEvidence
 from shoal.controller.domain.snapshot import Snapshot
 from shoal.controller.reconcile import deployments, fleet, forecasts, revisions, shipping
 from shoal.controller.reconcile.fleet import Member
@@ -47,12 +48,22 @@ class Foresight:
         now = world.now()
         before = replace(world, cache=world.cache.with_records(()), now=lambda: now)
         after = replace(before, cache=before.cache.with_records(_with_revisions(world, proposed)))
+        evidence = {
+            _place(one): await world.live.look(deployments.record_of(before, one), now)
+            for one in before.cache.all("Deployment")
+            if one.namespace in {other.namespace for other in proposed}
+        }
         # Passes over a large fleet take seconds, and the loop has devices to serve.
-        return await world.beside(partial(_plan, before, after, proposed))
+        return await world.beside(partial(_plan, (before, after), evidence, proposed))
 
 
-def _plan(before: World, after: World, proposed: Sequence[Record]) -> dict[str, Any]:
-    """The plan, from two caches that nobody else has."""
+def _plan(
+    worlds: tuple[World, World],
+    evidence: Mapping[tuple[str, str], LiveEvidence],
+    proposed: Sequence[Record],
+) -> dict[str, Any]:
+    """The plan, from two caches that nobody else has, and what traffic said so far."""
+    before, after = worlds
     touched = {(one.kind, one.namespace, one.name) for one in proposed}
     known = {_place(one.deployment): one.snapshot for one in _everything(before, proposed)}
     items: list[dict[str, Any]] = []
@@ -60,7 +71,8 @@ def _plan(before: World, after: World, proposed: Sequence[Record]) -> dict[str, 
     for seen in _everything(after, proposed):
         if not _concerns(seen, touched) and known.get(_place(seen.deployment)) == seen.snapshot:
             continue
-        found = foreseeing.forecast(seen.snapshot)
+        live = evidence.get(_place(seen.deployment), LiveEvidence())
+        found = foreseeing.forecast(replace(seen.snapshot, live=live))
         shipped = shipping.of(after, seen.deployment, found, seen.everyone)
         items.append(forecasts.document(found, seen.everyone, shipped))
         searches |= set(_searches(seen))
