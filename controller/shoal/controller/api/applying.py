@@ -10,7 +10,7 @@ from shoal.controller.api.ports import ApiPorts
 from shoal.controller.api.writing import How, Writer
 from shoal.resources.kinds import WRITTEN_BY_PEOPLE
 
-_ANY = {"oneOf": [{"$ref": f"#/components/schemas/{kind}"} for kind in WRITTEN_BY_PEOPLE]}
+_ANY = {"oneOf": [openapi.described(kind) for kind in WRITTEN_BY_PEOPLE]}
 _DONE = openapi.fields(
     result={"enum": ["created", "configured", "unchanged"]},
     object=_ANY,

@@ -8,8 +8,9 @@ from pydantic.json_schema import models_json_schema
 
 from shoal.contract.limits import DEVICE_NAME_CHARS
 from shoal.controller.api import forms
-from shoal.resources.base import Resource
+from shoal.resources.base import Document
 from shoal.resources.kinds import KINDS
+from shoal.resources.statuses.deployment import Revision
 from shoal.resources.written import AuditEntry
 
 NDJSON = "application/x-ndjson"
@@ -32,9 +33,14 @@ _ERROR: dict[str, Any] = {
 }
 
 
+def described(name: str) -> dict[str, Any]:
+    """A reference to what the document describes under this name."""
+    return {"$ref": _PREFIX + name}
+
+
 def answers(kind: str, status: int = 200) -> dict[str, Any]:
     """Arguments of a route that answers one resource."""
-    return {"responses": {status: content({"$ref": f"{_PREFIX}{kind}"})}}
+    return {"responses": {status: content(described(kind))}}
 
 
 def answers_list(kind: str) -> dict[str, Any]:
@@ -42,7 +48,7 @@ def answers_list(kind: str) -> dict[str, Any]:
     schema = {
         "type": "object",
         "properties": {
-            "items": {"type": "array", "items": {"$ref": f"{_PREFIX}{kind}"}},
+            "items": {"type": "array", "items": described(kind)},
             "continue": {"type": ["string", "null"]},
             "metadata": {
                 "type": "object",
@@ -61,12 +67,17 @@ def answers_followed(kind: str) -> dict[str, Any]:
         "required": ["type"],
         "properties": {
             "type": {"enum": ["ADDED", "MODIFIED", "DELETED", "ERROR"]},
-            "object": {"$ref": f"{_PREFIX}{kind}"},
+            "object": described(kind),
             "error": {"type": "object"},
         },
     }
     found["responses"][200]["content"][NDJSON] = {"itemSchema": line}
     return found
+
+
+def answers_items(schema: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of a route that answers all there are, each with this schema."""
+    return {"responses": {200: content(fields(items={"type": "array", "items": schema}))}}
 
 
 def answers_names() -> dict[str, Any]:
@@ -82,7 +93,7 @@ def answers_names() -> dict[str, Any]:
 
 def takes_and_answers(kind: str, status: int = 200) -> dict[str, Any]:
     """Arguments of a route that takes a resource and answers it as stored."""
-    return {**answers(kind, status), **takes({"$ref": f"{_PREFIX}{kind}"})}
+    return {**answers(kind, status), **takes(described(kind))}
 
 
 def takes(schema: dict[str, Any]) -> dict[str, Any]:
@@ -99,9 +110,9 @@ def fields(**types: str | dict[str, Any]) -> dict[str, Any]:
 
 def install(app: FastAPI) -> None:
     """Let `app` describe its resources in full."""
-    described: list[type[Resource]] = [*KINDS.values(), AuditEntry]
+    models: list[type[Document]] = [*KINDS.values(), AuditEntry, Revision]
     _, schemas = models_json_schema(
-        [(model, "validation") for model in described],
+        [(model, "validation") for model in models],
         ref_template=_PREFIX + "{model}",
     )
 
@@ -137,5 +148,5 @@ def content(schema: dict[str, Any]) -> dict[str, Any]:
 
 _FAILURE = {
     "description": "Why not",
-    "content": {"application/json": {"schema": {"$ref": f"{_PREFIX}Error"}}},
+    "content": {"application/json": {"schema": described("Error")}},
 }

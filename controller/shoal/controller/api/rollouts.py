@@ -32,12 +32,6 @@ _BODY = {
     ),
     "required": ["verb"],
 }
-_REVISION = {
-    "type": "object",
-    "required": ["number"],
-    "properties": {"number": {"type": "integer"}, "result": {"type": "string"}},
-}
-_REVISIONS = openapi.fields(items={"type": "array", "items": _REVISION})
 _ONE = "/namespaces/{namespace}/deployments/{name}"
 
 
@@ -61,7 +55,7 @@ def router(ports: ApiPorts) -> APIRouter:
     @routes.get(
         f"{_ONE}/revisions",
         name="List the revisions of a deployment",
-        responses={200: openapi.content(_REVISIONS)},
+        **openapi.answers_items(openapi.described("Revision")),
     )
     async def revisions(namespace: str, name: str) -> dict[str, Any]:
         await ports.store.get("Deployment", namespace, name)

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 
+from shoal.controller.api import openapi
 from shoal.controller.api.ports import ApiPorts
 
 _ONE = "/namespaces/{namespace}/deployments/{name}"
@@ -30,10 +31,6 @@ _ROLL: Final = {
         "shown": {"type": "array", "items": _SEAT},
     },
 }
-_SCHEMA: Final = {"type": "object", "properties": {"items": {"type": "array", "items": _ROLL}}}
-_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
-    200: {"description": "Done", "content": {"application/json": {"schema": _SCHEMA}}}
-}
 
 
 def router(ports: ApiPorts) -> APIRouter:
@@ -41,7 +38,9 @@ def router(ports: ApiPorts) -> APIRouter:
     routes = APIRouter(tags=["Deployment"])
 
     @routes.get(
-        f"{_ONE}/waves", name="List the waves of a rollout with their devices", responses=_ANSWERS
+        f"{_ONE}/waves",
+        name="List the waves of a rollout with their devices",
+        **openapi.answers_items(_ROLL),
     )
     async def waves(
         namespace: str, name: str, devices: Annotated[int, Query(ge=0, le=500)] = 20

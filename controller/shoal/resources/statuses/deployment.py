@@ -47,13 +47,12 @@ class NoFeasibleVariant(Told):
     )
 
 
-class Cohort(Told):
-    """Devices of the deployment that share a variant."""
+class CohortContent(Told):
+    """What a revision brings to one cohort."""
 
     name: str = Field(description="The profile's name, made distinct where two cohorts share it.")
     profile: str = Field(description="The DeviceProfile of its devices.")
     profile_class: str = Field(description="The class of its devices, which share variants.")
-    devices: int = Field(description="How many devices it has.")
     variant: str | None = Field(description="The variant that they are to run; null: none fits.")
     fallbacks: list[str] = Field(
         description="Variants that come next, in this order, where devices refuse it."
@@ -61,6 +60,12 @@ class Cohort(Told):
     no_feasible_variant: NoFeasibleVariant | None = Field(
         description="Why there is no variant; null where there is one."
     )
+
+
+class Cohort(CohortContent):
+    """Devices of the deployment that share a variant."""
+
+    devices: int = Field(description="How many devices it has.")
     wave: int = Field(description="The wave it is in, counted from 0.")
 
 
@@ -112,6 +117,26 @@ class GivenUp(Told):
     result: Result = Field(description="What became of it: rolled-back, aborted or failed.")
     reason: str = Field(description="Why, as a short CamelCase word for machines.")
     message: str = Field(description="Why, in a sentence for people.")
+
+
+class Revision(Told):
+    """One revision of a Deployment and what became of it: an entry of its history."""
+
+    number: int = Field(description="Counted by the deployment, from 1.")
+    model: str = Field(description="The Model that it brings.")
+    model_revision: int = Field(description="The revision of that Model.")
+    origin: Literal["spec", "model", "undo", "rollback"] = Field(
+        description="What started it: a changed spec, a new revision of the Model, or a way back."
+    )
+    by: str | None = Field(description="Who started it; null: Shoal did.")
+    source: int | None = Field(description="The revision that it goes back to; null: none.")
+    result: Result = Field(description="What became of it.")
+    reason: str = Field(description="Why, as a short CamelCase word for machines.")
+    message: str = Field(description="Why, in a sentence for people.")
+    start_time: str = Field(description="When it began, UTC.")
+    end_time: str | None = Field(description="When it ended, UTC; null: it has not.")
+    cohorts: list[CohortContent] = Field(description="What it brings to each cohort.")
+    waves: list[WaveProgress] = Field(description="Its waves, in order.")
 
 
 class DeploymentStatus(Status):
