@@ -8,8 +8,6 @@ from shoal.cli import printing
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session
 
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
 
 def command(
     context: typer.Context,
@@ -19,10 +17,8 @@ def command(
 
     Example: shoal schema deployment > deployment.schema.json
     """
-    from shoal.resources import kinds
+    from shoal.resources import explaining
 
     session: Session = context.obj
-    model = kinds.KINDS[kinds.find_kind(kind)]
-    schema = {"$schema": _DIALECT, **model.model_json_schema(by_alias=True)}
     output = Output.YAML if session.output is Output.YAML else Output.JSON
-    printing.document(schema, output)
+    printing.document(explaining.schema(kind), output)
