@@ -35,6 +35,20 @@ def test_hawkbit_693_silent_devices_time_out(make: Make) -> None:
     assert "TimedOut" in world.record.revisions[1].message
 
 
+def test_hawkbit_693_a_device_that_comes_and_goes_times_out_too(make: Make) -> None:
+    world = a_second_rollout(make, strategy=a_strategy(device_timeout_s=60.0, quorum_ppm=0))
+    flapping, *others = world.fresh()
+    world.confirm(*others)
+    for _ in range(5):
+        world.turn(50.0)
+        world.lose(flapping)
+        world.turn(50.0)
+        world.find(flapping)
+    world.turn(1.0)
+    assert world.record.revisions[1].reason == "TooManyFailures"
+    assert f"{flapping} (TimedOut" in world.record.revisions[1].message
+
+
 def test_hawkbit_693_a_device_lost_for_good_does_not_hold_the_others_back(make: Make) -> None:
     world = make(fleet=devices_of(SMALL, 4), strategy=a_strategy(waves=ALL))
     world.turn()

@@ -126,10 +126,11 @@ class DeviceRecord:
     """One device under this deployment.
 
     `told` is what it was last told, None after a withdrawal; `generation` numbers the telling and
-    only grows. `since` is when its time began to run: when it was told, or when it came back.
-    `confirmed` latches until another digest is seen running. `waived` takes a failure out of the
-    counts after a promote. After a retry, `again` asks to tell it anew, and `regroup` to choose its
-    cohort anew. `doubted` says that what it ran when it was told may never have been proven.
+    only grows. `since` is when its time began to run: when it was told, or when it came back;
+    `returns` counts how often it did. `confirmed` latches until another digest is seen running.
+    `waived` takes a failure out of the counts after a promote. After a retry, `again` asks to tell
+    it anew, and `regroup` to choose its cohort anew. `doubted` says that what it ran when it was
+    told may never have been proven.
     """
 
     device: str
@@ -137,6 +138,7 @@ class DeviceRecord:
     told: Target | None
     since: float = 0.0
     lost: bool = False
+    returns: int = 0
     confirmed: bool = False
     waived: bool = False
     again: bool = False

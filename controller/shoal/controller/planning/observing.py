@@ -33,6 +33,11 @@ _DISTANCE = {
 }
 
 
+# How often a device that was lost is given its time anew, until it confirmed or is told anew. One
+# that comes and goes for ever would never time out.
+_RETURNS = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """The view under the record with everything that devices showed since, and what is news."""
@@ -62,8 +67,10 @@ def _devices(view: View) -> Moved:
             known = replace(known, regroup=False)
         if known.lost == device.lost:
             return known
-        since = known.since if device.lost else view.now
-        return replace(known, lost=device.lost, since=since)
+        if device.lost or known.returns >= _RETURNS:
+            return replace(known, lost=device.lost)
+        returns = known.returns + (not known.confirmed)
+        return replace(known, lost=False, since=view.now, returns=returns)
 
     devices = tuple(
         note(one, seen[one.device]) for one in view.record.devices if one.device in seen
