@@ -1,7 +1,6 @@
 """When a rollout is decided, and how it is drawn while it is not."""
 
 import contextlib
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -141,8 +140,10 @@ class Drawing:
     def _document(self, deployment: Resource) -> None:
         if self._watch and self._output is Output.JSON:
             printing.record(deployment)
-        else:
-            printing.document(deployment, self._output)
+            return
+        if self._watch:
+            printing.line("---")
+        printing.document(deployment, self._output)
 
     def _text(self, deployment: Resource) -> None:
         if self.moves:
@@ -157,9 +158,17 @@ class Drawing:
             self._said = said
 
     def _without_ages(self, deployment: Resource) -> str:
-        """What is told of the rollout but for the time, which alone is no news in a pipe."""
-        status = {**(deployment.get("status") or {}), "conditions": None}
-        return json.dumps([status, self._rolls.known], sort_keys=True, default=str)
+        """The picture but for the time, which alone is no news in a pipe."""
+        status = deployment.get("status") or {}
+        waves = [
+            {**one, "startTime": None, "soakedUntil": None} for one in status.get("waves") or []
+        ]
+        rolls = [
+            {**roll, "shown": [{**one, "since": None} for one in roll["shown"]]}
+            for roll in self._rolls.known
+        ]
+        timeless = {**deployment, "status": {**status, "waves": waves}}
+        return "\n".join(tree.lines(timeless, rolls, printing.room()[0]))
 
     def _fitting(self, deployment: Resource) -> list[str]:
         """The picture with as many devices as the terminal has room for."""

@@ -1,11 +1,13 @@
 """rollout status -w: a rollout as a tree, on a terminal and in a pipe."""
 
+import copy
 import datetime as dt
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from shoal.cli import tree
 from shoal.client import ticking
@@ -115,6 +117,32 @@ def test_a_pipe_gets_the_same_text(api: ApiServer, shoal: Shoal) -> None:
         ran = shoal("rollout", "status", "digits", "-w")
     assert ran.code == 1
     assert ran.out == TREE + TREE.replace("active  3/9", "held  3/9")
+
+
+def test_what_changes_nothing_in_the_picture_is_not_drawn_again(
+    api: ApiServer, shoal: Shoal
+) -> None:
+    deployment, api.waves = a_rollout()
+    deployment["status"]["result"] = "active"
+    api.store(deployment)
+    # Another version with the same picture but for the time, and then the end.
+    older = copy.deepcopy(deployment)
+    older["status"]["waves"][0]["startTime"] = ago(99_999)
+    older["status"]["waves"][1]["gates"][1]["samples"] = 7
+    ended = {**deployment, "status": {**deployment["status"], "result": "complete"}}
+    with api.once_watched(older, ended):
+        ran = shoal("rollout", "status", "digits", "-w")
+    assert ran.out.count("digits  revision 2") == 2
+
+
+def test_watched_yaml_is_a_stream_of_documents(api: ApiServer, shoal: Shoal) -> None:
+    deployment, api.waves = a_rollout()
+    api.store(deployment)
+    ended = {**deployment, "status": {**deployment["status"], "result": "complete"}}
+    with api.once_watched(ended):
+        ran = shoal("rollout", "status", "digits", "-w", "-o", "yaml")
+    told = [one["status"]["result"] for one in yaml.safe_load_all(ran.out)]
+    assert told == ["active", "complete"]
 
 
 def test_a_terminal_is_drawn_over_in_place(

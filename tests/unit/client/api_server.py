@@ -77,13 +77,14 @@ class ApiServer(ThreadingHTTPServer):
             self.changed.notify_all()
 
     @contextlib.contextmanager
-    def once_watched(self, resource: Resource) -> Iterator[None]:
-        """Inside, `resource` is stored as soon as somebody watches."""
+    def once_watched(self, *resources: Resource) -> Iterator[None]:
+        """Inside, these are stored one after the other as soon as somebody watches."""
 
         def wait_and_store() -> None:
             with self.changed:
                 self.changed.wait_for(lambda: self.watchers > 0, timeout=30)
-            self.store(resource)
+            for resource in resources:
+                self.store(resource)
 
         thread = threading.Thread(target=wait_and_store)
         thread.start()
