@@ -21,7 +21,7 @@ from typing import Any
 from shoal.contract.report import Phase
 from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.revisions import Result
-from shoal.controller.domain.rollout import DeviceRecord, RolloutRecord, Target
+from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, RolloutRecord, Target
 from shoal.controller.domain.strategy import OnDeadline, Strategy
 from shoal.lab.simulation import fleet as fleets
 from shoal.lab.simulation.fleet import Place
@@ -184,10 +184,12 @@ def _hurried(before: RolloutRecord, record: RolloutRecord) -> Iterator[str]:
     current = record.going
     if before.current is None or before.current.number != current.number or current.origin.returns:
         return
-    over = {one.cohort for one in before.cohorts if _over(one.cohort, before, record)}
     strategy = current.content.strategy
-    for cohort in over:
-        told = [one for one in _told(before, cohort) if one.told == _of(record, one)]
+    for was in before.cohorts:
+        cohort = was.cohort
+        if not _over(cohort, before, record):
+            continue
+        told = [one for one in _told(before, was) if one.told == _of(record, one)]
         after = [one for one in record.devices if one.device in {two.device for two in told}]
         away = [one for one in after if one.lost and not one.confirmed]
         confirmed = sum(one.confirmed for one in after)
@@ -206,11 +208,13 @@ def _over(cohort: CohortId, before: RolloutRecord, record: RolloutRecord) -> boo
     return climbed and now.step == was.step and not now.reverted
 
 
-def _told(record: RolloutRecord, cohort: CohortId) -> Iterator[DeviceRecord]:
-    number = record.going.number
+def _told(record: RolloutRecord, progress: CohortProgress) -> Iterator[DeviceRecord]:
+    """The devices that were told what their cohort gets; after a fall few are."""
+    content = record.going.content.of(progress.cohort)
+    variant = content.variants[progress.step] if content and content.variants else None
+    wanted = (record.going.number, progress.cohort, variant)
     for one in record.devices:
-        told = one.told
-        if told is not None and told.cohort == cohort and told.revision == number:
+        if one.told and (one.told.revision, one.told.cohort, one.told.variant) == wanted:
             yield one
 
 
