@@ -85,7 +85,10 @@ class Content:
 
     def of(self, cohort: CohortId) -> CohortContent | None:
         """The choice for one cohort."""
-        return next((one for one in self.cohorts if one.cohort == cohort), None)
+        for one in self.cohorts:  # no generator: it is asked for every device in every pass
+            if one.cohort == cohort:
+                return one
+        return None
 
     def home(self, key: CohortKey) -> CohortId | None:
         """The cohort that a device with this key belongs to, None where it has no place.
