@@ -26,7 +26,7 @@ def router(ports: ApiPorts) -> APIRouter:
     @routes.post(
         "/apply",
         name="Apply a resource",
-        responses={200: openapi.content(_DONE)},
+        **openapi.answers_with(_DONE),
         **openapi.takes(_ANY),
     )
     async def apply(

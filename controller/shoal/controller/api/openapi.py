@@ -38,9 +38,15 @@ def described(name: str) -> dict[str, Any]:
     return {"$ref": _PREFIX + name}
 
 
+def answers_with(schema: dict[str, Any], status: int = 200) -> dict[str, Any]:
+    """Arguments of a route whose answer has this schema."""
+    body = {"application/json": {"schema": schema}}
+    return {"responses": {status: {"description": "Done", "content": body}}}
+
+
 def answers(kind: str, status: int = 200) -> dict[str, Any]:
     """Arguments of a route that answers one resource."""
-    return {"responses": {status: content(described(kind))}}
+    return answers_with(described(kind), status)
 
 
 def answers_list(kind: str) -> dict[str, Any]:
@@ -56,7 +62,7 @@ def answers_list(kind: str) -> dict[str, Any]:
             },
         },
     }
-    return {"responses": {200: content(schema)}}
+    return answers_with(schema)
 
 
 def answers_followed(kind: str) -> dict[str, Any]:
@@ -77,7 +83,7 @@ def answers_followed(kind: str) -> dict[str, Any]:
 
 def answers_items(schema: dict[str, Any]) -> dict[str, Any]:
     """Arguments of a route that answers all there are, each with this schema."""
-    return {"responses": {200: content(fields(items={"type": "array", "items": schema}))}}
+    return answers_with(fields(items={"type": "array", "items": schema}))
 
 
 def answers_names() -> dict[str, Any]:
@@ -88,7 +94,7 @@ def answers_names() -> dict[str, Any]:
         "properties": {"metadata": {"type": "object", "required": ["name"]}},
     }
     schema = {"type": "object", "properties": {"items": {"type": "array", "items": one}}}
-    return {"responses": {200: content(schema)}}
+    return answers_with(schema)
 
 
 def takes_and_answers(kind: str, status: int = 200) -> dict[str, Any]:
@@ -139,11 +145,6 @@ def _correct(document: dict[str, Any]) -> None:
             for parameter in operation.get("parameters", ()):
                 if parameter["in"] == "path" and parameter["name"] in {"namespace", "name"}:
                     parameter["schema"] = _NAMES
-
-
-def content(schema: dict[str, Any]) -> dict[str, Any]:
-    """A response whose body has this schema."""
-    return {"description": "Done", "content": {"application/json": {"schema": schema}}}
 
 
 _FAILURE = {

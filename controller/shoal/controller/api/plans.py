@@ -21,9 +21,7 @@ _BODY: Final = {
         "items": {
             "type": "array",
             "maxItems": _DOCUMENTS,
-            "items": {
-                "oneOf": [{"$ref": f"#/components/schemas/{kind}"} for kind in WRITTEN_BY_PEOPLE]
-            },
+            "items": {"oneOf": [openapi.described(kind) for kind in WRITTEN_BY_PEOPLE]},
         },
         "force": {"type": "boolean"},
     },
@@ -38,7 +36,7 @@ def router(ports: ApiPorts) -> APIRouter:
     @routes.post(
         "/plan",
         name="Say what applying resources would do",
-        responses=shapes.answer(shapes.PLAN),
+        **openapi.answers_with(shapes.PLAN),
         **openapi.takes(_BODY),
     )
     async def plan(request: Request, user: User) -> JSONResponse:

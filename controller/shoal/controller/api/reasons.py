@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from shoal.controller.api import shapes
+from shoal.controller.api import openapi, shapes
 from shoal.controller.api.ports import ApiPorts
 
 _DEPLOYMENT = "/namespaces/{namespace}/deployments/{name}"
@@ -18,13 +18,13 @@ def router(ports: ApiPorts) -> APIRouter:
     @routes.get(
         f"{_DEPLOYMENT}/why",
         name="Explain a deployment",
-        responses=shapes.answer(shapes.DEPLOYMENT_WHY),
+        **openapi.answers_with(shapes.DEPLOYMENT_WHY),
     )
     async def deployment(namespace: str, name: str) -> dict[str, Any]:
         return await ports.hindsight.why_deployment(namespace, name)
 
     @routes.get(
-        f"{_DEVICE}/why", name="Explain a device", responses=shapes.answer(shapes.DEVICE_WHY)
+        f"{_DEVICE}/why", name="Explain a device", **openapi.answers_with(shapes.DEVICE_WHY)
     )
     async def device(namespace: str, name: str) -> dict[str, Any]:
         return await ports.hindsight.why_device(namespace, name)
@@ -32,7 +32,7 @@ def router(ports: ApiPorts) -> APIRouter:
     @routes.get(
         f"{_DEPLOYMENT}/decisions",
         name="List the kept decisions of a deployment, and decide them again where asked",
-        responses=shapes.answer(shapes.DECISIONS),
+        **openapi.answers_with(shapes.DECISIONS),
     )
     async def decisions(
         namespace: str,

@@ -27,11 +27,6 @@ def _list(of: Schema) -> Schema:
     return {"type": "array", "items": of}
 
 
-def answer(schema: Schema) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that answers this."""
-    return {200: {"description": "Done", "content": {"application/json": {"schema": schema}}}}
-
-
 _FORECAST_DEVICE: Final = _object(
     device=_TEXT,
     profile=_MAYBE_TEXT,

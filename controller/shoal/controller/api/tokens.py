@@ -38,7 +38,7 @@ def router(ports: ApiPorts) -> APIRouter:
         "/tokens",
         name="Create a join token",
         status_code=201,
-        responses={201: openapi.content(_MADE)},
+        **openapi.answers_with(_MADE, 201),
         **openapi.takes(_BODY),
     )
     async def create(request: Request, user: User) -> dict[str, Any]:
