@@ -51,6 +51,20 @@ def test_undo_twice_goes_back_and_forth_between_complete_contents(make: Make) ->
     assert world.targets()["large-0"].variant == variant(2, 300)
 
 
+def test_a_cohort_that_joined_since_makes_no_other_content(make: Make) -> None:
+    world = a_second_rollout(make, fleet=devices_of(SMALL, 3))
+    world.finish()
+    world.edit(device_timeout_s=700.0)  # the same model again, as revision 3
+    world.finish()
+    world.fleet = [*world.fleet, *devices_of(LARGE, 3)]
+    world.finish()
+    assert "is current" in refused(world, Verb.UNDO, to_revision=2)[1]
+    world.ask(Verb.UNDO)
+    world.finish()
+    assert world.record.revisions[-1].source == 1
+    assert world.targets()["small-0"].variant == variant(1, 100)
+
+
 def test_undo_during_a_rollout_supersedes_it_even_while_paused(make: Make) -> None:
     world = a_second_rollout(make)
     world.ask(Verb.PAUSE)

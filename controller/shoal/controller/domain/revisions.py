@@ -117,11 +117,18 @@ class Content:
             for one in self.cohorts
         }
 
-    @property
-    def sameness(self) -> tuple[object, ...]:
-        """Two contents with equal sameness put the same bytes on every cohort, however they go."""
-        choices = sorted((one.cohort, one.variants) for one in self.cohorts if one.variants)
-        return (self.model, self.model_revision, tuple(choices))
+    def puts_the_same(self, other: "Content") -> bool:
+        """Whether both put the same bytes on every cohort that both have, however they go.
+
+        A cohort that joined one of them later makes no difference; without any in common they
+        differ, as cohorts do that begin to be judged apart.
+        """
+        if (self.model, self.model_revision) != (other.model, other.model_revision):
+            return False
+        theirs = {one.cohort: one.variants for one in other.cohorts if one.variants}
+        ours = {one.cohort: one.variants for one in self.cohorts if one.variants}
+        shared = ours.keys() & theirs.keys()
+        return all(ours[one] == theirs[one] for one in shared) and (bool(shared) or ours == theirs)
 
 
 class WaveState(enum.StrEnum):
@@ -198,7 +205,8 @@ def kept(revisions: Sequence[Revision], most: int) -> tuple[Revision, ...]:
     if len(revisions) <= most:
         return tuple(revisions)
     lasting = [one for one in revisions if one.lasting]
-    others = [one for one in lasting if one.content.sameness != revisions[-1].content.sameness]
+    newest = revisions[-1].content
+    others = [one for one in lasting if not one.content.puts_the_same(newest)]
     homes = {one.number for one in (*lasting[-1:], *others[-1:])}
     away = [one.number for one in revisions if one.number not in homes]
     gone = set(away[: len(revisions) - most])

@@ -96,7 +96,7 @@ def return_from(record: RolloutRecord, revision: Revision) -> Return | None:
     """
     for one in sorted(record.revisions, key=lambda one: -one.number):
         earlier = one.number < revision.number and one.lasting
-        differs = one.content.sameness != revision.content.sameness
+        differs = not one.content.puts_the_same(revision.content)
         if earlier and differs and not quarantined(record, one):
             return as_return(record, one)
     return None

@@ -204,7 +204,7 @@ def undo_target(record: RolloutRecord, to_revision: int | None) -> targets.Retur
         raise _nothing(f"revision {to_revision} {what} ({revision.result})")
     if targets.quarantined(record, revision):
         raise _nothing(f"a variant of revision {to_revision} is in quarantine")
-    if revision.content.sameness == current.content.sameness and not current.result.tombstone:
+    if revision.content.puts_the_same(current.content) and not current.result.tombstone:
         raise _nothing(f"revision {to_revision} has the content that is current")
     return targets.as_return(record, revision)
 
