@@ -12,7 +12,11 @@ def lines(plan: Part) -> Iterator[str]:
     """The plan without its devices: searches, then each deployment with its cohorts."""
     for one in plan["searches"]:
         model = f"{one['model']}@{one['modelRevision']}"
-        what = "is measured by scouts first" if one["scouting"] else "is searched for first"
+        what = (
+            "is measured by scouts first, who may find another choice"
+            if one["scouting"]
+            else "is searched for first"
+        )
         yield f"model {model}: profile class {one['profileClass']} {what}"
     for item in plan["items"]:
         yield from _deployment(item)

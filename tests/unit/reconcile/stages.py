@@ -42,6 +42,20 @@ class Stage:
     async def reconcile(self) -> None:
         await deployments.reconcile(self.world, Key("Deployment", "default", "digits"))
 
+    async def search(self) -> None:
+        """The pass of the Model, which knows of every search that it needs by now."""
+        searches = Searches(self.world, lambda _key: None)
+        await models.reconcile(self.world, searches, Key("Model", "default", "digits"))
+        await searches.close()
+
+    async def say(self, name: str, **changes: Any) -> None:
+        """A device reports as before, with these fields replaced."""
+        observation = self.world.cache.get("Observation", "default", name)
+        assert observation is not None
+        report = {**observation.data["report"], **changes}
+        data = {**observation.data, "report": report}
+        await self.world.commit([put_over(observation, "Observation", ("default", name), data)])
+
     async def plan(self, *resources: dict[str, Any]) -> dict[str, Any]:
         return await self.foresight.plan(resources)
 

@@ -14,12 +14,12 @@ from shoal.controller.deciding import foreseeing
 from shoal.controller.domain.archive import ModelView
 from shoal.controller.domain.live import LiveEvidence
 from shoal.controller.domain.snapshot import Snapshot
-from shoal.controller.reconcile import deployments, fleet, forecasts, revisions, shipping
+from shoal.controller.reconcile import deployments, fleet, forecasts, revisions, scouts, shipping
 from shoal.controller.reconcile.fleet import Member
 from shoal.controller.reconcile.world import World
 from shoal.controller.store.port import Record
 
-_Search = tuple[str, int, ProfileClass, bool]  # the last: whether scouts are all that is missing
+_Search = tuple[str, int, ProfileClass, bool]  # the last: it has ended, and scouts are at work
 
 _PROPOSED = -1  # the version of what is not stored
 
@@ -72,10 +72,10 @@ def _plan(
         if not _concerns(seen, touched) and known.get(_place(seen.deployment)) == seen.snapshot:
             continue
         live = evidence.get(_place(seen.deployment), LiveEvidence())
-        found = foreseeing.forecast(replace(seen.snapshot, live=live))
+        found = foreseeing.forecast(replace(_by_estimates(seen.snapshot), live=live))
         shipped = shipping.of(after, seen.deployment, found, seen.everyone)
         items.append(forecasts.document(found, seen.everyone, shipped))
-        searches |= set(_searches(seen))
+        searches |= set(_searches(after, seen))
     return {"items": items, "searches": _listed(searches), "continue": None}
 
 
@@ -127,18 +127,38 @@ def _concerns(seen: _Seen, touched: set[tuple[str, str, str]]) -> bool:
     )
 
 
-def _searches(seen: _Seen) -> Iterator[_Search]:
+def _searches(world: World, seen: _Seen) -> Iterator[_Search]:
     """What has to end before the newest or pinned revision can be rolled out: searches, scouts."""
     wanted = _wanted(seen.snapshot)
     if wanted is None:
         return
+    scouted = _scouted(world, seen, wanted.number)
     for device in seen.snapshot.devices:
         if device.selected and device.cohort is not None:
-            archive = wanted.archive(device.cohort.profile_class)
-            if archive is None or not archive.settled:
-                scouting = archive is not None and archive.state.settled
-                place = seen.snapshot.model, wanted.number, device.cohort.profile_class
-                yield *place, scouting
+            name = device.cohort.profile_class
+            archive = wanted.archive(name)
+            found = archive is not None and archive.state.settled
+            if not found or name in scouted:
+                yield seen.snapshot.model, wanted.number, name, found
+
+
+def _scouted(world: World, seen: _Seen, number: int) -> frozenset[str]:
+    """The classes of which the next pass of the Model has scouts at work."""
+    name = f"{seen.snapshot.model}.{number}"
+    record = world.cache.get("ModelRevision", seen.deployment.namespace, name)
+    if record is None:
+        return frozenset()
+    found = scouts.after(world, record, record.data["classes"], seen.everyone)
+    return frozenset(name for name, one in found.items() if "open" in one)
+
+
+def _by_estimates(snapshot: Snapshot) -> Snapshot:
+    """As if nobody waited for scouts: what they will find is told apart, as nobody knows it."""
+    models = tuple(
+        replace(one, archives=tuple(replace(each, scouting=False) for each in one.archives))
+        for one in snapshot.models
+    )
+    return replace(snapshot, models=models)
 
 
 def _wanted(snapshot: Snapshot) -> ModelView | None:
