@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from shoal.controller.errors import GoneError
-from shoal.controller.reconcile.loop import Reconciler, run_until
+from shoal.controller.reconcile.loop import Reconciler
 from shoal.controller.reconcile.revisions import new_revision
 from shoal.controller.reconcile.world import Cadence, World
 from shoal.controller.store.blobs import Blobs
@@ -42,12 +42,13 @@ def play(tmp_path: Path, store: MemoryStore, story: Callable[[], Awaitable[None]
             now=lambda: NOW,
             cadence=Cadence(heartbeat_s=1, telemetry_window_s=1),
         )
-        stop = asyncio.Event()
-        running = asyncio.create_task(run_until(Reconciler(world), stop))
+        reconciler = Reconciler(world)
+        running = asyncio.create_task(reconciler.run())
         async with asyncio.timeout(DEADLINE_S):
             await story()
-        stop.set()
-        await running
+        running.cancel()
+        await asyncio.wait({running})
+        await reconciler.close()
 
     asyncio.run(run())
 

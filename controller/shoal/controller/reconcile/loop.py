@@ -1,7 +1,6 @@
 """The reconcile loop: follows the store's changes, keeps the queue, runs one pass at a time."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -117,15 +116,3 @@ class Reconciler:
             self._queue.finish(key)
             if wake_at is not None:
                 self._queue.add_at(key, wake_at)
-
-
-async def run_until(reconciler: Reconciler, stop: asyncio.Event) -> None:
-    """Reconcile until `stop` is set, then end tidily."""
-    running = asyncio.create_task(reconciler.run())
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    running.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await running
-    await reconciler.close()
