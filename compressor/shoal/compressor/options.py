@@ -235,7 +235,7 @@ def _engines(text: str) -> tuple[str, ...]:
 
 
 def _methods(text: str) -> frozenset[Method]:
-    words = (part.strip() for part in text.split(","))
+    words = (part.strip() for part in text.split(",")) if text else ()
     return frozenset(Method(_one_of(word, tuple(Method), "--methods")) for word in words)
 
 

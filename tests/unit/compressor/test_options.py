@@ -48,6 +48,10 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert job.runtime.threads == 1
 
 
+def test_no_methods_leave_the_clean_up_alone() -> None:
+    assert options.resolve(replace(ASKED, methods="")).methods == frozenset()
+
+
 def test_a_least_score_replaces_the_drop() -> None:
     floor = options.resolve(replace(ASKED, min_score=0.9, floor="proven")).floor
     assert (floor.max_drop, floor.min_score, floor.proven) == (None, 0.9, True)
