@@ -1,9 +1,18 @@
 """Every write and verb leaves an entry that says who did it."""
 
+import asyncio
+import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import httpx
+
 from shoal.contract import digest as digests
+from shoal.controller.api.app import create_app
+from shoal.controller.store.database import open_sqlite
+from shoal.controller.store.sqlite import SqliteStore
+from tests.unit.api.conftest import some_ports
 from tests.unit.api.documents import PROFILES, a_device, a_profile
 
 OnApi = Callable[..., None]
@@ -87,6 +96,55 @@ def test_the_log_is_read_page_by_page_from_the_newest(on_api: OnApi) -> None:
             assert refused.status_code == 422, wrong
 
     on_api(story)
+
+
+async def proof(api: Any, **query: Any) -> dict[str, Any]:
+    found: dict[str, Any] = (await api.ask("GET", "/audit/proof", params=query)).json()
+    return found
+
+
+def test_the_log_is_proved_whole_from_a_head_noted_earlier(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        assert await proof(api) == {
+            "intact": True,
+            "entries": 0,
+            "broken": None,
+            "noted": None,
+            "head": None,
+        }
+        for number in range(3):
+            await api.apply(a_profile(f"p{number}"))
+        noted = (await proof(api))["head"]
+        await api.apply(a_profile("p3"))
+        found = await proof(api, noted=noted)
+        assert (found["intact"], found["entries"], found["noted"]) == (True, 4, True)
+        assert found["head"] != noted
+        unknown = await proof(api, noted=digests.of_bytes(b"other"))
+        assert (unknown["intact"], unknown["noted"], unknown["broken"]) == (False, False, None)
+        refused = await api.ask("GET", "/audit/proof", params={"noted": "x"})
+        assert refused.json()["error"]["message"].startswith("noted is a digest")
+
+    on_api(story)
+
+
+def test_a_changed_or_missing_entry_is_told(tmp_path: Path) -> None:
+    async def story(changed: str) -> dict[str, Any]:
+        database = await open_sqlite(tmp_path / f"{len(changed)}.db")
+        ports, _ = some_ports(tmp_path / f"{len(changed)}", loopback_only=False)
+        ports = dataclasses.replace(ports, store=SqliteStore(database))
+        transport = httpx.ASGITransport(create_app(ports))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+            for number in range(4):
+                await http.post("/api/v1/apply", json=a_profile(f"p{number}"))
+            await database.write(lambda c: c.exec_driver_sql(changed))
+            found: dict[str, Any] = (await http.get("/api/v1/audit/proof")).json()
+        await database.close()
+        return found
+
+    edited = asyncio.run(story("UPDATE acts SET user = 'eve' WHERE sequence = 2"))
+    assert (edited["intact"], edited["broken"], edited["entries"]) == (False, 2, 4)
+    dropped = asyncio.run(story("DELETE FROM acts WHERE sequence = 1"))
+    assert (dropped["intact"], dropped["broken"], dropped["entries"]) == (False, 2, 3)
 
 
 def test_a_name_that_is_none_is_refused(on_api: OnApi) -> None:

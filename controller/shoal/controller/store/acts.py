@@ -77,3 +77,8 @@ def chained(act: Act, version: int, last: Entry | None) -> Entry:
     text = json.dumps([before, sequence, version, asdict(act)], sort_keys=True)
     digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
     return Entry(sequence=sequence, version=version, act=act, digest=digest)
+
+
+def follows(entry: Entry, before: Entry | None) -> bool:
+    """Whether `entry` is as it was kept right after `before` (None: as the first one)."""
+    return chained(entry.act, entry.version, before) == entry
