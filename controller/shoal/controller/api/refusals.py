@@ -60,7 +60,7 @@ def _problem(one: Taken) -> Problem:
         reason=Reason.CONFLICT,
         message=f"{claimed} has another value since {one.user} applied it at {one.time}",
         field=where,
-        hint=f"leave it out, agree with {one.user}, or take it over with force",
+        hint=f"leave it out, agree with {one.user}, or take it over with --force",
     )
 
 
