@@ -1,34 +1,17 @@
 """What people write into the spec of a Device reaches the planner and the device's status."""
 
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from shoal.contract.windows import Window
 from shoal.controller.domain.fleet import DeviceView
 from shoal.controller.reconcile import deployments, devices, fleet
 from shoal.controller.reconcile.models import Searches
 from shoal.controller.reconcile.queue import Key
-from shoal.controller.reconcile.world import Cadence, World, put_over
-from shoal.controller.store.blobs import Blobs
-from shoal.controller.store.memory import MemoryStore
+from shoal.controller.reconcile.world import World, put_over
 from tests.unit.reconcile.test_passes import fleet_of_two, play, settle, status
-from tests.unit.reconcile.workshop import NOW, ScriptedJobs, a_deployment, a_record
+from tests.unit.reconcile.workshop import NOW, a_deployment, a_record
 
 BIG = {"metadata": {"name": "big"}, "spec": {"selector": {"matchLabels": {"none": "none"}}}}
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    (tmp_path / "job").mkdir()
-    return World(
-        store=MemoryStore(),
-        blobs=Blobs(tmp_path / "data"),
-        jobs=ScriptedJobs(folder=tmp_path / "job"),
-        now=lambda: NOW,
-        cadence=Cadence(heartbeat_s=1, telemetry_window_s=1),
-    )
 
 
 async def write(world: World, kind: str, name: str, **changes: Any) -> None:

@@ -1,31 +1,13 @@
 """Operators keep devices out and delete Models; passes do what that calls for."""
 
-from pathlib import Path
-
-import pytest
-
 from shoal.contract import jsonform
 from shoal.controller.domain.standing import Approval, Standing
 from shoal.controller.reconcile import deployments, devices, models
 from shoal.controller.reconcile.models import Searches
 from shoal.controller.reconcile.queue import Key
-from shoal.controller.reconcile.world import Cadence, World, delete_of, put_over
-from shoal.controller.store.blobs import Blobs
-from shoal.controller.store.memory import MemoryStore
+from shoal.controller.reconcile.world import World, delete_of, put_over
 from tests.unit.reconcile.test_passes import MODEL, fleet_of_two, play, settle, status
-from tests.unit.reconcile.workshop import NOW, ScriptedJobs, a_deployment
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    (tmp_path / "job").mkdir()
-    return World(
-        store=MemoryStore(),
-        blobs=Blobs(tmp_path / "data"),
-        jobs=ScriptedJobs(folder=tmp_path / "job"),
-        now=lambda: NOW,
-        cadence=Cadence(heartbeat_s=1, telemetry_window_s=1),
-    )
+from tests.unit.reconcile.workshop import a_deployment
 
 
 def test_a_marked_model_goes_when_the_last_deployment_has_gone(world: World) -> None:
