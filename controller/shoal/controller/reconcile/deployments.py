@@ -114,15 +114,16 @@ def record_of(world: World, deployment: Record) -> RolloutRecord:
     stored = world.cache.get("Rollout", deployment.namespace, deployment.name)
     if stored is None:
         return read_record(None, f"{deployment.namespace}/{deployment.name}")
-    return world.cache.value(stored, _record)
+    return world.cache.value(stored, rollout_of)
 
 
 def read_record(stored: Record | None, key: str) -> RolloutRecord:
     """The planner's memory of a deployment, new where there is none."""
-    return record_from_json(stored.data) if stored else RolloutRecord(deployment=key)
+    return rollout_of(stored) if stored else RolloutRecord(deployment=key)
 
 
-def _record(stored: Record) -> RolloutRecord:
+def rollout_of(stored: Record) -> RolloutRecord:
+    """What a stored record remembers; to be asked of the cache, which knows it already."""
     return record_from_json(stored.data)
 
 

@@ -1,8 +1,8 @@
 """What is kept of a Model: so many revisions, and those that rollouts refer to."""
 
 from shoal.contract.limits import REVISIONS_KEPT
-from shoal.controller.domain.rollout import RolloutRecord, record_from_json
-from shoal.controller.reconcile import revisions
+from shoal.controller.domain.rollout import RolloutRecord
+from shoal.controller.reconcile import deployments, revisions
 from shoal.controller.reconcile.cache import Cache
 from shoal.controller.reconcile.world import delete_of
 from shoal.controller.store.port import Delete, Record
@@ -41,7 +41,7 @@ def _referred(cache: Cache, namespace: str, model: str) -> set[int]:
         if ref.name == model and ref.pinned is not None:
             numbers.add(ref.pinned)
     for stored in cache.all("Rollout", namespace):
-        numbers |= _numbers(record_from_json(stored.data), model)
+        numbers |= _numbers(cache.value(stored, deployments.rollout_of), model)
     return numbers
 
 
