@@ -10,6 +10,7 @@ from shoal.controller.domain.evidence import Source
 from shoal.controller.domain.gating import Bound, GateSpec, Metric
 from shoal.controller.domain.incidents import Incident, IncidentKind
 from shoal.controller.domain.live import Answer, LiveEvidence, QueryAnswers
+from shoal.controller.domain.strategy import Ppm
 from tests.unit.planning.builders import ACCURACY, RIGHT
 from tests.unit.planning.live_fleets import (
     ERRORS,
@@ -109,10 +110,12 @@ def test_quality_is_the_metric_of_the_model(
 
 
 def test_alpha_is_split_over_all_tests_of_a_cohort(make: Make) -> None:
-    world = a_fleet(make, ACCURACY, LATENCY, ERRORS)
-    show(world, slow(1.0))
-    # Accuracy has three sources: the golden set, shadow answers, labels.
-    assert {one.alpha for one in world.record.cohorts[0].verdicts} == {0.05 * 0.9 / 5}
+    # Accuracy has three sources: the golden set, labels, and shadow answers where there are any.
+    for shadow_ppm, tests in ((Ppm(50_000), 5), (Ppm(0), 4)):
+        world = a_fleet(make, ACCURACY, LATENCY, ERRORS, shadow_ppm=shadow_ppm)
+        show(world, slow(1.0))
+        verdicts = world.record.cohorts[0].verdicts
+        assert (len(verdicts), {one.alpha for one in verdicts}) == (tests, {0.05 * 0.9 / tests})
     small = a_fleet(make, ACCURACY, LATENCY, ERRORS, count=6)
     small.turn(1.0)
     assert {one.alpha for one in small.record.cohorts[0].verdicts} == {0.05 * 0.9}
@@ -130,7 +133,7 @@ def test_shadow_answers_may_fail_it_too(make: Make) -> None:
         worse = rng.randint(18, 24) if updated else 0
         return {"paired": 200 if updated else 0, "paired_worse": worse}
 
-    world = a_fleet(make, ACCURACY)
+    world = a_fleet(make, ACCURACY, shadow_ppm=Ppm(50_000))
     show(world, shadowed)
     assert gate_of(world, Source.SHADOW).verdict == "fail"
     assert gate_of(world, Source.SHADOW).value == pytest.approx(0.105, abs=0.01)

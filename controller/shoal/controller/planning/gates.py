@@ -12,6 +12,7 @@ from dataclasses import replace
 from shoal.controller.domain.evidence import GateVerdict, Source, Verdict
 from shoal.controller.domain.gating import Bound, GateSpec, Metric
 from shoal.controller.domain.rollout import CohortProgress
+from shoal.controller.domain.strategy import Ppm
 from shoal.controller.planning.judging import (
     ballots,
     incidents,
@@ -51,8 +52,8 @@ def judge(view: View, cohort: CohortView) -> tuple[GateVerdict, ...]:
     return latching.latch(cohort.progress.verdicts, now, last=scene.last)
 
 
-def sources(gate: GateSpec) -> tuple[Source, ...]:
-    """Where the evidence of a gate comes from."""
+def sources(gate: GateSpec, shadow: Ppm) -> tuple[Source, ...]:
+    """Where the evidence of a gate comes from; `shadow` is the share of requests answered twice."""
     if gate.metric is Metric.PROMETHEUS:
         return (Source.QUERY,)
     if gate.counts:
@@ -62,9 +63,8 @@ def sources(gate: GateSpec) -> tuple[Source, ...]:
     found: list[Source] = []
     if gate.answers:
         found.append(Source.GOLDEN)
-    if gate.metric is Metric.AGREEMENT or (
-        gate.metric is Metric.ACCURACY and gate.kind is Bound.MAX_DROP
-    ):
+    paired = gate.metric is Metric.ACCURACY and gate.kind is Bound.MAX_DROP
+    if shadow and (paired or gate.metric is Metric.AGREEMENT):
         found.append(Source.SHADOW)
     if gate.metric in _LABELLED:
         found.append(Source.LABELS)
@@ -75,12 +75,12 @@ def tested(scene: Scene, gate: GateSpec) -> tuple[Source, ...]:
     """The sources that can fail the gate in this cohort by statistics: each costs alpha."""
     counted = {Source.COUNT, Source.QUERY}
     able = {Source.GOLDEN} if not scene.can_decide else set(Source) - counted
-    return tuple(one for one in sources(gate) if one in able)
+    return tuple(one for one in sources(gate, scene.view.strategy.shadow_ppm) if one in able)
 
 
 def _judge(scene: Scene, gate: GateSpec, tests: int) -> Iterator[GateVerdict]:
     alpha = scene.alpha(gate, tests)
-    asked = sources(gate)
+    asked = sources(gate, scene.view.strategy.shadow_ppm)
     if gate.answers and not (scene.can_decide or scene.evidence):
         asked = asked[:1]  # nothing live will be heard of: most passes of small fleets
     of_source = {one: _of(scene, gate, one, alpha) for one in asked}
