@@ -98,10 +98,20 @@ def _profile(profile: Resource) -> Iterator[Section]:
 
 def _model(model: Resource) -> Iterator[Section]:
     spec: Mapping[str, Any] = model.get("spec") or {}
-    parts = ("source", "quality", "data", "compression")
-    yield "Spec", _pairs({part: spec.get(part) for part in parts})
+    files: Mapping[str, Any] = {"source": spec.get("source"), **(spec.get("data") or {})}
+    said = {
+        **{name: _file(one) for name, one in files.items()},
+        "quality": spec.get("quality"),
+        "compression": spec.get("compression"),
+    }
+    yield "Spec", _pairs(said)
     for revision in facts.at(model, "status.revisions") or []:
         yield f"Revision {revision.get('number')}", _revision(revision)
+
+
+def _file(named: object) -> object:
+    """A file by its short digest; the number of golden rows is no file."""
+    return facts.short_digest(named) if isinstance(named, str) else named
 
 
 def _revision(revision: Mapping[str, Any]) -> Iterator[str]:

@@ -49,7 +49,12 @@ def _print(explanation: "Explanation") -> None:
     if explanation.fields:
         printing.line()
     for field in explanation.fields:
-        printing.line(f"  {printing.heading(field.name)}  {_remarks(field)}")
+        first, *rest = printing.wrapped(
+            f"{field.name}  {_remarks(field)}", "  ", "      ", _COLUMNS
+        )
+        printing.line(first.replace(field.name, printing.heading(field.name), 1))
+        for text in rest:
+            printing.line(text)
         _paragraph(field.description, "      ")
 
 

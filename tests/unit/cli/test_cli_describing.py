@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from shoal.cli import descriptions, tree
+from shoal.resources import kinds
 from tests.unit.cli import fleet
+from tests.unit.cli.conftest import Shoal
 
 
 def described(resource: dict[str, Any]) -> str:
@@ -78,3 +80,19 @@ def test_a_variant_tells_whose_figures_it_has() -> None:
     assert "scouts now      cam-3" in measured
     assert "cam-1: p95 4.2ms, memory 1 MiB, load -, agreement 1\n" in f"{measured}\n"
     assert "cam-2: it crashed" in measured
+
+
+def test_the_files_of_a_model_are_told_by_short_digests() -> None:
+    model = fleet.a_model()
+    model["spec"]["data"] = {"calibration": fleet.DIGEST, "golden": 400}
+    text = described(model)
+    assert "source          ab12ab12ab12\n" in text
+    assert "calibration     ab12ab12ab12\n" in text
+    assert "golden          400\n" in text
+
+
+@pytest.mark.parametrize("part", ["spec", "status"])
+@pytest.mark.parametrize("kind", kinds.KINDS)
+def test_every_explanation_fits_80_columns(shoal: Shoal, kind: str, part: str) -> None:
+    out = shoal("explain", f"{kind}.{part}").out
+    assert max(map(len, out.splitlines())) <= 80
