@@ -149,6 +149,26 @@ def test_only_what_changed_is_read_again(opened: Opener) -> None:
     on(opened, story)
 
 
+def test_nothing_is_missed_after_the_newest_tallies_went(opened: Opener) -> None:
+    async def story(telemetry: TelemetryStore) -> None:
+        for i in range(EPOCHS_KEPT):
+            await telemetry.mark(NAME, NOW_MS + i)
+        await telemetry.ingest(a_batch(a_window(NOW_MS)), NOW_MS)  # late: of the oldest epoch
+        read = (await telemetry.tallies(NAME, 0)).version
+        newest = NOW_MS + EPOCHS_KEPT
+        await telemetry.mark(NAME, newest)
+        assert (await telemetry.tallies(NAME, 0)).changed == ()
+        await telemetry.ingest(a_batch(a_window(newest), sequence=2), NOW_MS)
+        after = await telemetry.tallies(NAME, read)
+        assert [key for key, _ in after.changed] == [a_key(newest)]
+        await telemetry.forget(NAME)
+        await telemetry.mark(NAME, newest)
+        await telemetry.ingest(a_batch(a_window(newest), sequence=3), NOW_MS)
+        assert len((await telemetry.tallies(NAME, after.version)).changed) == 1
+
+    on(opened, story)
+
+
 def test_what_a_device_makes_up_is_bounded(opened: Opener) -> None:
     async def story(telemetry: TelemetryStore) -> None:
         await telemetry.mark(NAME, NOW_MS)

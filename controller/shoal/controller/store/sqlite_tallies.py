@@ -18,6 +18,7 @@ from shoal.controller.store.port import EPOCHS_KEPT, VARIANTS_TALLIED, Tallies
 _EPOCHS = tables.metadata.tables["tally_epochs"]
 _TALLIES = tables.metadata.tables["tallies"]
 _PLACE = ("deployment", "epoch_ms", "device", "variant")
+_NOBODY = {"deployment": "", "epoch_ms": 0, "device": "", "variant": ""}  # keeps a version alone
 _VERSION = sa.select(sa.func.coalesce(sa.func.max(_TALLIES.c.version), 0))
 _KNOWN = sa.select(_EPOCHS.c.epoch_ms).where(_EPOCHS.c.deployment == sa.bindparam("of_deployment"))
 _OF_DEVICE = sa.select(_TALLIES.c.variant, _TALLIES.c.data).where(
@@ -63,8 +64,7 @@ def mark(connection: Connection, deployment: str, epoch_ms: int) -> None:
     connection.execute(
         insert(_EPOCHS).values(deployment=deployment, epoch_ms=epoch_ms).on_conflict_do_nothing()
     )
-    for old in _epochs(connection, deployment)[:-EPOCHS_KEPT]:
-        _drop(connection, deployment, old)
+    _drop(connection, deployment, _epochs(connection, deployment)[:-EPOCHS_KEPT])
 
 
 def changed(connection: Connection, deployment: str, since: int) -> Tallies:
@@ -79,8 +79,7 @@ def changed(connection: Connection, deployment: str, since: int) -> Tallies:
 
 def forget(connection: Connection, deployment: str) -> None:
     """See `TelemetryStore.forget`."""
-    for epoch_ms in _epochs(connection, deployment):
-        _drop(connection, deployment, epoch_ms)
+    _drop(connection, deployment, _epochs(connection, deployment))
 
 
 def _sums(connection: Connection, batch: TelemetryBatch) -> Iterator[tuple[TallyKey, Tally]]:
@@ -94,11 +93,15 @@ def _epochs(connection: Connection, deployment: str) -> list[int]:
     return sorted(connection.scalars(_KNOWN, {"of_deployment": deployment}))
 
 
-def _drop(connection: Connection, deployment: str, epoch_ms: int) -> None:
+def _drop(connection: Connection, deployment: str, epochs_ms: list[int]) -> None:
+    if not epochs_ms:
+        return
+    # No version is given twice, or whoever has read up to there would miss the second one.
+    reached = {"version": connection.scalar(_VERSION), "data": "{}"}
+    connection.execute(_UPSERT, {**_NOBODY, **reached})
     for table in (_EPOCHS, _TALLIES):
-        connection.execute(
-            sa.delete(table).where(table.c.deployment == deployment, table.c.epoch_ms == epoch_ms)
-        )
+        gone = (table.c.deployment == deployment, table.c.epoch_ms.in_(epochs_ms))
+        connection.execute(sa.delete(table).where(*gone))
 
 
 def _row(key: TallyKey, tally: Tally, version: int) -> dict[str, object]:
