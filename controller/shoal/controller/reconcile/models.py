@@ -138,13 +138,14 @@ async def reconcile(world: World, searches: Searches, key: Key) -> float | None:
     await world.commit([*scouts.tells(world, key.namespace, key.name, everyone, kept)])
     await world.commit(_status_writes(world, model, kept))
     # Only of what is searched again when the time comes: the others would wake the pass for ever.
-    waiting = [
-        one.data["classes"][name]
+    ours = {one.profile_class.name for one in everyone if one.profile_class is not None}
+    again = (
+        found["again_at"]
         for one in kept
         if one.data["number"] in used
-        for name in _needs(one, everyone)
-    ]
-    again = (one["again_at"] for one in waiting if _passing(one))
+        for name, found in one.data["classes"].items()
+        if name in ours and _passing(found)
+    )
     return min((*again, *scouts.wakes_at(kept, world.now())), default=None)
 
 
