@@ -7,7 +7,7 @@ a single bit of what follows from it.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from shoal.contract.digest import Digest
 from shoal.contract.histogram import Histogram
@@ -51,32 +51,18 @@ class Tally:
     def merge(self, other: "Tally") -> "Tally":
         """The tally of both; which of the two comes first makes no difference."""
         added = {name: getattr(self, name) + getattr(other, name) for name in _ADDED}
+        largest = {name: max(getattr(self, name), getattr(other, name)) for name in _LARGEST}
         return Tally(
             **added,
+            **largest,
             latency_ms=self.latency_ms.merge(other.latency_ms),
             classes=_added(self.classes, other.classes),
             confidences=_added(self.confidences, other.confidences),
-            memory_peak_bytes=max(self.memory_peak_bytes, other.memory_peak_bytes),
-            last_ms=max(self.last_ms, other.last_ms),
         )
 
 
-_ADDED = (
-    "requests",
-    "errors",
-    "labelled",
-    "correct",
-    "shadowed",
-    "shadow_differed",
-    "paired",
-    "paired_worse",
-    "paired_better",
-    "scored",
-    "absolute_error",
-    "squared_error",
-    "windows",
-    "memory_bytes",
-)
+_LARGEST = ("memory_peak_bytes", "last_ms")
+_ADDED = tuple(one.name for one in fields(Tally) if one.type is int and one.name not in _LARGEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
