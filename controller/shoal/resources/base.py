@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -30,9 +30,6 @@ class Document(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, alias_generator=to_camel, validate_by_alias=True
     )
-
-    # Fields of the design that do not exist yet: refused by name instead of as misspelt.
-    later_fields: ClassVar[tuple[str, ...]] = ()
 
 
 class Metadata(Document):

@@ -106,13 +106,6 @@ def _last_name(path: Sequence[Step]) -> str:
 
 def _unknown_field(root: type[Resource], path: Sequence[Step]) -> Problem:
     name, parent = str(path[-1]), document_at(root, path[:-1])
-    if parent is not None and name in parent.later_fields:
-        return Problem(
-            reason=Reason.NOT_BUILT_YET,
-            message=f"the field {name} is not built yet",
-            field=text_of(path),
-            hint="leave it out",
-        )
     near = nearest(name, by_alias(parent)) if parent is not None else None
     where = text_of(path[:-1]) or "a resource"
     return Problem(

@@ -5,7 +5,7 @@ any other word is answered with the nearest right one.
 """
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydantic_core import PydanticCustomError
@@ -31,28 +31,13 @@ class Words:
         if word in self.built:
             return word
         if word in self.later:
-            raise not_built(f"{self.what} {word}", f"use one of {', '.join(self.built)}")
+            message = f"{self.what} {word} is not built yet"
+            raise refusal(Reason.NOT_BUILT_YET, message, f"use one of {', '.join(self.built)}")
         raise refusal(
             self.unknown,
             f"{word!r} is not {_article(self.what)} {self.what}",
             suggestion(word, (*self.built, *self.later)),
         )
-
-
-def none_yet(what: str) -> Callable[[object], object]:
-    """A validator for a field that only null is built for."""
-
-    def check(value: object) -> object:
-        if value is not None:
-            raise not_built(what, "leave it out or write null")
-        return value
-
-    return check
-
-
-def not_built(what: str, hint: str) -> PydanticCustomError:
-    """The refusal of something that belongs to the design but does not exist yet."""
-    return refusal(Reason.NOT_BUILT_YET, f"{what} is not built yet", hint)
 
 
 def refusal(reason: Reason, message: str, hint: str = "") -> PydanticCustomError:
