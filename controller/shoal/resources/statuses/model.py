@@ -27,7 +27,8 @@ class ChosenVariant(Told):
     latency_ms_p95: float | None = Field(
         default=None,
         alias="latency_ms_p95",
-        description="95 of 100 inferences were faster than this, milliseconds: where `figures` says.",
+        description="95 of 100 inferences were faster than this, milliseconds: where `figures` "
+        "says.",
     )
     figures: Literal["estimate", "measured"] | None = Field(
         default=None,
