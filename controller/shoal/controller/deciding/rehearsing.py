@@ -121,6 +121,9 @@ def rehearse(snapshot: Snapshot, plan: Plan, device_turns: int) -> Rehearsal:
     record = _without_gates(plan.record)
     stage = _Stage(snapshot=replace(snapshot, strategy=bare, record=record), began=snapshot.now)
     stage.note(plan)
+    busy = stage.busy(plan)
+    if busy:
+        stage.confirm(busy)  # a second pass on what the first one saw tells nothing
     turns = min(_TURNS, max(3, device_turns // max(len(snapshot.devices), 1)))
     for _ in range(turns):
         plan = planner.plan(stage.snapshot)
