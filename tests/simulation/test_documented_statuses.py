@@ -10,7 +10,7 @@ from shoal.lab.simulation import scenarios
 from shoal.lab.simulation.actions import Publish, Wait
 from shoal.lab.simulation.models import Nature
 from shoal.lab.simulation.simulation import Simulation
-from tests.simulation.live_traffic import Traffic, a_simulation
+from tests.simulation.live_traffic import a_simulation, serve
 from tests.unit.resources.statuses import check
 
 LATENCY = {"metric": "latency.p95", "maxRatio": 1.5, "minSamples": 60}
@@ -65,7 +65,7 @@ def test_a_revision_that_is_given_up_is_documented() -> None:
 
 def test_verdicts_on_live_traffic_are_documented() -> None:
     simulation = a_simulation([LATENCY], 24)
-    Traffic(simulation=simulation).start()
+    serve(simulation)
     simulation.apply(Wait(240.0))
     statuses = Statuses(simulation)
     simulation.apply(Publish(Nature.GOOD), Wait(500.0))

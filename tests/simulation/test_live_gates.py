@@ -3,7 +3,7 @@
 from shoal.lab.simulation.actions import CrashController, Publish, Wait
 from shoal.lab.simulation.models import Nature
 from shoal.lab.simulation.simulation import Simulation
-from tests.simulation.live_traffic import Traffic, a_simulation, is_of, verdicts
+from tests.simulation.live_traffic import a_simulation, is_of, serve, verdicts
 
 LATENCY = {"metric": "latency.p95", "maxRatio": 1.5, "minSamples": 60}
 ERRORS = {"metric": "errorRate", "max": 0.01, "minSamples": 60}
@@ -23,7 +23,7 @@ def results(simulation: Simulation) -> list[str]:
 
 def test_an_equal_variant_completes_by_its_traffic() -> None:
     simulation = a_simulation(DEFAULTS, 24)
-    Traffic(simulation=simulation).start()
+    serve(simulation)
     settled(simulation)
     simulation.apply(Publish(Nature.GOOD), Wait(500.0))
     assert results(simulation) == ["complete", "complete"]
@@ -34,9 +34,7 @@ def test_an_equal_variant_completes_by_its_traffic() -> None:
 
 def test_a_variant_half_as_fast_is_taken_back_by_its_latency() -> None:
     simulation = a_simulation(DEFAULTS, 24)
-    Traffic(
-        simulation=simulation, slowdown=lambda _, variant: 2.0 if is_of(2, variant) else 1.0
-    ).start()
+    serve(simulation, lambda _, variant: 2.0 if is_of(2, variant) else 1.0)
     settled(simulation)
     simulation.apply(Publish(Nature.GOOD), Wait(500.0))
     assert results(simulation) == ["complete", "rolled-back", "complete"]
@@ -49,10 +47,10 @@ def test_a_variant_half_as_fast_is_taken_back_by_its_latency() -> None:
 def test_one_device_in_twenty_that_lies_aborts_no_good_variant() -> None:
     simulation = a_simulation(DEFAULTS)
     liars: set[str] = set()
-    Traffic(
-        simulation=simulation,
-        slowdown=lambda device, variant: 10.0 if device in liars and is_of(2, variant) else 1.0,
-    ).start()
+    serve(
+        simulation,
+        lambda device, variant: 10.0 if device in liars and is_of(2, variant) else 1.0,
+    )
     settled(simulation)
     simulation.apply(Publish(Nature.GOOD), Wait(15.0))
     told = {name for name, one in simulation.assignments().items() if is_of(2, one["variant"])}
@@ -74,7 +72,7 @@ def test_without_traffic_it_holds() -> None:
 
 def test_evidence_outlives_the_controller() -> None:
     simulation = a_simulation(DEFAULTS, 24)
-    Traffic(simulation=simulation).start()
+    serve(simulation)
     settled(simulation)
     simulation.apply(Publish(Nature.GOOD), Wait(60.0), CrashController(5.0), Wait(500.0))
     assert results(simulation) == ["complete", "complete"]

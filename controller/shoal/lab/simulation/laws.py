@@ -59,11 +59,13 @@ class Step:
 class Laws:
     """What was seen so far; `canaries` is the size of a canary for each profile.
 
-    `bad` tells in truth which variants are, `promoted` whether an operator went past a failure, and
+    `bad` tells in truth which variants are, `serves_badly` which are where gates judge requests,
+    `promoted` whether an operator went past a failure, and
     `in_full` the revisions that one gave to everybody at once.
     """
 
     bad: Callable[[Digest], bool]
+    serves_badly: Callable[[Digest], bool]
     promoted: bool = False
     in_full: set[int] = field(default_factory=set)
     canaries: dict[str, int] = field(default_factory=dict)
@@ -153,12 +155,14 @@ class Laws:
         contents = [(one, c) for one in record.revisions for c in one.content.cohorts]
         profiles = {content.cohort: content.profile for _, content in contents}
         complete = {c.cohort for one, c in contents if one.completed_at is not None}
+        judged = {one.cohort for one in record.cohorts if one.live}
         newest = record.current.number if record.current else 0
         unproven: dict[CohortId, set[str]] = defaultdict(set)
         for device, one in assignments.items():
             cohort = homes.get(device)
             keeps = one["revision"] != newest and cohort not in complete
-            bad = not self.promoted and self.bad(one["variant"])
+            served = cohort in judged and self.serves_badly(one["variant"])
+            bad = not self.promoted and (served or self.bad(one["variant"]))
             free = keeps or one["revision"] in self.in_full
             if cohort and not free and (bad or (cohort, one["variant"]) not in proven):
                 unproven[cohort].add(device)

@@ -35,8 +35,12 @@ class Nature(enum.StrEnum):
     BROKEN = "broken"  # does not load
     DOUBTFUL = "doubtful"  # worse by as much as may be: no gate ever comes to a verdict
     PICKY = "picky"  # preflight refuses every variant of it on some devices
+    SLOW = "slow"  # takes three times as long under real requests: only live gates see it
+    ERRING = "erring"  # fails a tenth of real requests: only live gates see it
 
 
+BAD = {Nature.WRONG, Nature.BROKEN, Nature.DOUBTFUL}
+BAD_WHEN_SERVING = {Nature.SLOW, Nature.ERRING}
 _ANSWERS = {Nature.WRONG: WRONG, Nature.DOUBTFUL: DOUBTFUL}
 PICKY_ONES = 3  # one device in so many is
 
@@ -71,7 +75,19 @@ class Library:
 
     def bad(self, digest: Digest) -> bool:
         """Whether it must not get far."""
-        return self._natures.get(digest) in {Nature.WRONG, Nature.BROKEN, Nature.DOUBTFUL}
+        return self._natures.get(digest) in BAD
+
+    def serves_badly(self, digest: Digest) -> bool:
+        """Whether it must not get far where gates may judge real requests."""
+        return self._natures.get(digest) in BAD_WHEN_SERVING
+
+    def slowdown(self, digest: Digest) -> float:
+        """How many times as long as it should it takes for a request."""
+        return 3.0 if self.nature(digest) is Nature.SLOW else 1.0
+
+    def errors(self, digest: Digest, requests: int) -> int:
+        """How many of so many requests fail."""
+        return requests // 10 if self.nature(digest) is Nature.ERRING else 0
 
     def undecided(self, digest: Digest) -> bool:
         """Whether its gate never comes to a verdict."""

@@ -86,10 +86,11 @@ def _settled(world: Simulation, record: RolloutRecord) -> bool:
     """Whether the revision is held for what its own variants do."""
     current = record.going
     if current.reason == Reason.GATE_INCONCLUSIVE:
+        contents = (one.content.cohorts for one in record.revisions)
+        variants = {digest for cohorts in contents for one in cohorts for digest in one.variants}
+        # Devices that served badly before are a poor measure for what comes next.
         return any(
-            world.variants.undecided(variant)
-            for cohort in current.content.cohorts
-            for variant in cohort.variants
+            world.variants.undecided(one) or world.variants.serves_badly(one) for one in variants
         )
     gated = current.reason == Reason.GATE_FAILED and world.setting.fleet.on_failure == "hold"
     return gated or current.reason in SETTLED

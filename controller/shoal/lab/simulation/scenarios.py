@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from shoal.lab.simulation.actions import Action, Publish
 from shoal.lab.simulation.device import Manner
-from shoal.lab.simulation.fleet import Fleet, Wave
+from shoal.lab.simulation.fleet import ACCURACY, Fleet, Wave
 from shoal.lab.simulation.laws import BrokenLawError
 from shoal.lab.simulation.models import Nature
 from shoal.lab.simulation.network import Weather
@@ -65,6 +65,24 @@ _LENIENT = tuple(
     )
     for on_deadline in ("hold", "rollback")
 )
+_GATES = (
+    {"metric": "errorRate", "max": 0.01, "minSamples": 60},
+    {"metric": "latency.p95", "maxRatio": 1.5, "minSamples": 60},
+)
+# One cohort of which half is enough a side for statistics.
+_SERVING = tuple(
+    Fleet(
+        small=24,
+        large=0,
+        heartbeat_s=_EXPECTED_S,
+        soak_s=20,
+        max_soak_s=400,
+        waves=(Wave(name="half", size="50%"), Wave(name="all", size="100%")),
+        gates=gates,
+        progress_deadline_s=3600,
+    )
+    for gates in (_GATES, (ACCURACY, *_GATES))
+)
 _FAULTS = {"crash": 4, "cut": 4, "engine": 3}
 
 
@@ -78,19 +96,23 @@ class Scenario:
     weather: Weather = field(default_factory=Weather)
     fleets: tuple[Fleet, ...] = _FLEETS
     replicas: int = 1
+    requests: bool = False
+    rarely: int = 1  # only one of so many seeds is run in a build
 
     def setting(self, seed: int, devices: int = DEVICES) -> Setting:
         """Where the run of this seed takes place."""
         fleet = self.fleets[seed % len(self.fleets)]
         if devices != fleet.devices:
             small = max(1, devices * fleet.small // fleet.devices)
-            fleet = replace(fleet, small=small, large=max(1, devices - small))
+            least = min(1, fleet.large)
+            fleet = replace(fleet, small=small, large=max(least, devices - small))
         pace_s, report_s = _PACES_S[seed // len(self.fleets) % len(_PACES_S)]
         return Setting(
             fleet=fleet,
             weather=self.weather,
             manner=Manner(heartbeat_s=14.0, report_s=report_s, effect_s=0.6),
             replicas=self.replicas,
+            requests=self.requests,
             pace_s=pace_s,
         )
 
@@ -158,6 +180,20 @@ SCENARIOS = {
             about="the deployment is deleted and applied anew, or an older one has the devices",
             plot=Plot(
                 chances={"delete": 3, "rival": 3, "publish": 2, "cut": 2, "crash": 1, "verb": 1}
+            ),
+        ),
+        Scenario(
+            name="traffic",
+            about="devices serve requests, and gates on latency and errors judge them",
+            fleets=_SERVING,
+            requests=True,
+            rarely=20,
+            plot=Plot(
+                quiet_s=120.0,
+                least=2,
+                most=4,
+                waits_s=(30.0, 120.0, 300.0),
+                chances={"publish-slow": 6, "crash": 2, "cut": 2, "engine": 1, "controller": 1},
             ),
         ),
         Scenario(

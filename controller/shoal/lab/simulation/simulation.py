@@ -23,6 +23,7 @@ from shoal.lab.simulation.laws import Laws, Step
 from shoal.lab.simulation.models import Library, Nature
 from shoal.lab.simulation.network import Network, Weather
 from shoal.lab.simulation.orders import Decided, Orders
+from shoal.lab.simulation.requests import Requests
 from shoal.lab.simulation.storage import SharedStore, now_or_never
 from shoal.lab.simulation.timeline import Timeline
 
@@ -33,7 +34,8 @@ DELETED_S = 30.0  # in which a controller without faults takes note of a deletio
 class Setting:
     """Where a story takes place; `replicas` controllers, whose passes follow within `pace_s`.
 
-    They keep what they know in memory, or in SQLite at `disk`.
+    They keep what they know in memory, or in SQLite at `disk`. With `requests` every device serves
+    some all the time, and tells how that goes.
     """
 
     fleet: Fleet = field(default_factory=Fleet)
@@ -42,6 +44,7 @@ class Setting:
     replicas: int = 1
     pace_s: float = 0.05
     disk: Path | None = None
+    requests: bool = False
 
 
 class Simulation:
@@ -49,12 +52,13 @@ class Simulation:
 
     def __init__(self, seed: int, setting: Setting | None = None) -> None:
         self.setting = setting or Setting()
+        self.seed = seed
         self.rng = random.Random(seed)  # noqa: S311 - a repeatable run, not a secret
         self.timeline = Timeline()
         self.timeline.after_each = self._look
         self.manner = self.setting.manner
         self.variants = Library()
-        self.laws = Laws(bad=self.variants.bad)
+        self.laws = Laws(bad=self.variants.bad, serves_badly=self.variants.serves_badly)
         self.places: dict[str, Place] = {}
         self.orders = Orders(places=self.places)
         self.network = Network(timeline=self.timeline, rng=self.rng, weather=self.setting.weather)
@@ -62,6 +66,7 @@ class Simulation:
         self.telemetry = MemoryTelemetry()
         self.controllers = Controllers(self._around(), self.setting.replicas)
         self.devices: dict[str, SimulatedDevice] = {}
+        self.requests = Requests(self) if self.setting.requests else None
         self.faults = 0
         self.revisions = 0
         self.soak_s = self.setting.fleet.soak_s
@@ -164,6 +169,8 @@ class Simulation:
     def enrol(self, name: str, size: str) -> SimulatedDevice:
         """A new device of this size."""
         self.devices[name] = SimulatedDevice(name, self)
+        if self.requests is not None:
+            self.requests.begin(self.devices[name])
         self.put(name, Place(size=size))
         return self.devices[name]
 

@@ -18,6 +18,8 @@ from shoal.lab.simulation.fleet import DEPLOYMENT
 
 T = TypeVar("T")
 RECORDS_AT_HAND = 500
+# What is said of a deployment that is deleted: that it is, and what its devices told before.
+_PARTING = {Reason.DELETED, Reason.VARIANT_FELL}
 HISTORY = 5_000  # changes: no controller here is away for longer
 
 
@@ -145,7 +147,7 @@ class SharedStore:
             self.farewell = tuple(
                 f"{one['reason']}: {one['message']}"
                 for one in told
-                if one["reason"] != Reason.DELETED
+                if one["reason"] not in _PARTING
             )
         for one in records:
             if one.kind == "Assignment":

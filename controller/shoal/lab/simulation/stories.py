@@ -31,13 +31,19 @@ from shoal.lab.simulation.models import Nature
 
 Maker = Callable[[random.Random, Fleet], Action]
 OUTAGES_S = (0.5, 5.0, 45.0)
+SERVING = (Nature.SLOW, Nature.ERRING)
+ANSWERING = tuple(one for one in Nature if one not in SERVING)
 JUMPS_S = (-3600.0, -30.0, 30.0, 3600.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """How many things happen, how long the waits between them are, and how likely each thing is."""
+    """How many things happen, how long the waits between them are, and how likely each thing is.
 
+    Nothing happens for `quiet_s` at first.
+    """
+
+    quiet_s: float = 0.0
     least: int = 4
     most: int = 8
     waits_s: tuple[float, ...] = (0.2, 1.0, 2.0, 5.0)
@@ -46,7 +52,7 @@ class Plot:
     def story(self, rng: random.Random, fleet: Fleet) -> tuple[Action, ...]:
         """One course of things."""
         names, weights = list(self.chances), list(self.chances.values())
-        told: list[Action] = []
+        told: list[Action] = [Wait(self.quiet_s)]
         for name in rng.choices(names, weights, k=rng.randint(self.least, self.most)):
             told.append(Wait(rng.choice(self.waits_s)))
             told.append(MAKERS[name](rng, fleet))
@@ -73,7 +79,8 @@ MAKERS: dict[str, Maker] = {
     "relabel": lambda rng, fleet: Relabel(
         _device(rng, fleet), rng.choice(SIZES), rng.random() < 0.7
     ),
-    "publish": lambda rng, _: Publish(rng.choice(tuple(Nature))),
+    "publish": lambda rng, _: Publish(rng.choice(ANSWERING)),
+    "publish-slow": lambda rng, _: Publish(rng.choice((Nature.GOOD, *SERVING))),
     "spec": lambda rng, _: EditSpec(rng.choice((1, 3, 5))),
     "verb": lambda rng, _: Ask(
         rng.choice(tuple(Verb)), follow=rng.random() < 0.5, full=rng.random() < 0.5
