@@ -1,11 +1,13 @@
 """The devices of a rollout by wave, in the form of the API, read from the cache when asked."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from shoal.contract.problem import NotFoundError, Problem
 from shoal.contract.reason import Reason
 from shoal.controller.domain.fleet import CohortId
+from shoal.controller.domain.snapshot import Snapshot
 from shoal.controller.planning import rollcall
 from shoal.controller.planning.looking import look
 from shoal.controller.planning.rollcall import Seat, WaveRoll
@@ -32,11 +34,15 @@ class RollCalls:
             raise NotFoundError(Problem(reason=Reason.NOT_FOUND, message=message))
         everyone = fleet.members(self._world.cache, namespace)
         snapshot = deployments.take_snapshot(self._world, deployment, everyone, self._world.now())
-        view = look(snapshot, snapshot.record)
-        current = view.current
-        titles = [wave.name for wave in current.waves] if current else []
-        names = current.content.names if current else {}
-        return [_roll(one, titles, names) for one in rollcall.call(view, most)]
+        return await self._world.beside(partial(_waves, snapshot, most))
+
+
+def _waves(snapshot: Snapshot, most: int) -> list[dict[str, Any]]:
+    view = look(snapshot, snapshot.record)
+    current = view.current
+    titles = [wave.name for wave in current.waves] if current else []
+    names = current.content.names if current else {}
+    return [_roll(one, titles, names) for one in rollcall.call(view, most)]
 
 
 def _roll(roll: WaveRoll, titles: list[str], names: Mapping[CohortId, str]) -> dict[str, Any]:
