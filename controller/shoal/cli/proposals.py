@@ -61,12 +61,14 @@ def planned(session: Session, sources: Sequence[str], *, yes: bool, force: bool)
     """What applying these files would do, as the controller foresees it; nothing is written."""
     from shoal.cli.progress import Progress
     from shoal.cli.uploads import Measurer
+    from shoal.client.decisions import PLAN_S
 
     found = checked(session, sources, yes=yes)
     measurer = Measurer(session.client, Progress())
     documents = [resolved(session, one, measurer) for one in found]
     try:
-        return session.client.decisions.plan(documents, force=force)
+        patience_s = session.invocation.timeout_s or PLAN_S
+        return session.client.decisions.plan(documents, force=force, patience_s=patience_s)
     except ProblemError as error:
         if error.problem.field is None or len(found) != 1:
             raise

@@ -11,13 +11,18 @@ from shoal.client.transport import Request, Transport
 _DECISIONS = "/decisions"
 
 
+PLAN_S = 180.0  # 10,000 devices take ten seconds, and more on a machine that is busy
+
+
 class Decisions:
     """Plans and explanations of one controller."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def plan(self, resources: Sequence[Resource], *, force: bool = False) -> dict[str, Any]:
+    def plan(
+        self, resources: Sequence[Resource], *, force: bool = False, patience_s: float = PLAN_S
+    ) -> dict[str, Any]:
         """What applying `resources` would do, deployment by deployment and device by device.
 
         Raises:
@@ -25,7 +30,9 @@ class Decisions:
             ConflictError: somebody else applied another value of a field (unless `force`).
         """
         body = {"items": list(resources)} | ({"force": True} if force else {})
-        return self._transport.json(Request(method="POST", path="/plan", body=body))
+        return self._transport.json(
+            Request(method="POST", path="/plan", body=body, patience_s=patience_s)
+        )
 
     def why_deployment(self, namespace: str, name: str) -> dict[str, Any]:
         """Why a deployment stands where it stands.

@@ -24,7 +24,8 @@ from shoal.contract.reason import Reason
 class Request:
     """One call of the API: `path` is below `/api/v1`, `body` goes as JSON, `content` as it is.
 
-    `item` is the resource that it is about, if it is about one.
+    `item` is the resource that it is about, if it is about one. `patience_s` is how long its answer
+    may take where that is not what other answers may take.
     """
 
     method: str
@@ -67,13 +68,14 @@ class Transport:
         Raises:
             ProblemError: any other answer, or none.
         """
-        with self._explained():
+        with self._explained(request.patience_s):
             answer = self._http.request(
                 request.method,
                 f"/api/v1{request.path}",
                 params=dict(request.query),
                 headers=dict(request.headers),
                 content=_content(request),
+                timeout=request.patience_s or self.timeout_s,
             )
         if answer.is_success or answer.status_code in accept:
             return answer
