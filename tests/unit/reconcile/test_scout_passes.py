@@ -139,6 +139,8 @@ def test_an_answer_calls_for_the_models_pass(world: World) -> None:
         assert before is not None
         assert after is not None
         changed = Change(type="put", record=after)
-        assert MODEL in routing.affected(world.cache, changed, before)
+        called = set(routing.affected(world.cache, changed, before))
+        assert MODEL in called
+        assert DEPLOYMENT not in called  # it hears of it by the Model's revision
 
     play(world, a_fleet(), tell)

@@ -10,9 +10,12 @@ from shoal.controller.reconcile.queue import Key
 from shoal.controller.reconcile.world import Cadence
 from shoal.controller.store.port import Change, Record
 
-# What changes in an observation with every heartbeat and decides nothing.
-_HEARTBEAT_ONLY = frozenset(
-    {"sequence", "spool_windows", "good_inferences", "disk_free_bytes", "last_seen_ms"}
+# What changes in an observation with every heartbeat, or now and then, and decides no rollout.
+_BESIDE_ROLLOUTS = frozenset(
+    {
+        *("sequence", "spool_windows", "good_inferences", "disk_free_bytes", "last_seen_ms"),
+        *("scouts", "trials", "speed_score"),
+    }
 )
 
 
@@ -109,12 +112,12 @@ def _asked_differently(record: Record, before: Record | None) -> bool:
 
 
 def _alike(one: Any, other: Any) -> bool:
-    """Whether two observations differ in nothing but what moves at every heartbeat."""
+    """Whether two observations differ in nothing that bears on a rollout."""
     if one == other:
         return True
     if isinstance(one, dict) and isinstance(other, dict):
         asked = one.keys() | other.keys()
-        return all(_alike(one.get(key), other.get(key)) for key in asked - _HEARTBEAT_ONLY)
+        return all(_alike(one.get(key), other.get(key)) for key in asked - _BESIDE_ROLLOUTS)
     if isinstance(one, list) and isinstance(other, list):
         ours = [part for part in one if not _is_silence(part)]
         theirs = [part for part in other if not _is_silence(part)]
