@@ -35,6 +35,7 @@ class Request:
     body: object = None
     content: bytes | None = None
     item: Item | None = None
+    patience_s: float | None = None
 
     @classmethod
     def of(cls, item: Item, method: str = "GET", below: str = "", **more: Any) -> "Request":
