@@ -56,7 +56,7 @@ def _device(
     return {
         "device": device.device,
         "profile": member.profile.name if member else None,
-        "cohort": names.get(device.cohort, None),
+        "cohort": names.get(device.cohort),
         "change": device.change.value,
         "current": device.current,
         "variant": device.variant,
