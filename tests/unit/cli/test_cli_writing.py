@@ -213,7 +213,7 @@ def test_a_watched_list_is_ndjson(
     def interrupt(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("shoal.client.resources.Resources.watch", interrupt)
+    monkeypatch.setattr("shoal.client.resources.Resources.pulses", interrupt)
     api.store(fleet.a_device())
     ran = shoal("get", "devices", "-w", "-o", "json")
     assert ran.code == 130
@@ -228,7 +228,7 @@ def test_a_watched_table_grows(
     def interrupt(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("shoal.client.resources.Resources.watch", interrupt)
+    monkeypatch.setattr("shoal.client.resources.Resources.pulses", interrupt)
     api.store(fleet.a_device())
     titles, row = shoal("get", "devices", "-w").out.splitlines()
     assert titles.split()[:2] == ["CHANGE", "NAME"]
