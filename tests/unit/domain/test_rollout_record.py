@@ -54,7 +54,7 @@ def a_content(key: CohortKey) -> CohortContent:
 
 def test_a_record_survives_json() -> None:
     record = RolloutRecord(deployment="default/digits").with_revision(a_revision(1))
-    record = record.with_device(DeviceRecord(device="d", generation=3, told=None))
+    record = replace(record, devices=(DeviceRecord(device="d", generation=3, told=None),))
     record = record.with_cohort(CohortProgress(cohort=KEY.id))
     assert record_from_json(json.loads(json.dumps(record_to_json(record)))) == record
 
@@ -87,15 +87,13 @@ def test_a_record_without_revisions_has_none_to_change() -> None:
 
 
 def test_members_are_found_and_replaced_by_name() -> None:
-    record = RolloutRecord(deployment="default/digits")
-    for generation in (1, 2):
-        record = record.with_device(DeviceRecord(device="d", generation=generation, told=None))
-        record = record.with_cohort(CohortProgress(cohort=KEY.id, step=generation))
-    assert [one.generation for one in record.devices] == [2]
-    device, cohort = record.device("d"), record.cohort(KEY.id)
-    assert device is not None
-    assert cohort is not None
-    assert (device.generation, cohort.step) == (2, 2)
+    known = DeviceRecord(device="d", generation=2, told=None)
+    record = RolloutRecord(deployment="default/digits", devices=(known,))
+    for step in (1, 2):
+        record = record.with_cohort(CohortProgress(cohort=KEY.id, step=step))
+    assert [one.step for one in record.cohorts] == [2]
+    assert record.cohort(KEY.id) == record.cohorts[0]
+    assert record.device("d") == known
     assert record.device("e") is None
 
 

@@ -267,11 +267,6 @@ class RolloutRecord:
         """The record with fields of the current revision replaced."""
         return self.with_revision(replace(self.going, **changes))
 
-    def with_device(self, device: DeviceRecord) -> "RolloutRecord":
-        """The record with this device replaced or added."""
-        others = tuple(one for one in self.devices if one.device != device.device)
-        return replace(self, devices=tuple(sorted((*others, device), key=lambda one: one.device)))
-
     def with_cohort(self, progress: CohortProgress) -> "RolloutRecord":
         """The record with this cohort's progress replaced or added."""
         others = tuple(one for one in self.cohorts if one.cohort != progress.cohort)
