@@ -73,7 +73,8 @@ class Simulation:
         self.generation = 1
         self.deleted = self.rival = False
         self._seen = -1
-        self._patience_s = self.setting.fleet.progress_deadline_s
+        self._patience_s = self.setting.fleet.progress_deadline_s / 4
+        self._asked_s = 0.0
         self._began_s = self.timeline.now()
         self.controllers.boot()
         self._write_resources()
@@ -244,8 +245,10 @@ class Simulation:
             record, told = self.record(), self.assignments()
             self.laws.recorded(record, told)
             self.orders.recorded(self._decided(record, told))
-        elif self.timeline.now() - self.orders.moved_s > self._patience_s and self._stuck():
-            self.orders.stands_still(self.timeline.now(), self.record())
+        elif self.timeline.now() - max(self._asked_s, self.orders.moved_s) > self._patience_s:
+            self._asked_s = self.timeline.now()
+            if self._stuck():
+                self.orders.stands_still(self._asked_s, self.record())
 
     def _stuck(self) -> bool:
         """Whether a device that could move has not come to an end."""
