@@ -98,11 +98,13 @@ Name = Annotated[
     _matching(_NAME, DEVICE_NAME_CHARS, "a name of lower-case letters, digits and inner hyphens"),
     _shaped(_NAME, DEVICE_NAME_CHARS),
 ]
-LabelKey = Annotated[str, _matching(_LABEL_KEY, 2 * _LABEL_CHARS, "a label key")]
+LabelKey = Annotated[
+    str, _matching(_LABEL_KEY, 2 * _LABEL_CHARS, "a label key such as app or team.example/site")
+]
 LabelValue = Annotated[
     str,
     BeforeValidator(_text),
-    _matching(_LABEL_VALUE, _LABEL_CHARS, "a label value"),
+    _matching(_LABEL_VALUE, _LABEL_CHARS, "a label value of letters, digits and inner . _ -"),
     _shaped(_LABEL_VALUE, _LABEL_CHARS),
 ]
 Labels = dict[LabelKey, LabelValue]
