@@ -26,7 +26,7 @@ SETTLED = {
     Reason.HARD_STOP,
 }
 REST_S = 900.0  # how long a fleet without faults may take to come to rest
-LOOK_S = 5.0
+LOOK_S = 5.0  # no shorter than the time in which a pass sees a change
 
 
 def calm(world: Simulation) -> None:
