@@ -201,7 +201,8 @@ def promote(
 ) -> None:
     """Approve the next wave, or go on from a hold.
 
-    What failed or lags so far is waived: it stays in the history and counts no more.
+    What failed so far is waived: it stays in the history and counts no more. Refused while
+    devices of the wave are under way: --full waits for none of them.
 
     Example: shoal rollout promote digits
     """

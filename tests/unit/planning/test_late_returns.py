@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from shoal.controller.domain.rollout import Verb
+from shoal.controller.domain.strategy import Action
 from tests.unit.planning.builders import ACCURACY, RIGHT, WRONG, a_strategy, nine_devices
 from tests.unit.planning.worlds import Make, World, a_second_rollout
 
@@ -22,7 +23,9 @@ def a_world_with_a_late_cohort(make: Make) -> tuple[World, list[str]]:
 
 
 def test_a_promote_waives_nothing_of_the_next_revision(make: Make) -> None:
-    world = a_second_rollout(make)
+    world = a_second_rollout(make, strategy=a_strategy(on_failure=Action.HOLD))
+    world.fail(*world.fresh())
+    world.turn(1.0)
     world.ask(Verb.PROMOTE)
     world.turn(1.0)
     world.publish()

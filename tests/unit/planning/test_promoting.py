@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from shoal.contract.problem import ConflictError
 from shoal.controller.domain.revisions import WaveState
 from shoal.controller.domain.rollout import Verb
 from shoal.controller.domain.strategy import Action, Approval
@@ -87,7 +88,7 @@ def test_a_full_promote_goes_on_from_a_hold(make: Make) -> None:
     assert world.status == "complete"
 
 
-def test_a_full_promote_in_the_last_wave_is_an_ordinary_one(make: Make) -> None:
+def test_a_full_promote_in_the_last_wave_waits_for_none_of_its_devices(make: Make) -> None:
     world = a_second_rollout(make, fleet=devices_of(SMALL, 2))
     world.confirm(*world.fresh())
     world.turn(1.0)
@@ -101,18 +102,38 @@ def test_a_full_promote_in_the_last_wave_is_an_ordinary_one(make: Make) -> None:
     assert world.status == "complete"
 
 
-def test_a_wave_says_who_promoted_it(make: Make) -> None:
+def test_an_approval_given_twice_lets_no_wave_go_on_unproven(make: Make) -> None:
     waves = (THREE_WAVES[0], a_wave("all", 100, approval=Approval.MANUAL))
     world = make(strategy=a_strategy(waves=waves), fleet=devices_of(SMALL, 4))
     world.turn()
+    world.confirm(*world.pending())
+    world.turn(1.0)
+    assert world.reason == "ApprovalMissing"
+    world.ask(Verb.PROMOTE)
+    for _ in range(2):  # before the next pass, and after it
+        with pytest.raises(ConflictError, match="its devices are under way"):
+            world.ask(Verb.PROMOTE)
+        world.turn(1.0)
+    assert world.status == "active"
+    assert len(world.pending()) == 3
+
+
+def test_a_wave_says_who_promoted_it(make: Make) -> None:
+    waves = (*THREE_WAVES[:2], a_wave("all", 100, approval=Approval.MANUAL))
+    strategy = a_strategy(waves=waves, on_failure=Action.HOLD, success_threshold_ppm=500_000)
+    world = make(strategy=strategy, fleet=devices_of(SMALL, 4))
+    world.turn()
+    world.fail(*world.pending())
+    world.turn(1.0)
     by_ana = verbs.Request(verb=Verb.PROMOTE, by="ana")
     world.record = verbs.apply(world.record, by_ana, world.now)  # past the canary
-    world.turn(1.0)
+    world.finish()
+    assert world.reason == "ApprovalMissing"
     by_ben = verbs.Request(verb=Verb.PROMOTE, by="ben")
     world.record = verbs.apply(world.record, by_ben, world.now)  # and the approval
     world.finish()
     assert world.status == "complete"
-    assert [one.promoted_by for one in world.plan.status.waves] == ["ana", "ben"]
+    assert [one.promoted_by for one in world.plan.status.waves] == ["ana", "", "ben"]
 
 
 @pytest.mark.parametrize("verb", [Verb.PAUSE, Verb.ABORT])

@@ -163,7 +163,7 @@ def test_an_approval_given_early_is_not_an_approval_of_what_fails_later(make: Ma
     canaries = world.fresh()
     world.confirm(*canaries)
     world.turn(1.0)
-    world.ask(Verb.PROMOTE)
+    world.ask(Verb.PROMOTE, full=True)
     world.turn(1.0)
     world.roll_back_locally(world.fresh()[0] if world.fresh() else canaries[0])
     world.turn(1.0)

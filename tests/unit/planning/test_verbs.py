@@ -152,13 +152,14 @@ def test_promote_waives_the_failures_so_far_and_no_later_ones(make: Make) -> Non
     assert world.reason == "TooManyFailures"
 
 
-def test_promote_skips_the_wait_for_a_slow_device(make: Make) -> None:
+def test_only_a_full_promote_skips_the_wait_for_a_slow_device(make: Make) -> None:
     world = a_second_rollout(make)
     slow = world.fresh()[0]
     world.confirm(*world.fresh()[1:])
     world.turn(1.0)
     assert not world.fresh()
-    world.ask(Verb.PROMOTE)
+    assert "waits for nobody" in refused(world, Verb.PROMOTE)[1]
+    world.ask(Verb.PROMOTE, full=True)
     world.finish(but=[slow])
     assert (world.plan.status.wave, world.status) == (2, "complete")
     assert slow in world.on_revision(2)

@@ -82,9 +82,16 @@ class World:
         self.events += [one.reason for one in plan.events]
         return plan
 
-    def ask(self, verb: Verb, *, to_revision: int | None = None, follow: bool = False) -> None:
+    def ask(
+        self,
+        verb: Verb,
+        *,
+        to_revision: int | None = None,
+        follow: bool = False,
+        full: bool = False,
+    ) -> None:
         """An operator's verb."""
-        request = verbs.Request(verb=verb, to_revision=to_revision, follow=follow)
+        request = verbs.Request(verb=verb, to_revision=to_revision, follow=follow, full=full)
         self.record = verbs.apply(self.record, request, self.now)
 
     def publish(self) -> None:

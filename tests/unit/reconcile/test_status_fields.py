@@ -89,9 +89,8 @@ def test_devices_that_nothing_fits_and_that_go_wrong_are_documented() -> None:
 
 def test_what_people_decided_is_documented() -> None:
     played = worlds.a_second_rollout(worlds.World, strategy=a_strategy(gates=(ACCURACY,)))
-    played.record = verbs.apply(
-        played.record, verbs.Request(verb=Verb.PROMOTE, by="ana"), played.now
-    )
+    fully = verbs.Request(verb=Verb.PROMOTE, full=True, by="ana")
+    played.record = verbs.apply(played.record, fully, played.now)
     check("Deployment", status_of(played.turn(1.0)))
     played.confirm(*played.fresh(), answers=WRONG)
     check("Deployment", status_of(played.turn(1.0)))

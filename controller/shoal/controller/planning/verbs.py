@@ -20,6 +20,9 @@ from shoal.controller.domain.rollout import (
 )
 from shoal.controller.planning import targets, transitions
 
+# What a wave that does not hold may wait for and a promote ends.
+_PROMOTED = (Reason.APPROVAL_MISSING, Reason.GATE_INCONCLUSIVE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -99,13 +102,14 @@ def abort(record: RolloutRecord, now: float, *, by: str = "") -> RolloutRecord:
 def promote(
     record: RolloutRecord, now: float, *, full: bool = False, by: str = ""
 ) -> RolloutRecord:
-    """Approve the next wave, or go on from a wave that holds or has not finished.
+    """Approve the next wave, or go on from a wave that holds or lacks a verdict.
 
-    What failed so far is waived: it stays in the history and no longer counts. A `full` one opens
-    the last wave at once; budgets, and the evidence from here on, still decide there.
+    What failed so far is waived: it stays in the history and no longer counts. A wave under way is
+    not gone past, or asking twice would let a wave go on unproven. A `full` one opens the last wave
+    at once, and waits for nothing there; budgets, and the evidence from here on, still decide.
 
     Raises:
-        ConflictError: nothing is going on.
+        ConflictError: nothing is going on, or what goes on waits for nobody.
     """
     current = _going_on(record, "promote", "shoal rollout retry starts a failed revision again")
     if current.origin.returns:
@@ -117,10 +121,16 @@ def promote(
     if full and record.wave + 1 < len(current.content.strategy.waves):
         intent = Intent(verb=Verb.PROMOTE, to_revision=None, asked_at=now, by=by)
         return replace(record, intent=intent)
-    record = replace(
-        record, approved_wave=record.wave + 1, progress=replace(record.progress, at=now)
-    )
-    if record.waiting is not None and record.waiting.reason == Reason.APPROVAL_MISSING:
+    waits = None if record.waiting is None else record.waiting.reason
+    if not full and record.hold is None and waits not in _PROMOTED:
+        raise _conflict(
+            Reason.NOT_IN_PROGRESS,
+            f"revision {current.number} waits for nobody: its devices are under way",
+            "shoal rollout promote --full waits for none of them",
+        )
+    progress = replace(record.progress, at=now)
+    record = replace(record, approved_wave=record.wave + 1, progress=progress, waiting=None)
+    if waits == Reason.APPROVAL_MISSING:
         return _promoted(record, record.wave + 1, by)
     record = _promoted(record, max(record.wave, 0), by)
     cohorts = tuple(replace(one, waived=one.wave) for one in record.cohorts)
