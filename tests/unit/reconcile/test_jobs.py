@@ -69,3 +69,11 @@ def test_jobs_that_nobody_used_for_long_go_whether_they_ended_or_not(tmp_path: P
     asyncio.run(ProcessJobs(tmp_path, no_blob, KEPT_S).run(REQUEST))
     left = {one.name for one in tmp_path.iterdir()}
     assert left == {REQUEST.key, "young", "young and unfinished"}
+
+
+def test_the_folder_of_a_job_that_is_being_used_stays_however_short_the_time(
+    tmp_path: Path,
+) -> None:
+    out = a_finished_job(tmp_path, REQUEST.key, 1)
+    asyncio.run(ProcessJobs(tmp_path, no_blob, -1).run(REQUEST))  # as if the clock was set on
+    assert out.is_dir()

@@ -99,16 +99,19 @@ class ProcessJobs:
             # Also where it was run before: what is used stays.
             await asyncio.to_thread((folder / "done").touch)
             text = await asyncio.to_thread(report.read_text, "utf-8")
-            await asyncio.to_thread(self._forget_old)
+            await asyncio.to_thread(self._forget_old, folder)
         return JobResult(report=json.loads(text), folder=report.parent)
 
-    def _forget_old(self) -> None:
-        """Remove jobs of long ago; what they found is in the store and blobs."""
+    def _forget_old(self, in_use: Path) -> None:
+        """Remove jobs of long ago; what they found is in the store and blobs.
+
+        Never the one whose files are about to be read, whatever the clock was set to meanwhile.
+        """
         before = time.time() - self._kept_s
         for inputs in self._root.glob("*/in"):
             done = inputs.with_name("done")
             used = done if done.exists() else inputs  # what never ended was begun anew at its use
-            if used.stat().st_mtime < before:
+            if inputs.parent != in_use and used.stat().st_mtime < before:
                 # First, so that half a folder is never taken for a finished job.
                 done.unlink(missing_ok=True)
                 shutil.rmtree(inputs.parent, ignore_errors=True)
