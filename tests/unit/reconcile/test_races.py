@@ -1,4 +1,4 @@
-"""What operators ask for while a pass is under way is never written over."""
+"""What happens while a pass is under way is neither written over nor overlooked."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -51,5 +51,23 @@ def test_an_abort_that_arrives_while_a_pass_computes_is_carried_out(world: World
         world.beside = at_once
         await deployments.reconcile(world, DEPLOYMENT)
         assert rollout(world).revisions[0].result is Result.ABORTED
+
+    play(world, [*fleet_of_two(), a_deployment()], story)
+
+
+def test_a_device_that_goes_while_a_pass_computes_is_told_nothing_any_more(world: World) -> None:
+    async def interrupted(work: Callable[[], T]) -> T:
+        found = work()
+        for kind in ("Device", "Assignment"):
+            record = world.cache.get(kind, "default", "two")
+            if record is not None:
+                await world.commit([delete_of(record)])
+        return found
+
+    async def story(world: World, searches: Searches) -> None:
+        await settle(world, searches)
+        world.beside = interrupted
+        await deployments.reconcile(world, DEPLOYMENT)
+        assert [one.name for one in world.cache.all("Assignment", "default")] == ["one"]
 
     play(world, [*fleet_of_two(), a_deployment()], story)

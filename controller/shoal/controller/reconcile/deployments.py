@@ -34,6 +34,8 @@ async def reconcile(world: World, key: Key) -> float | None:
     plan, rollout = await world.beside(partial(_decided, snapshot))
     if world.cache.get("Rollout", key.namespace, key.name) is not stored:
         raise _overtaken(snapshot.deployment)
+    # Devices that went meanwhile are told nothing: nobody would ever clear away what they were.
+    everyone = [one for one in everyone if world.cache.get("Device", one.namespace, one.name)]
     writes = _writes(world, deployment, everyone, plan)
     written = await world.commit([*_recorded(world, deployment, plan, rollout), *writes])
     for one in written:
