@@ -35,20 +35,22 @@ NOTHING = Successor(stage=Stage.NONE)
 
 
 def model_of(deployment: Resource) -> str | None:
-    """The Model that the deployment follows; None where it is pinned or following is suspended."""
+    """The Model whose next revision the deployment will take; None where it is pinned.
+
+    After an undo it follows no revision that was there before, but a newer one again.
+    """
     name = str(facts.at(deployment, "spec.model") or "")
-    follows = facts.at(deployment, "status.following") is not False
-    return name if follows and "@" not in name else None
+    return name if "@" not in name else None
 
 
 def successor(deployment: Resource, model: Resource) -> Successor:
-    """What of `model`, which `deployment` follows, has not become its rollout yet."""
+    """What of `model`, newer than what `deployment` took, has not become its rollout yet."""
     name = model["metadata"]["name"]
     if facts.at(model, "status.observedGeneration") != facts.at(model, "metadata.generation"):
         return Successor(stage=Stage.COMING, message=f"model {name} is being read")
     revisions = facts.at(model, "status.revisions") or []
     newest = revisions[-1] if revisions else None
-    if newest is None or newest["number"] <= (facts.at(deployment, "status.modelRevision") or 0):
+    if newest is None or newest["number"] <= (facts.at(deployment, "status.takenModelRevision") or 0):
         return NOTHING
     which = f"revision {newest['number']} of model {name}"
     if newest["ready"]:

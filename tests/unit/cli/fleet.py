@@ -114,6 +114,7 @@ def a_deployment(result: str = "active", **status: object) -> Resource:
             "observedGeneration": 1,
             "revision": 2,
             "modelRevision": 2,
+            "takenModelRevision": 2,
             "result": result,
             "message": "the accuracy gate failed",
             "devices": {"selected": 9, "reachable": 9, "Confirmed": 3},

@@ -66,7 +66,7 @@ def test_status_waits_for_a_newer_model_that_the_deployment_follows(
     api: ApiServer, shoal: Shoal
 ) -> None:
     api.store(a_followed_model(1, ready=False, reason="Searching"))
-    api.store(fleet.a_deployment("complete", modelRevision=1))
+    api.store(fleet.a_deployment("complete", modelRevision=1, takenModelRevision=1))
     ran = shoal("rollout", "status", "digits", "--timeout", "200ms")
     assert ran.code == 5
     assert "variants of revision 2 of model digits are being searched" in ran.out
@@ -74,7 +74,7 @@ def test_status_waits_for_a_newer_model_that_the_deployment_follows(
 
 def test_status_waits_for_a_model_that_was_just_applied(api: ApiServer, shoal: Shoal) -> None:
     api.store(a_followed_model(2, ready=True, reason="Ready"))
-    api.store(fleet.a_deployment("complete", modelRevision=2))
+    api.store(fleet.a_deployment("complete", modelRevision=2, takenModelRevision=2))
     assert shoal("rollout", "status", "digits", "--timeout", "200ms").code == 5
 
 
@@ -82,7 +82,7 @@ def test_a_newer_model_that_failed_ends_status_with_its_reason(
     api: ApiServer, shoal: Shoal
 ) -> None:
     api.store(a_followed_model(1, ready=False, reason="NotOnnx", message="this is no model"))
-    api.store(fleet.a_deployment("complete", modelRevision=1))
+    api.store(fleet.a_deployment("complete", modelRevision=1, takenModelRevision=1))
     ran = shoal("rollout", "status", "digits")
     assert ran.code == 1
     assert "revision 2 of model digits failed: this is no model [NotOnnx]" in ran.err
@@ -90,8 +90,19 @@ def test_a_newer_model_that_failed_ends_status_with_its_reason(
 
 def test_an_undone_deployment_waits_for_no_newer_model(api: ApiServer, shoal: Shoal) -> None:
     api.store(a_followed_model(1, ready=True, reason="Ready"))
-    api.store(fleet.a_deployment("complete", modelRevision=1, following=False))
+    api.store(
+        fleet.a_deployment("complete", modelRevision=1, takenModelRevision=2, following=False)
+    )
     assert shoal("rollout", "status", "digits").code == 0
+
+
+def test_a_model_newer_than_an_undo_is_waited_for(api: ApiServer, shoal: Shoal) -> None:
+    api.store(a_followed_model(1, ready=False, reason="Searching"))
+    undone = fleet.a_deployment("complete", modelRevision=1, takenModelRevision=1, following=False)
+    api.store(undone)
+    ran = shoal("rollout", "status", "digits", "--timeout", "200ms")
+    assert ran.code == 5
+    assert "variants of revision 2 of model digits are being searched" in ran.out
 
 
 def test_a_rollout_that_a_newer_one_replaces_ends_status(api: ApiServer, shoal: Shoal) -> None:
@@ -106,10 +117,12 @@ def test_a_rollout_that_a_newer_one_replaces_ends_status(api: ApiServer, shoal: 
 def test_the_rollout_before_a_newer_model_is_not_the_one_asked_about(
     api: ApiServer, shoal: Shoal
 ) -> None:
-    api.store(fleet.a_deployment("active", modelRevision=1))
+    api.store(fleet.a_deployment("active", modelRevision=1, takenModelRevision=1))
     api.store(a_followed_model(1, ready=True, reason="Ready"))
     api.revisions = [{"number": 2, "result": "superseded"}, {"number": 3, "result": "complete"}]
-    with api.once_watched(fleet.a_deployment("complete", revision=3, modelRevision=2)):
+    with api.once_watched(
+        fleet.a_deployment("complete", revision=3, modelRevision=2, takenModelRevision=2)
+    ):
         assert shoal("rollout", "status", "digits").code == 0
 
 

@@ -27,6 +27,7 @@ def build(deployment: Record, plan: Plan, now_s: float) -> dict[str, Any]:
         "observedGeneration": deployment.data["metadata"].get("generation", 1),
         "revision": status.revision,
         "modelRevision": status.model_revision,
+        "takenModelRevision": plan.record.taken.model_revision,
         **_verdict(status, given_up),
         "givenUp": None if given_up is None else _given_up(given_up),
         "paused": status.paused,

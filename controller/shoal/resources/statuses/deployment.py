@@ -151,6 +151,11 @@ class DeploymentStatus(Status):
     model_revision: int | None = Field(
         default=None, description="The revision of the Model that it brings; 0: none yet."
     )
+    taken_model_revision: int | None = Field(
+        default=None,
+        description="The newest revision of the Model that was rolled out or passed over, as by an "
+        "undo: a newer one rolls out as soon as it is ready; 0: none yet.",
+    )
     result: Result | None = Field(
         default=None, description="What became of what was asked for; null before the first."
     )
