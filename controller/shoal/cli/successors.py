@@ -50,7 +50,8 @@ def successor(deployment: Resource, model: Resource) -> Successor:
         return Successor(stage=Stage.COMING, message=f"model {name} is being read")
     revisions = facts.at(model, "status.revisions") or []
     newest = revisions[-1] if revisions else None
-    if newest is None or newest["number"] <= (facts.at(deployment, "status.takenModelRevision") or 0):
+    taken = facts.at(deployment, "status.takenModelRevision") or 0
+    if newest is None or newest["number"] <= taken:
         return NOTHING
     which = f"revision {newest['number']} of model {name}"
     if newest["ready"]:
