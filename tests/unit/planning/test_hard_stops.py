@@ -35,6 +35,23 @@ def strike(world: World, kind: IncidentKind, *names: str, before: bool = False) 
     world.turn(1.0)
 
 
+def two_pardoned(make: Make) -> tuple[World, list[str]]:
+    """Of four devices with the candidate two had incidents, and a promote went on from them."""
+    strategy = a_strategy(on_failure=Action.HOLD)
+    world = a_second_rollout(make, strategy=strategy, fleet=devices_of(SMALL, 7))
+    while world.record.wave < 1:
+        world.confirm(*world.pending())
+        world.turn(1.0)
+    updated = sorted(world.on_revision(2))
+    world.confirm(*world.pending())
+    strike(world, IncidentKind.RESTART, *updated[:2])
+    assert (world.status, world.reason) == ("held", "HardStop")
+    world.ask(Verb.PROMOTE)
+    world.turn(1.0)
+    assert (world.status, world.record.wave) == ("active", 2)
+    return world, updated
+
+
 def stopped(world: World) -> bool:
     return world.record.revisions[1].reason == "HardStop"
 
@@ -107,18 +124,20 @@ def test_silence_speaks_where_it_is_more_frequent_among_the_updated(make: Make) 
 
 
 def test_a_promote_pardons_the_incidents_so_far_and_no_later_ones(make: Make) -> None:
-    strategy = a_strategy(on_failure=Action.HOLD)
-    world = a_second_rollout(make, strategy=strategy, fleet=devices_of(SMALL, 7))
-    while world.record.wave < 1:
-        world.confirm(*world.pending())
-        world.turn(1.0)
-    first, second, third, fourth = sorted(world.on_revision(2))
-    world.confirm(*world.pending())
-    strike(world, IncidentKind.RESTART, first, second)
-    assert (world.status, world.reason) == ("held", "HardStop")
-    world.ask(Verb.PROMOTE)
-    world.turn(1.0)
-    assert (world.status, world.record.wave) == ("active", 2)
+    world, (_, _, third, fourth) = two_pardoned(make)
+    first = world.record.cohorts[0].pardoned[0]
     strike(world, IncidentKind.RESTART, third, fourth)
     assert (world.status, world.reason) == ("held", "HardStop")
     assert first not in world.plan.status.message
+
+
+def test_a_pardon_ends_when_a_device_is_told_anew(make: Make) -> None:
+    world, (first, second, *_) = two_pardoned(make)
+    world.fail(first, second)
+    world.turn(1.0)
+    world.ask(Verb.RETRY)
+    world.turn(1.0)
+    assert world.fresh() == [first, second]
+    world.soak(first, second)
+    strike(world, IncidentKind.RESTART, first, second)
+    assert (world.status, world.reason) == ("held", "HardStop")

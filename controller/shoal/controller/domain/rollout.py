@@ -159,7 +159,8 @@ class CohortProgress:
     start, `alpha_turn` the place of what began after it, a joining or a fall (0: it was there).
     `live` says whether live evidence may decide here, and `base_rate` the share of requests that
     failed before the rollout; both are fixed at the first look, None until then. A promote asks to
-    `pardon` the incidents so far: of the devices that the next pass then notes as `pardoned`.
+    `pardon` the incidents so far: of the devices that the next pass then notes as `pardoned`, until
+    they are told anew.
     """
 
     cohort: CohortId

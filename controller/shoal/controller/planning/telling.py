@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from shoal.controller.domain.fleet import DeviceView
 from shoal.controller.domain.plan import Tell
-from shoal.controller.domain.rollout import DeviceRecord, RolloutRecord, Target
+from shoal.controller.domain.rollout import CohortProgress, DeviceRecord, RolloutRecord, Target
 from shoal.controller.planning import allocating, pacing, targets
 from shoal.controller.planning.view import CohortView, View
 
@@ -20,7 +20,7 @@ def tell(view: View, go: Collection[str]) -> RolloutRecord:
     homes = {one.name: cohort for cohort in view.cohorts for one in cohort.members}
     back = frozenset(allocating.taken_back(view, go))
     records = {one.device: one for one in view.record.devices}
-    go, new = frozenset(go), 0
+    go, new, anew = frozenset(go), 0, set[str]()
     for device in view.snapshot.devices:
         known = records.get(device.name)
         told = known.told if known else None
@@ -37,10 +37,12 @@ def tell(view: View, go: Collection[str]) -> RolloutRecord:
         if changed is None:
             continue
         records[device.name] = changed
+        anew.add(device.name)
         # The rate counts what is new, not content that was complete before.
         new += device.name in go and not homes[device.name].progress.returning
     devices = tuple(records[name] for name in sorted(records))
-    return replace(pacing.counted(view.record, new, view.now), devices=devices)
+    record = replace(pacing.counted(view.record, new, view.now), devices=devices)
+    return replace(record, cohorts=tuple(_pardoned(one, anew) for one in record.cohorts))
 
 
 def desired(record: RolloutRecord) -> tuple[Tell, ...]:
@@ -58,6 +60,12 @@ def withdrawals(before: RolloutRecord, record: RolloutRecord) -> tuple[str, ...]
     """The devices that were told something before and are told nothing now."""
     told = {one.device for one in before.devices if one.told is not None}
     return tuple(one.device for one in record.devices if one.told is None and one.device in told)
+
+
+def _pardoned(progress: CohortProgress, anew: Collection[str]) -> CohortProgress:
+    """Without a pardon of those told anew: it was for what happened with what they had."""
+    left = tuple(one for one in progress.pardoned if one not in anew)
+    return progress if left == progress.pardoned else replace(progress, pardoned=left)
 
 
 def _current(view: View, cohort: CohortView) -> Target:
