@@ -220,3 +220,17 @@ def test_devices_that_come_later_join_no_more_than_were_meant(make: Make) -> Non
     world.fleet = [*world.fleet, *devices_of(LARGE, 6)[3:]]
     world.finish()
     assert len(world.targets()) == 10
+
+
+def test_a_promote_of_what_waits_for_something_else_says_for_what(make: Make) -> None:
+    waves = tuple(replace(one, approval=Approval.MANUAL) for one in THREE_WAVES)
+    world = make(strategy=a_strategy(waves=waves))
+    world.turn()
+    world.ask(Verb.PAUSE)
+    world.turn(1.0)
+    with pytest.raises(ConflictError, match="paused by an operator") as refusal:
+        world.ask(Verb.PROMOTE)
+    assert refusal.value.problem.hint == "shoal rollout resume"
+    world.ask(Verb.RESUME)
+    world.turn(1.0)
+    world.ask(Verb.PROMOTE)

@@ -123,11 +123,11 @@ def promote(
         return replace(record, intent=intent)
     waits = None if record.waiting is None else record.waiting.reason
     if not full and record.hold is None and waits not in _PROMOTED:
-        raise _conflict(
-            Reason.NOT_IN_PROGRESS,
-            f"revision {current.number} waits for nobody: its devices are under way",
-            "shoal rollout promote --full waits for none of them",
-        )
+        why = record.waiting.message if record.waiting else "its devices are under way"
+        paused = record.paused_at is not None
+        hint = "shoal rollout resume" if paused else "shoal rollout promote --full waits for none"
+        message = f"revision {current.number} waits for nobody to promote it: {why}"
+        raise _conflict(Reason.NOT_IN_PROGRESS, message, hint)
     progress = replace(record.progress, at=now)
     record = replace(record, approved_wave=record.wave + 1, progress=progress, waiting=None)
     if waits == Reason.APPROVAL_MISSING:
