@@ -113,12 +113,12 @@ RULES: dict[str, tuple[ModuleType | type, str, object, Noticed]] = {
         lambda *_: None,
         some_seed_of("faults"),
     ),
-    "what was never proven is taken back": (targets, "stale", lambda *_: False, tale(5)),
+    "what was never proven is taken back": (targets, "stale", lambda *_: False, tale(4)),
     "what was waived is of its revision": (
         Member,
         "waived",
         property(lambda one: one.known is not None and one.known.waived),
-        tale(4),
+        tale(0),
     ),
     "bad ones are no measure": (targets, "doubtful", lambda *_: False, tale(2)),
 }
