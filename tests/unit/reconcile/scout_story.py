@@ -96,11 +96,11 @@ class Story:
         changed = {**record.data, "report": report}
         await self.world.commit([put_over(record, "Observation", ("default", device), changed)])
 
-    async def heard(self, device: str) -> None:
+    async def heard(self, device: str, **said: Any) -> None:
         """The device speaks, and has forgotten its trials with their end."""
         record = self.world.cache.get("Observation", "default", device)
         assert record is not None
-        report = {**record.data["report"], "trials": []}
+        report = {**record.data["report"], "trials": [], **said}
         changed = {**record.data, "report": report, "last_seen_ms": self.now * 1000}
         await self.world.commit([put_over(record, "Observation", ("default", device), changed)])
 

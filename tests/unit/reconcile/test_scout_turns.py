@@ -48,6 +48,21 @@ def test_three_turns_are_enough_also_where_nobody_can_go_any_more(world: World) 
     play(world, a_fleet(), tell)
 
 
+def test_devices_that_were_all_busy_go_when_they_have_time(world: World) -> None:
+    async def tell(story: Story) -> None:
+        await story.searched()
+        assert await story.turn() == story.now + AGAIN_S
+        assert await story.turn() == story.now + AGAIN_S
+        assert story.trials() == {}
+        story.now += AGAIN_S
+        for device in ("d0", "d1", "d2"):
+            await story.heard(device, scouts=True)
+        assert await story.turn() == story.now + AT_MOST_S
+        assert len(story.trials()) == 2
+
+    play(world, a_fleet(scouts=False), tell)
+
+
 def test_a_line_that_broke_once_is_no_answer_the_next_time(world: World) -> None:
     async def tell(story: Story) -> None:
         await story.searched()

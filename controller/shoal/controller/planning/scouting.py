@@ -7,7 +7,7 @@ which none of them said anything gets another turn later, which nothing waits fo
 
 import hashlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shoal.contract import choice
 from shoal.contract.budget import Budget
@@ -43,7 +43,8 @@ class Past:
     """What is over for one class.
 
     `ended` are the variants that need no scouts any more; each of the `silent` had so many turns
-    in which nobody said anything of it, and another is due at `again_at`.
+    in which nobody said anything of it, and another is due at `again_at`. Where nobody could go at
+    all, that is when to look again.
     """
 
     ended: tuple[Digest, ...] = ()
@@ -56,6 +57,10 @@ class Past:
         left = [one for one in leading if one not in self.ended]
         fresh = tuple(one for one in left if one not in turns)
         return fresh or (tuple(left) if now >= self.again_at else ())
+
+    def put_off(self, now: float) -> "Past":
+        """The same while nobody can go: no report says that a device has nothing else to do."""
+        return self if self.again_at > now else replace(self, again_at=now + AGAIN_S)
 
     def after(self, turn: Iterable[Digest], told: Collection[Digest], now: float) -> "Past":
         """The same once `turn` had theirs, and something was said of those `told`."""

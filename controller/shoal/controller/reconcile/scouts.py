@@ -71,6 +71,8 @@ def _class(
         past = past.after(going.variants, told, now)
     elif goes_on is None and scene.again:
         past = past.after(wanted, (), now)  # nobody could go: that was their turn
+    elif goes_on is None and wanted:
+        past = past.put_off(now)
     elif going is None and goes_on is not None:
         # What was said of them before was nothing, and is not to pass for an answer now.
         said = {digest: of for digest, of in said.items() if digest not in goes_on.variants}
