@@ -27,6 +27,7 @@ HISTOGRAM_SCALE = 5  # 2**(2**-5): buckets 2.2 % wide
 SPOOL_WINDOWS = 10_000
 CLASSES_COUNTED = 1_024
 CONFIDENCE_STEPS = 100  # whole percents
+LARGEST_ERROR = 1e100  # of an answer on a numeric label: sums of squares stay finite
 
 # Inference on the device
 INFER_BODY_BYTES = 64 * MIB  # one request's body

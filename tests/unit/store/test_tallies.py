@@ -176,12 +176,19 @@ def test_what_a_device_makes_up_is_bounded(opened: Opener) -> None:
             a_window(variant=digest.of_bytes(str(i).encode())) for i in range(VARIANTS_TALLIED + 5)
         ]
         await telemetry.ingest(a_batch(*windows), NOW_MS)
+        lies: list[dict[str, Any]] = [
+            {"errors": 11},
+            {"absolute_error": 1e308},
+            {"squared_error": -1.0},
+        ]
+        unsound = [a_window(**one) for one in lies]
         await telemetry.ingest(
-            a_batch(a_window(deployment="default/none"), a_window(errors=11), sequence=2), NOW_MS
+            a_batch(a_window(deployment="default/none"), *unsound, sequence=2), NOW_MS
         )
         found = await tallied(telemetry)
         assert len(found) == VARIANTS_TALLIED
         assert all(one.requests == 10 for one in found.values())
+        assert all(one.absolute_error == 100_000 for one in found.values())
         assert (await telemetry.tallies("default/none", 0)).changed == ()
 
     on(opened, story)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from shoal.agent.serve.errors import RequestError
-from shoal.agent.serve.recorder import LARGEST_ERROR, Recorder
-from shoal.contract.limits import FEEDBACK_IDS, FEEDBACK_ROWS
+from shoal.agent.serve.recorder import Recorder
+from shoal.contract.limits import FEEDBACK_IDS, FEEDBACK_ROWS, LARGEST_ERROR
 
 
 @dataclass(slots=True, kw_only=True)

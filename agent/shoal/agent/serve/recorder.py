@@ -6,13 +6,11 @@ from collections.abc import Iterable
 
 from shoal.contract import histogram
 from shoal.contract.digest import Digest
-from shoal.contract.limits import CLASSES_COUNTED, CONFIDENCE_STEPS
+from shoal.contract.limits import CLASSES_COUNTED, CONFIDENCE_STEPS, LARGEST_ERROR
 from shoal.contract.telemetry import TelemetryWindow
 
 # Answers of a slot whose latency says nothing of it yet: caches are cold (gates.md 8.7).
 WARM_UP = 10
-# What a label is taken to be away from an answer that is no number: sums of squares stay finite.
-LARGEST_ERROR = 1e100
 
 
 class Recorder:
@@ -89,7 +87,8 @@ class Recorder:
     def scored(self, errors: Iterable[float]) -> None:
         """Labels that are numbers came back; `errors` is how far off each answer was."""
         for one in errors:
-            error = min(LARGEST_ERROR, abs(one))  # in this order it is so of NaN too
+            # An answer that is no number is taken to be so far off: in this order NaN is, too.
+            error = min(LARGEST_ERROR, abs(one))
             self._scored += 1
             self._absolute_error += error
             self._squared_error += error * error

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from shoal.contract.digest import Digest
 from shoal.contract.histogram import Histogram
+from shoal.contract.limits import LARGEST_ERROR
 from shoal.contract.telemetry import TelemetryBatch, TelemetryWindow
 
 MILLION = 1_000_000
@@ -150,11 +151,14 @@ def epoch_of(epochs_ms: Iterable[int], start_ms: int) -> int | None:
 
 
 def _is_sound(window: TelemetryWindow) -> bool:
+    most = 2.0 * window.scored  # twice, as sums are rounded
     return (
         window.errors <= window.requests
         and window.correct <= window.labelled
         and window.shadow_differed <= window.shadowed
         and window.paired_worse + window.paired_better <= window.paired
+        and 0 <= window.absolute_error <= most * LARGEST_ERROR
+        and 0 <= window.squared_error <= most * LARGEST_ERROR * LARGEST_ERROR
     )
 
 
