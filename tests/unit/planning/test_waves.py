@@ -5,6 +5,7 @@ from shoal.controller.domain.revisions import WaveState
 from shoal.controller.domain.rollout import Verb
 from shoal.controller.domain.strategy import Amount, Approval
 from tests.unit.planning.builders import (
+    ACCURACY,
     LARGE,
     SMALL,
     THREE_WAVES,
@@ -128,6 +129,41 @@ def test_a_wave_that_adds_no_device_is_skipped_and_recorded(make: Make) -> None:
     world = a_complete_world(make, fleet=devices_of(SMALL, 1))
     assert states(world) == [WaveState.COMPLETE, WaveState.SKIPPED, WaveState.SKIPPED]
     assert world.events.count("WaveSkipped") == 2
+
+
+def test_a_wave_that_adds_no_device_waits_for_no_approval(make: Make) -> None:
+    waves = (THREE_WAVES[0], a_wave("all", 100, approval=Approval.MANUAL))
+    world = a_complete_world(make, fleet=devices_of(SMALL, 1), strategy=a_strategy(waves=waves))
+    assert states(world) == [WaveState.COMPLETE, WaveState.SKIPPED]
+
+
+def test_an_empty_wave_before_one_that_waits_for_approval_is_skipped_at_once(make: Make) -> None:
+    waves = (THREE_WAVES[0], a_wave("same", 10), a_wave("all", 100, approval=Approval.MANUAL))
+    world = make(fleet=devices_of(SMALL, 3), strategy=a_strategy(waves=waves))
+    world.finish()
+    assert world.reason == "ApprovalMissing"
+    assert states(world) == [WaveState.COMPLETE, WaveState.SKIPPED, WaveState.PENDING]
+    world.ask(Verb.PROMOTE, full=True)
+    world.finish()
+    assert states(world) == [WaveState.COMPLETE, WaveState.SKIPPED, WaveState.COMPLETE]
+
+
+def test_a_full_promote_skips_a_last_wave_that_adds_no_device(make: Make) -> None:
+    strategy = a_strategy(gates=(ACCURACY,))
+    world = make(fleet=devices_of(SMALL, 1), strategy=strategy)
+    world.turn()
+    tell = world.told("small-0")
+    world.report(
+        "small-0",
+        Phase.CONFIRMED,
+        running=tell.target.variant,
+        running_generation=tell.generation,
+    )
+    world.turn(1.0)
+    assert world.reason == "GateInconclusive"
+    world.ask(Verb.PROMOTE, full=True)
+    world.finish()
+    assert states(world) == [WaveState.COMPLETE, WaveState.SKIPPED, WaveState.SKIPPED]
 
 
 def test_without_devices_nothing_starts_and_nothing_is_complete(make: Make) -> None:

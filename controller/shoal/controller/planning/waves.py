@@ -24,10 +24,22 @@ def stamped(view: View, state: WaveState) -> RolloutRecord:
     return transitions.with_wave(view.record, index, ended)
 
 
+def ended(view: View) -> RolloutRecord:
+    """The record with the wave that is going on complete; one that was skipped stays skipped."""
+    current, index = view.current, view.record.wave
+    skipped = current is not None and index >= 0 and current.waves[index].state is WaveState.SKIPPED
+    return view.record if skipped else stamped(view, WaveState.COMPLETE)
+
+
 def shown(view: View, wave: WaveRecord) -> WaveRecord:
     """The wave with the numbers of now."""
     members = [one for cohort in view.cohorts for one in cohort.in_wave]
     return replace(wave, devices=len(members), counts=counts(members), gates=gates(view))
+
+
+def adds(view: View, index: int) -> int:
+    """How many devices this wave would take that none before it has; an empty one is skipped."""
+    return sum(one.reach(index) - len(one.in_wave) for one in view.open)
 
 
 def gates(view: View) -> tuple[GateVerdict, ...]:

@@ -83,8 +83,8 @@ def _next_wave(view: View, current: Revision) -> Moved:
         done = current.waves[view.record.wave].name
         events.append(normal(Reason.WAVE_COMPLETE, f"{which} {done} is complete"))
     name = view.strategy.waves[coming].name
-    devices = sum(one.reach(coming) for one in view.open)
-    if devices > sum(len(one.in_wave) for one in view.open):
+    if waves.adds(view, coming):
+        devices = sum(one.reach(coming) for one in view.open)
         wave = replace(current.waves[coming], state=WaveState.ACTIVE, started_at=view.now)
         events.append(normal(Reason.WAVE_STARTED, f"{which} {name} started: {devices} devices"))
     else:
@@ -111,8 +111,7 @@ def _climbed(cohort: CohortView) -> CohortProgress:
 
 def _complete(view: View, current: Revision) -> Moved:
     record = _proven(view, current, view.open)
-    if current.waves[view.record.wave].state is not WaveState.SKIPPED:
-        record = waves.stamped(_with(view, record), WaveState.COMPLETE)
+    record = waves.ended(_with(view, record))
     for cohort in view.open:
         record = record.with_cohort(replace(cohort.progress, done=True, waived=None))
     taken_back = [one.content.profile for one in view.cohorts if one.progress.reverted]

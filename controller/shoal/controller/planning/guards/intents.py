@@ -35,12 +35,17 @@ def decide(view: View) -> Decision | None:
 
 
 def _promote(view: View, intent: Intent) -> Moved:
-    """Open the last wave at once; those in between are skipped, and what failed is waived."""
+    """Open the last wave at once; those in between are skipped, and what failed is waived.
+
+    So is the last itself where it adds no device and those of the waves before it have finished.
+    """
     last = len(view.strategy.waves) - 1
-    record = verbs.forgiven(replace(waves.stamped(view, WaveState.COMPLETE), intent=None))
+    opens = waves.adds(view, last) > 0 or any(one.unfinished for one in view.open)
+    record = verbs.forgiven(replace(waves.ended(view), intent=None))
     for index in range(view.record.wave + 1, last + 1):
-        state = WaveState.SKIPPED if index < last else WaveState.ACTIVE
-        ended = view.now if index < last else None
+        active = opens and index == last
+        state = WaveState.ACTIVE if active else WaveState.SKIPPED
+        ended = None if active else view.now
         wave = replace(
             record.going.waves[index],
             state=state,
