@@ -9,7 +9,13 @@ from shoal.cli import confirming, printing
 from shoal.cli.invocation import Output
 from shoal.cli.manifests import Manifest
 from shoal.cli.session import Session
-from shoal.contract.problem import ExitCode, InvalidError, Problem, ProblemError
+from shoal.contract.problem import (
+    ExitCode,
+    InvalidError,
+    NotFoundError,
+    Problem,
+    ProblemError,
+)
 from shoal.contract.reason import Reason
 
 if TYPE_CHECKING:
@@ -41,7 +47,7 @@ def checked(session: Session, sources: Sequence[str], *, yes: bool) -> list[Mani
         raise InvalidError(
             Problem(reason=Reason.INVALID, message=message, hint="see `shoal explain model`")
         )
-    problems = [problem for manifest in found for problem in _problems(manifest)]
+    problems = [problem for manifest in found for problem in _problems(session, manifest)]
     if problems:
         printing.problem(problems[0], as_json=session.output is Output.JSON, more=problems[1:])
         only_absent = {one.reason for one in problems} == {Reason.NOT_FOUND}
@@ -75,21 +81,44 @@ def planned(session: Session, sources: Sequence[str], *, yes: bool, force: bool)
         raise type(error)(found[0].locate(error.problem)) from error
 
 
-def _problems(manifest: Manifest) -> list[Problem]:
-    """Everything that is wrong with the document, each with its place."""
+def _problems(session: Session, manifest: Manifest) -> list[Problem]:
+    """Everything that is wrong with the document, each with its place.
+
+    What it leaves out of a resource that exists, others may have applied: the controller knows.
+    """
     from shoal.cli import uploads
     from shoal.resources import kinds, parsing
     from shoal.resources.errors import ManifestError
 
     try:
-        kind = parsing.parse(manifest.document).kind
+        parsing.parse(manifest.document)
     except ManifestError as error:
-        return [manifest.locate(problem) for problem in error.problems]
+        wrong = [one for one in error.problems if one not in error.missing]
+        if not error.missing or not _exists(session, manifest.document, wrong):
+            return [manifest.locate(problem) for problem in error.problems]
+        if wrong:
+            return [manifest.locate(problem) for problem in wrong]
+    kind = manifest.document["kind"]
     if kind not in kinds.WRITTEN_BY_PEOPLE:
         message = f"a {kind} is written by Shoal, not by people"
-        wrong = Problem(reason=Reason.INVALID, message=message, field="kind")
-        return [manifest.locate(wrong)]
+        refused = Problem(reason=Reason.INVALID, message=message, field="kind")
+        return [manifest.locate(refused)]
     return [manifest.locate(one) for one in uploads.missing(manifest)]
+
+
+def _exists(session: Session, document: dict[str, Any], wrong: Sequence[Problem]) -> bool:
+    """Whether there is such a resource already; not where its name is what is `wrong`."""
+    from shoal.client import kinds
+
+    if any((one.field or "").startswith("metadata") for one in wrong):
+        return False
+    metadata = document["metadata"]
+    namespace = metadata.get("namespace", session.invocation.one_namespace)
+    try:
+        session.client.resources.get(kinds.named(document["kind"]), namespace, metadata["name"])
+    except NotFoundError:
+        return False
+    return True
 
 
 def _agree_to_fetch(found: Sequence[Manifest], *, yes: bool) -> None:

@@ -122,10 +122,11 @@ def _is_url(text: str) -> bool:
 
 
 def _files(document: dict[str, Any]) -> Iterator[File]:
-    """The files of a checked Model that are not digests yet."""
-    spec = document["spec"]
-    named = [("spec.source", spec["source"])]
-    named += [(f"spec.data.{name}", spec["data"].get(name)) for name in _DATA]
+    """The files of a checked Model, or of a part of one, that are not digests yet."""
+    spec = document.get("spec") or {}
+    data = spec.get("data") or {}
+    named = [("spec.source", spec.get("source"))]
+    named += [(f"spec.data.{name}", data.get(name)) for name in _DATA]
     named += [(f"spec.assets[{i}]", text) for i, text in enumerate(spec.get("assets") or [])]
     for field, text in named:
         if text is not None and _DIGEST_PREFIX not in text:

@@ -10,8 +10,12 @@ from shoal.contract.problem import InvalidError, Problem
 
 
 class ManifestError(InvalidError):
-    """A document that breaks its schema; `problem` is the first of `problems`."""
+    """A document that breaks its schema; `problem` is the first of `problems`.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    `missing` are those of them that what somebody else applied to the same resource may mend.
+    """
+
+    def __init__(self, problems: Sequence[Problem], missing: Sequence[Problem] = ()) -> None:
         super().__init__(problems[0])
         self.problems = tuple(problems)
+        self.missing = tuple(missing)

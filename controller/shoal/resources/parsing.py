@@ -45,7 +45,8 @@ def parse(document: object) -> Parsed:
         found = [_problem(KINDS[kind], one) for one in details]
         # A misspelt field is the cause of the missing one that it stands for, so it comes first.
         found.sort(key=lambda problem: problem.reason != Reason.UNKNOWN_FIELD)
-        raise ManifestError(found) from None
+        missing = [_problem(KINDS[kind], one) for one in details if _may_be_elsewhere(one)]
+        raise ManifestError(found, missing) from None
     if crossed := list(checks.problems(resource)):
         raise ManifestError(crossed)
     spec = resource.model_dump(mode="json", by_alias=True, include={"spec"})["spec"]
@@ -94,6 +95,16 @@ def _problem(root: type[Resource], error: ErrorDetails) -> Problem:
             reason=error["type"], message=error["msg"], field=text_of(path), hint=hint or None
         )
     return _invalid(text_of(path), wording.sentence(_last_name(path), error))
+
+
+def _may_be_elsewhere(error: ErrorDetails) -> bool:
+    """Whether a field is missing that another document can give: a list is given whole."""
+    path = error["loc"]
+    return (
+        error["type"] == "missing"
+        and path[0] == "spec"
+        and not any(isinstance(step, int) for step in path)
+    )
 
 
 def _last_name(path: Sequence[Step]) -> str:
