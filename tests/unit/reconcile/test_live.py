@@ -14,6 +14,7 @@ from shoal.controller.domain.live import DeviceEvidence, LiveEvidence
 from shoal.controller.domain.rollout import RolloutRecord
 from shoal.controller.reconcile.live import ADVISORY_EVERY_S, QUERY_EVERY_S, Live
 from shoal.controller.store.memory import MemoryTelemetry
+from shoal.controller.store.port import Tallies
 from tests.unit.planning.builders import NAME, SMALL, a_strategy, a_wave, devices_of, variant
 from tests.unit.planning.worlds import World, a_complete_world
 
@@ -217,5 +218,30 @@ def test_queries_are_asked_beside_the_pass_and_kept() -> None:
         assert [one.value for one in answers] == [0.5, None, None, 2.0]
         assert [one.at for one in answers] == [start + QUERY_EVERY_S * i for i in range(4)]
         assert found.answers("another") == ()
+
+    play(story)
+
+
+class SlowTelemetry(MemoryTelemetry):
+    """Answers after others had their turn, as a database does."""
+
+    async def tallies(self, deployment: str, since: int) -> Tallies:
+        await asyncio.sleep(0)
+        return await super().tallies(deployment, since)
+
+
+def test_a_plan_and_a_pass_that_look_at_once_see_the_same() -> None:
+    async def story() -> None:
+        record, start = a_record()
+        telemetry = SlowTelemetry()
+        await telemetry.mark(NAME, 0)
+        live = Live(telemetry, None, EVERY_S)
+        await live.mark(record, start)
+        await ingested(telemetry, batches(start))
+        one, other = await asyncio.gather(
+            live.look(record, start + 20), live.look(record, start + 20)
+        )
+        assert [each.device for each in one.devices] == ["a", "b"]
+        assert other == one
 
     play(story)

@@ -44,6 +44,7 @@ class Queries(Protocol):
 class _Known:
     """What was read of one deployment."""
 
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     version: int = 0
     started_ms: int = 0
     read_at: float = float("-inf")
@@ -78,13 +79,16 @@ class Live:
             return LiveEvidence()
         known = self._known[record.deployment]
         started_ms = _ms(current.started_at)
-        if known.started_ms != started_ms:
-            known.started_ms = started_ms
-            known.evidence.clear()
-            known.read_at = float("-inf")
-        if now - known.read_at >= self._every_s:
-            known.read_at = now
-            await self._read(record.deployment, known)
+        # Plans look too: who comes while another reads would find nothing yet, or what belongs to
+        # another revision.
+        async with known.reading:
+            if known.started_ms != started_ms:
+                known.started_ms = started_ms
+                known.evidence.clear()
+                known.read_at = float("-inf")
+            if now - known.read_at >= self._every_s:
+                known.read_at = now
+                await self._read(record.deployment, known)
         self._ask(record, known, now)
         return LiveEvidence(
             devices=tuple(known.evidence[name] for name in sorted(known.evidence)),
