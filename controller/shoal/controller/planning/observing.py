@@ -19,7 +19,15 @@ from shoal.controller.domain.rollout import (
     RolloutRecord,
 )
 from shoal.controller.domain.snapshot import Snapshot
-from shoal.controller.planning import freezing, gates, looking, naming, standing, transitions
+from shoal.controller.planning import (
+    clocks,
+    freezing,
+    gates,
+    looking,
+    naming,
+    standing,
+    transitions,
+)
 from shoal.controller.planning.decisions import Moved, normal, warning
 from shoal.controller.planning.looking import look
 from shoal.controller.planning.view import View
@@ -49,7 +57,7 @@ class Observed:
 def observe(snapshot: Snapshot, record: RolloutRecord) -> Observed:
     """Fold in what devices showed."""
     events: tuple[PlanEvent, ...] = ()
-    view = look(snapshot, record)
+    view = look(snapshot, clocks.caught_up(record, snapshot.now))
     for fold in _FOLDS:
         moved = fold(view)
         events = (*events, *moved.events)
