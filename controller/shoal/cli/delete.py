@@ -1,6 +1,6 @@
 """`shoal delete`: delete resources by name."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from shoal.cli.invocation import Output
 from shoal.cli.session import Session
 from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason
+
+if TYPE_CHECKING:
+    from shoal.client.kinds import Kind
 
 
 def command(
@@ -41,10 +44,21 @@ def command(
     )
     deleted = []
     for name in target.names:
-        session.client.resources.delete(target.kind, namespace, name, cascade=cascade)
-        deleted.append({"kind": target.kind.name, "namespace": namespace, "name": name})
-        if session.output not in {Output.JSON, Output.YAML}:
-            said = f"{target.kind.name.lower()}/{name}"
-            printing.line(said if session.output is Output.NAME else f"{said} deleted")
+        for kind, gone in _deleted(session, target.kind, (namespace, name), cascade=cascade):
+            deleted.append({"kind": kind.name, "namespace": namespace, "name": gone})
+            if session.output not in {Output.JSON, Output.YAML}:
+                said = f"{kind.name.lower()}/{gone}"
+                printing.line(said if session.output is Output.NAME else f"{said} deleted")
     if session.output in {Output.JSON, Output.YAML}:
         printing.document({"deleted": deleted}, session.output)
+
+
+def _deleted(
+    session: Session, kind: "Kind", place: tuple[str, str], *, cascade: bool
+) -> list[tuple["Kind", str]]:
+    """What goes with the resource at (namespace, name), the resource last; all of it is deleted."""
+    from shoal.client import kinds
+
+    used = reached.users(session.client, *place) if cascade and kind is kinds.MODEL else []
+    session.client.resources.delete(kind, *place, cascade=cascade)
+    return [*((kinds.DEPLOYMENT, name) for name in used), (kind, place[1])]

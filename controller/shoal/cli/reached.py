@@ -41,6 +41,16 @@ def by(client: "Client", kind: "Kind", place: Place) -> int:
     return sum(tests[kind](device) for page in pages for device in page.items)
 
 
+def users(client: "Client", namespace: str, model: str) -> list[str]:
+    """The names of the Deployments that bring this Model, pinned or not."""
+    from shoal.client import kinds
+    from shoal.client.resources import Scope
+
+    found = client.resources.list(kinds.DEPLOYMENT, Scope(namespace=namespace)).items
+    named = ((one, str(facts.at(one, "spec.model"))) for one in found)
+    return [one["metadata"]["name"] for one, brings in named if brings.partition("@")[0] == model]
+
+
 def selected(deployment: Resource) -> int:
     """How many devices a deployment selects, as its status says."""
     return int(facts.at(deployment, "status.devices.selected") or 0)

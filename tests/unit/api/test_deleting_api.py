@@ -49,6 +49,17 @@ def test_cascade_marks_the_model_and_its_users_together(on_api: OnApi) -> None:
     on_api(story)
 
 
+def test_the_audit_log_names_what_went_with_a_model(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        await a_model_with_users(api, "a", "b")
+        await api.ask("DELETE", MODEL, params={"cascade": True})
+        newest = (await api.ask("GET", "/audit", params={"verb": "delete"})).json()["items"][0]
+        assert newest["spec"]["regarding"] == "Model/default/digits"
+        assert newest["spec"]["detail"] == "with deployment a, b"
+
+    on_api(story)
+
+
 def test_nothing_may_come_to_use_a_model_on_its_way_out(on_api: OnApi) -> None:
     async def story(api: Any) -> None:
         await a_model_with_users(api, "a")

@@ -138,3 +138,16 @@ def test_a_download_that_nobody_agreed_to_is_declined(
     monkeypatch.setattr(sys, "stderr", asked := Terminal())
     assert shoal("apply", "-f", str(tmp_path / "model.json")).code == 1
     assert "[FetchFailed]" in asked.getvalue()
+
+
+def test_a_cascade_names_what_went_with_the_model(api: ApiServer, shoal: Shoal) -> None:
+    pinned = fleet.a_resource("Deployment", "night", {"model": "digits@1"})
+    other = fleet.a_resource("Deployment", "other", {"model": "letters"})
+    for one in (pinned, other):
+        api.store(one)
+    ran = shoal("delete", "model", "digits", "--cascade", "--yes")
+    assert ran.out.splitlines() == [
+        "deployment/digits deleted",
+        "deployment/night deleted",
+        "model/digits deleted",
+    ]

@@ -6,6 +6,7 @@ more, so nothing can come to use it between the look and the deletion.
 """
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 from shoal.contract.problem import ConflictError
@@ -53,6 +54,9 @@ class Deleter:
         users = await self._users(model)
         if users and not cascade:
             raise refusals.in_use(model, [one.name for one in users])
+        if users:
+            names = ", ".join(one.name for one in users)
+            act = replace(act, detail=f"with deployment {names}")
         marked = await self._marked([model, *users], act)
         if not users:
             # The Model's pass saw the mark too, and may have been here first.
