@@ -16,6 +16,7 @@ from shoal.controller.domain.rollout import (
     DeviceRecord,
     Intent,
     RolloutRecord,
+    Taken,
     Verb,
 )
 from shoal.controller.planning import targets, transitions
@@ -71,14 +72,17 @@ def resume(record: RolloutRecord, now: float, *, follow: bool) -> RolloutRecord:
     """Go on; the time in between does not count against the progress deadline.
 
     With `follow`, a deployment that was undone or rolled back follows its model again, newest
-    revision included.
+    revision included; and a spec that an undo overtook starts after all.
     """
     if record.paused_at is not None:
         away = now - max(record.paused_at, record.progress.at)
         progress = replace(record.progress, at=record.progress.at + max(away, 0.0))
         record = replace(record, paused_at=None, paused_by="", progress=progress)
     if follow and record.suspended and record.current is not None:
-        taken = replace(record.taken, model_revision=_followed_from(record))
+        content, generation = record.current.content, record.taken.generation
+        if all(one.content.generation != generation for one in record.revisions):
+            generation = content.generation  # an undo came before this spec could start
+        taken = Taken(generation=generation, model_revision=content.model_revision)
         record = replace(record, suspended="", taken=taken)
     return record
 
@@ -276,10 +280,6 @@ def _waived(progress: CohortProgress) -> CohortProgress:
         for one in progress.verdicts
     )
     return replace(progress, verdicts=verdicts, pardon=not progress.done)
-
-
-def _followed_from(record: RolloutRecord) -> int:
-    return record.current.content.model_revision if record.current else 0
 
 
 def _history(record: RolloutRecord) -> str:

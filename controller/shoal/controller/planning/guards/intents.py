@@ -29,7 +29,7 @@ def decide(view: View) -> Decision | None:
         dropped = replace(view.record, intent=None)
         message = f"{intent.verb} was dropped: {error.problem.message}"
         return Moved(record=dropped, events=(warning(Reason.CONFLICT, message),))
-    record = _without_intent(view, waves.stamped(view, WaveState.HELD))
+    record = _overtaking(view, _without_intent(view, waves.stamped(view, WaveState.HELD)))
     moved = transitions.give_back(record, to, Origin.UNDO, view.now)
     return replace(moved, record=moved.record.with_current(by=intent.by))
 
@@ -81,3 +81,14 @@ def _without_intent(view: View, record: RolloutRecord) -> RolloutRecord:
     newest = view.snapshot.newest_ready
     known = max(record.taken.model_revision, newest.number if newest else 0)
     return replace(record, intent=None, taken=replace(record.taken, model_revision=known))
+
+
+def _overtaking(view: View, record: RolloutRecord) -> RolloutRecord:
+    """The spec of now counts as taken too: one that still waited for its search starts no more.
+
+    An undo wins over what was applied before it; what is applied after it wins over the undo.
+    """
+    pin = view.snapshot.pinned
+    model = record.taken.model_revision if pin is None else pin
+    taken = replace(record.taken, generation=view.snapshot.generation, model_revision=model)
+    return replace(record, taken=taken)
