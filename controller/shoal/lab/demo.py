@@ -29,6 +29,7 @@ from shoal.lab.stage import Stage, open_stage, start_agents, wait_until_enrolled
 _DEPLOYMENT = "digits"
 _ROLLOUT_S = 180.0
 _STAYS_S = 2.0
+_PROMISED = ("complete", "rolled-back", "complete", "complete")
 
 
 class Output(enum.StrEnum):
@@ -103,7 +104,8 @@ def command(
         result = _result(story, audience, progress)
         typer.echo(json.dumps(result) if output is Output.JSON else _text(result))
         _stay(str(result["dashboard"]), seconds, progress, browser=not no_browser)
-    if not _is_good(result):
+    if found := shortcomings(result):
+        typer.echo(f"failed: {'; '.join(found)}", err=True)
         raise typer.Exit(1)
 
 
@@ -188,12 +190,15 @@ def _stay(url: str, seconds: float | None, progress: Progress, *, browser: bool)
         progress.say("interrupted")
 
 
-def _is_good(result: dict[str, Any]) -> bool:
-    """Whether everything happened that the demo promises."""
+def shortcomings(result: dict[str, Any]) -> list[str]:
+    """What happened otherwise than the demo promises, each in a sentence."""
     results = [one["result"] for one in result["rollouts"]]
-    return results == ["complete", "rolled-back", "complete", "complete"] and (
-        result["telemetry"]["dropped"] == 0
-    )
+    found = []
+    if results != list(_PROMISED):
+        found.append(f"the rollouts ended {', '.join(results)}, not {', '.join(_PROMISED)}")
+    if dropped := result["telemetry"]["dropped"]:
+        found.append(f"{dropped} request{' was' if dropped == 1 else 's were'} dropped")
+    return found
 
 
 def _text(result: dict[str, Any]) -> str:
