@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shoal.agent.core import effects as ef
-from shoal.agent.core.lives import STARTS_KEPT, Context, State
+from shoal.agent.core.lives import STARTS_KEPT, Context, Life, State
 from shoal.contract.digest import Digest
 from shoal.contract.limits import REVISIONS_KEPT
 from shoal.contract.report import DeploymentReport, DeviceReport, Phase
@@ -174,10 +174,14 @@ class Laws:
 def _no_older(step: Step) -> None:
     for life in step.before.lives:
         now = step.after.life(life.deployment)
-        if now is None or (now.state is State.REMOVING and now.successor is None):
-            continue  # what is being removed has given up its generations
+        if now is None or (now.successor is None and _leaves(now)):
+            continue  # what is removed, or will be after its switch, has given up its generations
         if now.newest_generation < life.newest_generation:
             raise BrokenLawError(f"law 4: {step.device} accepts an older generation")
+
+
+def _leaves(life: Life) -> bool:
+    return life.leaving or life.state is State.REMOVING
 
 
 def _approved(record: RolloutRecord) -> None:
