@@ -1,7 +1,7 @@
 """`shoal wait`: until a condition of one resource holds, or it is gone."""
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from shoal.cli.invocation import Output
 from shoal.cli.session import Session
 from shoal.contract.problem import InvalidError, NotFoundError, Problem, UnreachableError
 from shoal.contract.reason import Reason
+
+if TYPE_CHECKING:
+    from shoal.client.kinds import Kind
 
 _PATIENCE_S = 60.0
 
@@ -30,7 +33,7 @@ def command(
 
     session: Session = context.obj
     kind, name = targets.exactly_one(what, "wait")
-    is_met = _goal(goal)
+    is_met = _goal(kind, goal)
     key = (session.invocation.one_namespace, name)
     timeout_s = session.invocation.timeout_s
     deadline = following.Deadline.after(_PATIENCE_S if timeout_s is None else timeout_s)
@@ -49,7 +52,7 @@ def command(
         raise _explained(error, last, goal) from error
 
 
-def _goal(text: str) -> Callable[[Resource], bool]:
+def _goal(kind: "Kind", text: str) -> Callable[[Resource], bool]:
     if text == "delete":
         return lambda _resource: False
     word, _, rest = text.partition("=")
@@ -62,14 +65,38 @@ def _goal(text: str) -> Callable[[Resource], bool]:
                 hint="for example --for condition=Ready",
             )
         )
+    if not _told_of(kind):
+        raise _unknown(f"{kind.plural} have no conditions", "wait for its end with --for delete")
 
     def is_met(resource: Resource) -> bool:
         condition = facts.condition(resource, name)
+        # Before the first pass there is none; from then on all of them are told, always.
+        if not condition and (known := [one["type"] for one in _conditions(resource)]):
+            from shoal.resources import words
+
+            message = f"{kind.plural} have no condition {name}"
+            raise _unknown(message, words.suggestion(name, known))
         generation = facts.at(resource, "metadata.generation")
         observed = condition.get("observedGeneration", generation)
         return condition.get("status") == (wanted or "True") and observed == generation
 
     return is_met
+
+
+def _told_of(kind: "Kind") -> bool:
+    """Whether resources of this kind have conditions."""
+    from shoal.resources import explaining
+
+    status = explaining.explain(f"{kind.name}.status").fields
+    return any(field.name == "conditions" for field in status)
+
+
+def _conditions(resource: Resource) -> Sequence[Mapping[str, Any]]:
+    return facts.at(resource, "status.conditions") or []
+
+
+def _unknown(message: str, hint: str) -> InvalidError:
+    return InvalidError(Problem(reason=Reason.INVALID, message=message, field="--for", hint=hint))
 
 
 def _explained(error: UnreachableError, last: Resource, goal: str) -> UnreachableError:

@@ -201,6 +201,23 @@ def test_wait_that_is_in_vain_exits_5_and_says_why(api: ApiServer, shoal: Shoal)
     assert "Ready is False (Enrolled: it reports)" in ran.json["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("device cam-1 --for condition=ready", "did you mean Ready?"),
+        ("device cam-1 --for condition=Nope", "choose one of Ready"),
+        ("event one --for condition=Ready", "events have no conditions"),
+    ],
+)
+def test_a_condition_that_there_is_not_is_refused_at_once(
+    api: ApiServer, shoal: Shoal, line: str, said: str
+) -> None:
+    api.store(fleet.a_device())
+    api.store(fleet.an_event("one"))
+    ran = shoal("wait", *line.split(), "--timeout", "30s")
+    assert (ran.code, said in ran.err) == (2, True), ran.err
+
+
 def test_wait_for_delete_ends_when_it_is_gone(shoal: Shoal) -> None:
     ran = shoal("wait", "device", "cam-1", "--for", "delete", "-o", "json")
     assert ran.code == 0
