@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from shoal.controller.reconcile import revisions
 from shoal.controller.store.port import Put
 
 PROFILES = "/namespaces/default/deviceprofiles"
@@ -30,8 +31,8 @@ def a_device(name: str, **labels: str) -> Put:
     return Put(kind="Device", namespace="default", name=name, data=data, expected=None)
 
 
-def a_revision(number: int, model: str = "digits") -> Put:
-    """A revision of a Model of which nothing is known yet."""
-    data = {"model": model, "number": number, "classes": {}}
-    name = f"{model}.{number}"
+def a_revision(number: int, spec: dict[str, Any]) -> Put:
+    """A revision of the Model digits, of which nothing is known yet."""
+    data = revisions.new_revision("digits", number, spec)
+    name = f"digits.{number}"
     return Put(kind="ModelRevision", namespace="default", name=name, data=data, expected=None)

@@ -1,12 +1,14 @@
-"""Files that a Model names are looked at before the Model is stored."""
+"""What resources name is looked at before they are stored."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shoal.contract.limits import ASSET_BYTES
 from shoal.controller.api import admission
+from shoal.controller.reconcile import revisions
 from shoal.controller.store.blobs import Blobs
 from shoal.controller.store.memory import MemoryStore
 from shoal.controller.store.port import Put
@@ -44,16 +46,37 @@ def test_a_larger_asset_is_refused_with_the_limit(tmp_path: Path) -> None:
     assert str(ASSET_BYTES) in problem.message
 
 
+def a_stored_model(metric: str) -> Put:
+    model = parse(with_field(MODEL, "spec.quality", {"metric": metric, "minScore": 0.5}))
+    name = model.resource.metadata.name
+    stored = {"metadata": {"name": name, "namespace": "default"}, "spec": model.spec}
+    return Put(kind="Model", namespace="default", name=name, data=stored, expected=None)
+
+
+def a_gated_deployment(**changes: str) -> Parsed:
+    document = with_field(
+        DEPLOYMENT, "spec.strategy.gates", [{"metric": "quality", "maxDrop": 0.02}]
+    )
+    for field, value in changes.items():
+        document = with_field(document, f"spec.{field}", value)
+    return parse(document)
+
+
 def test_a_gate_on_a_metric_that_devices_cannot_count_is_refused() -> None:
-    model = parse(with_field(MODEL, "spec.quality", {"metric": "spearman", "minScore": 0.5}))
-    metadata = model.resource.metadata
     store = MemoryStore()
-    stored = {"metadata": {"name": metadata.name, "namespace": "default"}, "spec": model.spec}
-    write = Put(kind="Model", namespace="default", name=metadata.name, data=stored, expected=None)
-    asyncio.run(store.commit([write]))
-    gates = [{"metric": "quality", "maxDrop": 0.02}]
-    deployment = parse(with_field(DEPLOYMENT, "spec.strategy.gates", gates))
+    asyncio.run(store.commit([a_stored_model("spearman")]))
     with pytest.raises(ManifestError) as caught:
-        asyncio.run(admission.references(deployment, store))
+        asyncio.run(admission.references(a_gated_deployment(), store))
     (problem,) = caught.value.problems
     assert "spearman" in problem.message
+
+
+def test_gates_are_held_against_the_revision_that_is_pinned() -> None:
+    store = MemoryStore()
+    now, before = a_stored_model("spearman"), a_stored_model("top1")
+    first = revisions.new_revision(now.name, 1, before.data["spec"])
+    kept = replace(before, kind="ModelRevision", name=f"{now.name}.1", data=first)
+    asyncio.run(store.commit([now, kept]))
+    asyncio.run(admission.references(a_gated_deployment(model=f"{now.name}@1"), store))
+    with pytest.raises(ManifestError):
+        asyncio.run(admission.references(a_gated_deployment(model=f"{now.name}@2"), store))

@@ -163,7 +163,8 @@ def test_apply_warns_of_what_will_wait_or_never_be_decided(on_api: OnApi) -> Non
         assert (await api.apply(pinned, dry_run=True))["warnings"] == [
             "model digits has no revision 99 now, it has none yet; the rollout waits for it"
         ]
-        await api.store.commit([a_revision(number) for number in (1, 2)])
+        spec = (await api.store.get("Model", "default", "digits")).data["spec"]
+        await api.store.commit([a_revision(number, spec) for number in (1, 2)])
         assert (await api.apply(pinned, dry_run=True))["warnings"] == [
             "model digits has no revision 99 now, the newest is 2; the rollout waits for it"
         ]

@@ -1,6 +1,7 @@
 """What the API checks beyond the schema: who may write a kind, and that what it names exists."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from shoal.contract import digest as digests
@@ -58,14 +59,15 @@ async def references(parsed: Parsed, store: Store) -> None:
     """
     if not isinstance(parsed.resource, Deployment):
         return
-    name = parsed.resource.spec.model.partition("@")[0]
+    ref = revisions.parse_ref(parsed.resource.spec.model)
     try:
-        model = await store.get("Model", parsed.resource.metadata.namespace, name)
+        model = await store.get("Model", parsed.resource.metadata.namespace, ref.name)
     except NotFoundError:
         return
     if model.data["metadata"].get("deletionTime"):
-        raise refusals.leaving("Model", name)
-    if problems := list(checks.gate_problems(parsed.resource, _stored_model(model))):
+        raise refusals.leaving("Model", ref.name)
+    judged = _stored_model(await _as_pinned(model, ref, store))
+    if problems := list(checks.gate_problems(parsed.resource, judged)):
         raise ManifestError(problems)
 
 
@@ -160,7 +162,8 @@ async def _deployment(
         return [*found, f"model {name} does not exist now; the rollout waits for it"]
     if ref.pinned is not None:
         found += await _missing_pin(store, namespace, name, ref.pinned)
-    return [*found, *checks.golden_warnings(deployment, _stored_model(record))]
+    judged = _stored_model(await _as_pinned(record, ref, store))
+    return [*found, *checks.golden_warnings(deployment, judged)]
 
 
 async def _missing_pin(store: Store, namespace: str, model: str, pinned: int) -> list[str]:
@@ -182,6 +185,17 @@ def _stored_deployment(record: Record) -> Deployment:
     deployment = parse(documents.resource(record)).resource
     assert isinstance(deployment, Deployment)
     return deployment
+
+
+async def _as_pinned(model: Record, ref: revisions.ModelRef, store: Store) -> Record:
+    """The Model as it was in the revision that is pinned, where that is known."""
+    if ref.pinned is None:
+        return model
+    try:
+        kept = await store.get("ModelRevision", model.namespace, f"{ref.name}.{ref.pinned}")
+    except NotFoundError:
+        return model
+    return replace(model, data={**model.data, "spec": kept.data["spec"]})
 
 
 def _stored_model(record: Record) -> Model:
