@@ -1,5 +1,5 @@
 from shoal.controller.domain.rollout import Verb
-from shoal.controller.domain.strategy import Action, Scope
+from shoal.controller.domain.strategy import Action, Approval, Scope
 from tests.unit.planning.builders import (
     ACCURACY,
     LARGE,
@@ -10,7 +10,7 @@ from tests.unit.planning.builders import (
     share,
     variant,
 )
-from tests.unit.planning.worlds import Make, a_complete_world, a_second_rollout
+from tests.unit.planning.worlds import Make, a_complete_world, a_second_rollout, refused
 
 GATED = a_strategy(gates=(ACCURACY,))
 
@@ -103,3 +103,29 @@ def test_a_local_rollback_ends_with_a_retry(make: Make) -> None:
     world.ask(Verb.RETRY)
     world.finish()
     assert world.status == "complete"
+
+
+def test_retry_is_refused_where_nothing_failed(make: Make) -> None:
+    world = a_complete_world(make)
+    reason, message = refused(world, Verb.RETRY)
+    assert reason == "NotInProgress"
+    assert message.startswith("nothing failed in revision 1")
+
+
+def test_retry_is_refused_while_a_wave_only_waits_for_its_approval(make: Make) -> None:
+    waves = (a_wave("canary", 10), a_wave("all", 100, approval=Approval.MANUAL))
+    world = make(strategy=a_strategy(waves=waves))
+    world.finish()
+    assert world.reason == "ApprovalMissing"
+    assert refused(world, Verb.RETRY)[0] == "NotInProgress"
+
+
+def test_retry_is_refused_once_a_device_of_a_new_class_chose_again(make: Make) -> None:
+    world = a_complete_world(make)
+    world.change("small-0", cohort=LARGE)
+    world.turn(1.0)
+    assert list(world.record.strayed) == ["small-0"]
+    world.ask(Verb.RETRY)
+    world.finish()
+    assert not world.record.strayed
+    assert refused(world, Verb.RETRY)[0] == "NotInProgress"

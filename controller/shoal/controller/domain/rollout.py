@@ -192,7 +192,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutRecord:
-    """Everything persisted for one deployment (`namespace/name`)."""
+    """Everything persisted for one deployment (`namespace/name`).
+
+    `strayed` are devices whose class or budget is another than that of the cohort in which they got
+    the current revision: they keep their variant until a retry or the next revision.
+    """
 
     deployment: str
     revisions: tuple[Revision, ...] = ()
@@ -210,6 +214,7 @@ class RolloutRecord:
     quarantine: tuple[Quarantined, ...] = ()
     progress: Progress = Progress()
     bursts: tuple[Burst, ...] = ()
+    strayed: tuple[str, ...] = ()
 
     @property
     def set_aside(self) -> frozenset[tuple[CohortId, Digest]]:

@@ -11,7 +11,7 @@ from shoal.contract.reason import Reason
 from shoal.controller.domain.fleet import DeviceView
 from shoal.controller.domain.outcomes import Outcome
 from shoal.controller.domain.plan import PlanEvent
-from shoal.controller.domain.revisions import Result, WaveState
+from shoal.controller.domain.revisions import Result, Revision, WaveState
 from shoal.controller.domain.rollout import (
     CohortProgress,
     DeviceRecord,
@@ -83,7 +83,16 @@ def _devices(view: View) -> Moved:
     devices = tuple(
         note(one, seen[one.device]) for one in view.record.devices if one.device in seen
     )
-    return Moved(record=replace(view.record, devices=devices))
+    strayed = tuple(one.device for one in devices if _strayed(view.current, one, seen[one.device]))
+    return Moved(record=replace(view.record, devices=devices, strayed=strayed))
+
+
+def _strayed(current: Revision | None, known: DeviceRecord, device: DeviceView) -> bool:
+    """Whether its cohort in the current revision would be another one today."""
+    told = known.told
+    if current is None or told is None or told.revision != current.number:
+        return False
+    return device.cohort is not None and current.content.home(device.cohort) != told.cohort
 
 
 def _retries(view: View) -> Moved:

@@ -10,16 +10,15 @@ from dataclasses import dataclass, replace
 from shoal.contract.problem import ConflictError, NotFoundError, Problem
 from shoal.contract.reason import Reason
 from shoal.controller.domain.evidence import Verdict
-from shoal.controller.domain.revisions import Origin, Result, Revision
+from shoal.controller.domain.revisions import Origin, Revision
 from shoal.controller.domain.rollout import (
     CohortProgress,
-    DeviceRecord,
     Intent,
     RolloutRecord,
     Taken,
     Verb,
 )
-from shoal.controller.planning import targets, transitions
+from shoal.controller.planning import refusing, retrying, targets, transitions
 
 # What a wave that does not hold may wait for and a promote ends.
 _PROMOTED = (Reason.APPROVAL_MISSING, Reason.GATE_INCONCLUSIVE)
@@ -56,7 +55,7 @@ def apply(record: RolloutRecord, request: Request, now: float) -> RolloutRecord:
         case Verb.PROMOTE:
             return promote(record, now, full=request.full, by=request.by)
         case Verb.RETRY:
-            return retry(record, now, by=request.by)
+            return retrying.retry(record, now, by=request.by)
         case Verb.UNDO:
             return undo(record, now, to_revision=request.to_revision, by=request.by)
 
@@ -95,7 +94,7 @@ def abort(record: RolloutRecord, now: float, *, by: str = "") -> RolloutRecord:
     """
     current = _going_on(record, "abort", "shoal rollout undo takes a finished revision back")
     if current.origin is Origin.ROLLBACK:
-        raise _conflict(
+        raise refusing.conflict(
             Reason.NOT_IN_PROGRESS,
             f"revision {current.number} is itself a rollback and cannot be aborted",
             "wait for it, or shoal rollout undo --to-revision N",
@@ -117,7 +116,7 @@ def promote(
     """
     current = _going_on(record, "promote", "shoal rollout retry starts a failed revision again")
     if current.origin.returns:
-        raise _conflict(
+        raise refusing.conflict(
             Reason.NOT_IN_PROGRESS,
             f"revision {current.number} returns to earlier content and has no waves to promote",
             "wait for it, or shoal rollout retry",
@@ -131,7 +130,7 @@ def promote(
         paused = record.paused_at is not None
         hint = "shoal rollout resume" if paused else "shoal rollout promote --full waits for none"
         message = f"revision {current.number} waits for nobody to promote it: {why}"
-        raise _conflict(Reason.NOT_IN_PROGRESS, message, hint)
+        raise refusing.conflict(Reason.NOT_IN_PROGRESS, message, hint)
     progress = replace(record.progress, at=now)
     record = replace(record, approved_wave=record.wave + 1, progress=progress, waiting=None)
     if waits == Reason.APPROVAL_MISSING:
@@ -150,29 +149,6 @@ def forgiven(record: RolloutRecord) -> RolloutRecord:
     """The record in which what failed so far no longer counts."""
     record = replace(record, cohorts=tuple(_waived(one) for one in record.cohorts))
     return record.map_devices(lambda one: replace(one, waived=not one.confirmed or one.waived))
-
-
-def retry(record: RolloutRecord, now: float, *, by: str = "") -> RolloutRecord:
-    """Try again by hand what failed: devices of the current revision, or the revision given up.
-
-    Lifts the quarantine of the variants concerned.
-
-    Raises:
-        ConflictError: nothing was rolled out yet.
-    """
-    current = record.current
-    if current is None:
-        raise _conflict(
-            Reason.NOT_IN_PROGRESS, "nothing was rolled out yet", "wait for the first revision"
-        )
-    given_up = _given_up(record)
-    if given_up is not None:
-        record = transitions.lift(record, given_up, by, now)
-        moved = transitions.start(record, given_up.content, given_up.origin, given_up.number, now)
-        taken = replace(record.taken, model_revision=given_up.content.model_revision)
-        started = moved.record.with_current(by=by)
-        return replace(started, suspended="", taken=taken, intent=None)
-    return _try_again(transitions.lift(record, current, by, now), current, now)
 
 
 def undo(
@@ -227,51 +203,10 @@ def _going_on(record: RolloutRecord, verb: str, hint: str) -> Revision:
     current = record.current
     if current is None or not current.result.open:
         state = f"revision {current.number} is {current.result}" if current else "it has none yet"
-        raise _conflict(Reason.NOT_IN_PROGRESS, f"no rollout is going on to {verb}: {state}", hint)
-    return current
-
-
-def _given_up(record: RolloutRecord) -> Revision | None:
-    """The revision that a rollback led away from, once the rollback is over."""
-    current = record.current
-    if current is None or current.result.open:
-        return None
-    return current if current.result.tombstone else record.given_up
-
-
-def _try_again(record: RolloutRecord, current: Revision, now: float) -> RolloutRecord:
-    """Tell the devices that did not confirm anew; a cohort that was taken back starts again."""
-
-    def anew(one: DeviceRecord) -> DeviceRecord:
-        again = one.told is not None and one.told.revision == current.number and not one.confirmed
-        return replace(one, again=again, regroup=True, waived=one.waived and not again)
-
-    cohorts = tuple(
-        replace(
-            _fresh(one),
-            reverted=False,
-            wave=-1 if one.reverted else one.wave,
-            finished_at=None,
-            waived=None,
-            canary=one.canary and not one.reverted,
+        raise refusing.conflict(
+            Reason.NOT_IN_PROGRESS, f"no rollout is going on to {verb}: {state}", hint
         )
-        for one in record.cohorts
-    )
-    record = replace(
-        record,
-        cohorts=cohorts,
-        hold=None,
-        progress=replace(record.progress, at=now),
-    ).map_devices(anew)
-    if current.result is Result.HELD:
-        record = record.with_current(result=Result.ACTIVE)
-    return record
-
-
-def _fresh(progress: CohortProgress) -> CohortProgress:
-    """Without failed verdicts and the answers that led to them."""
-    failed = any(one.verdict is Verdict.FAIL for one in progress.verdicts)
-    return replace(progress, verdicts=(), ballots=()) if failed else progress
+    return current
 
 
 def _waived(progress: CohortProgress) -> CohortProgress:
@@ -288,10 +223,6 @@ def _history(record: RolloutRecord) -> str:
 
 
 def _nothing(message: str) -> ConflictError:
-    return _conflict(
+    return refusing.conflict(
         Reason.NOTHING_TO_RETURN_TO, message, "shoal rollout history shows what was complete"
     )
-
-
-def _conflict(reason: Reason, message: str, hint: str) -> ConflictError:
-    return ConflictError(Problem(reason=reason, message=message, hint=hint))
