@@ -47,4 +47,4 @@ def _events(session: Session, kind: "Kind", resource: Resource) -> Sequence[Reso
     regarding = f"{kind.name}/{metadata.get('namespace', 'default')}/{metadata['name']}"
     listing = session.client.resources.list(kinds.EVENT, Scope(namespace=metadata.get("namespace")))
     about = [one for one in listing.items if facts.at(one, "spec.regarding") == regarding]
-    return sorted(about, key=lambda one: str(facts.at(one, "spec.lastTime")))[-_EVENTS:]
+    return facts.newest_last(about)[-_EVENTS:]

@@ -31,15 +31,11 @@ def command(
         return
     items = session.client.resources.list(kinds.EVENT, scope).items
     wanted = [event for event in items if _is_wanted(event, warnings=warnings)]
-    showing.many(session, sorted(wanted, key=_last_time))
+    showing.many(session, facts.newest_last(wanted))
 
 
 def _is_wanted(event: Mapping[str, Any], *, warnings: bool) -> bool:
     return not warnings or facts.at(event, "spec.type") == "Warning"
-
-
-def _last_time(event: Mapping[str, Any]) -> str:
-    return str(facts.at(event, "spec.lastTime") or "")
 
 
 def _follow(session: Session, *, warnings: bool) -> None:

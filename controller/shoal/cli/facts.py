@@ -1,7 +1,7 @@
 """Single facts read out of resource documents, as text for people; `-` where there is none."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from shoal.contract import units
@@ -21,6 +21,11 @@ def at(resource: Resource, path: str) -> Any:
 def text(path: str) -> Callable[[Resource], str]:
     """A reader of the value at `path`."""
     return lambda resource: plain(at(resource, path))
+
+
+def newest_last(events: Iterable[Resource]) -> list[Resource]:
+    """The events in the order in which they were seen last."""
+    return sorted(events, key=lambda one: str(at(one, "spec.lastTime") or ""))
 
 
 def plain(value: object) -> str:

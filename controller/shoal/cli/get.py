@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shoal.cli import columns, printing, showing, targets
+from shoal.cli import columns, facts, printing, showing, targets
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session
 from shoal.contract.problem import InvalidError, Problem
@@ -32,11 +32,13 @@ def command(
 ) -> None:
     """List resources of a kind, or show some by name.
 
-    Long lists are read page by page; --limit shows one page, whose end names the next one's
-    --continue. -w goes on until Ctrl-C, or until --timeout with exit 5.
+    Events come with the newest last. Long lists are read page by page; --limit shows one page,
+    whose end names the next one's --continue. -w goes on until Ctrl-C, or until --timeout with
+    exit 5.
 
     Example: shoal get devices -l tier=small -o wide
     """
+    from shoal.client import kinds
     from shoal.client.resources import Scope
 
     session: Session = context.obj
@@ -59,6 +61,9 @@ def command(
     elif paged:
         page = session.client.resources.some(target.kind, scope, limit=limit or _PAGE, token=token)
         showing.many(session, page.items, following=page.following)
+    elif target.kind is kinds.EVENT:
+        listing = session.client.resources.list(target.kind, scope)
+        showing.many(session, facts.newest_last(listing.items))
     else:
         showing.pages(session, session.client.resources.pages(target.kind, scope))
 

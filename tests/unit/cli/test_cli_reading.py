@@ -161,6 +161,7 @@ def test_events_are_ordered_and_filtered(api: ApiServer, shoal: Shoal) -> None:
     api.store(fleet.an_event("early", time="2026-01-02T04:00:00Z", type_="Warning"))
     listed = shoal("events", "-o", "json").json["items"]
     assert [one["metadata"]["name"] for one in listed] == ["early", "late"]
+    assert shoal("get", "events", "-o", "json").json["items"] == listed
     assert shoal("events", "--warnings", "-o", "name").out == "event/early\n"
     assert "deployment/digits" in shoal("events").out
 
