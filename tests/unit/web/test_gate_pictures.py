@@ -72,6 +72,12 @@ def test_one_look_is_as_wide_as_many() -> None:
     assert edges(drawn(path=[])) == edges(drawn())
 
 
+def test_looks_at_as_many_samples_are_one_look() -> None:
+    lone = drawn(samples=900, path=[])
+    rounded = {"samples": 900, "low": 0.1, "value": 0.2, "high": 0.3}
+    assert drawn(samples=900, path=[rounded]) == lone
+
+
 def test_without_an_interval_there_is_no_picture() -> None:
     assert picture({**GATE, "interval": None}) is None
     assert picture({**GATE, "value": None}) is None

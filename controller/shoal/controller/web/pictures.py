@@ -37,10 +37,9 @@ def picture(gate: Mapping[str, Any]) -> Picture | None:
     interval, value, limit = gate.get("interval"), gate.get("value"), gate.get("limit")
     if not interval or value is None or limit is None:
         return None
-    looks = [*_looks(gate)]
     newest = (int(gate.get("samples") or 0), interval[0], value, interval[1])
-    if not looks or looks[-1] != newest:
-        looks.append(newest)
+    # Of looks at as many samples the newest counts: they stand at one place.
+    looks = [*{look[0]: look for look in (*_looks(gate), newest)}.values()]
     effects = [float(one) for one in gate.get("effects") or ()]
     scale = _Scale.over([*(n for look in looks for n in look[1:]), limit])
     xs = _across([look[0] for look in looks])
