@@ -13,6 +13,9 @@ from shoal.contract.reason import Reason
 
 Part = Mapping[str, Any]
 
+# States of a revision that the newest one led back from, and not of that newest one.
+_GIVEN_UP = frozenset({"rolled-back", "aborted"})
+
 
 def command(
     context: typer.Context,
@@ -67,7 +70,9 @@ def _found(session: Session, words: str) -> dict[str, Any]:
 
 
 def _deployment(found: Part, *, wide: bool) -> Iterator[str]:
-    yield f"deployment {found['deployment']}: revision {found['revision']}, {_state(found)}"
+    returned = found["givenUp"] and found["state"] in _GIVEN_UP
+    number = found["givenUp"] if returned else found["revision"]
+    yield f"deployment {found['deployment']}: revision {number}, {_state(found)}"
     yield from _reasons(found)
     for one in found["cohorts"]:
         yield from _cohort(one, wide=wide)

@@ -195,6 +195,7 @@ COHORT = {
 DEPLOYMENT = {
     "deployment": "default/digits",
     "revision": 3,
+    "givenUp": None,
     "modelRevision": 2,
     **STATE,
     "nextLook": None,
@@ -243,6 +244,15 @@ def test_a_deployment_is_explained(api: ApiServer, shoal: Shoal) -> None:
     assert lines[6].startswith("  last decision 7, ")
     assert shoal("why", "digits", "-o", "json").json == DEPLOYMENT
     assert "p95 1.5ms" in shoal("why", "deployment/digits", "-o", "wide").out
+
+
+def test_the_way_back_is_told_from_what_was_given_up(api: ApiServer, shoal: Shoal) -> None:
+    back = {**DEPLOYMENT, "revision": 5, "givenUp": 4, "state": "rolled-back"}
+    api.whys["deployments", "digits"] = back
+    first = shoal("why", "digits").out.splitlines()[0]
+    assert first == "deployment default/digits: revision 4, rolled-back [GateFailed]"
+    api.whys["deployments", "digits"] = {**back, "state": "active"}
+    assert "revision 5, active" in shoal("why", "digits").out
 
 
 def test_a_device_is_explained_for_each_deployment(api: ApiServer, shoal: Shoal) -> None:

@@ -64,6 +64,24 @@ def test_the_status_tells_of_what_was_given_up(world: Any, result: str, message:
     assert explaining.deployment(played.snapshot(), played.snapshot()).state.state == result
 
 
+def test_why_tells_the_revision_that_was_given_up_from_the_way_back() -> None:
+    world = a_rolled_back_world()
+    going = explaining.deployment(world.snapshot(), world.snapshot())
+    assert (going.revision, going.given_up, going.state.state) == (3, 2, "active")
+    assert going.state.what == (
+        "revision 2 was rolled back; revision 3, with the content of revision 1, is under way"
+    )
+    assert "accuracy" in going.state.because
+    assert "small-0" in going.state.waits_for
+    world.finish()
+    done = explaining.deployment(world.snapshot(), world.snapshot())
+    assert done.state.reason == "GateFailed"
+    assert done.state.what == (
+        "revision 2 was rolled back; revision 3, with the content of revision 1, is complete"
+    )
+    assert "accuracy" in done.state.because
+
+
 def test_an_undo_that_was_asked_for_is_a_success() -> None:
     world = a_second_rollout(World)
     world.finish()

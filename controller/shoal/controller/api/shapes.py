@@ -127,6 +127,7 @@ _REFERENCE: Final = _maybe(
 DEPLOYMENT_WHY: Final = _object(
     deployment=_TEXT,
     revision=_COUNT,
+    givenUp=_MAYBE_COUNT,
     modelRevision=_COUNT,
     **_STATE,
     nextLook=_MAYBE_TEXT,

@@ -7,27 +7,16 @@ from dataclasses import dataclass
 
 from shoal.contract.digest import Digest
 from shoal.contract.reason import Reason
-from shoal.controller.deciding import foreseeing, ruling, states
+from shoal.controller.deciding import foreseeing, ruling, states, stating
 from shoal.controller.deciding.ruling import Ruling
+from shoal.controller.deciding.stating import Why
 from shoal.controller.domain.evidence import GateVerdict
 from shoal.controller.domain.fleet import CohortId
 from shoal.controller.domain.outcomes import Outcome
-from shoal.controller.domain.revisions import Result
 from shoal.controller.domain.snapshot import Snapshot
-from shoal.controller.planning import allocating, naming, standing, targets, waking
+from shoal.controller.planning import allocating, standing, targets, waking
 from shoal.controller.planning.looking import look
 from shoal.controller.planning.view import CohortView, Member, View
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Why:
-    """A state in words: what it is, what led to it, and what it waits for (empty: nothing)."""
-
-    state: str
-    reason: str
-    what: str
-    because: str
-    waits_for: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +36,13 @@ class CohortWhy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentWhy:
-    """A deployment; `next_look` is when time alone may change the decision."""
+    """A deployment; `next_look` is when time alone may change the decision.
+
+    `given_up` is the revision that `revision` leads back from; 0 where it is no such way back.
+    """
 
     revision: int
+    given_up: int
     model_revision: int
     state: Why
     cohorts: tuple[CohortWhy, ...]
@@ -75,11 +68,12 @@ def deployment(snapshot: Snapshot, inputs: Snapshot) -> DeploymentWhy:
     They are those of the decision that froze the revision while they are kept, else of now.
     """
     view = look(snapshot, snapshot.record)
-    current = view.current
+    current, given_up = view.current, view.record.given_up
     return DeploymentWhy(
         revision=current.number if current else 0,
+        given_up=given_up.number if given_up else 0,
         model_revision=current.content.model_revision if current else 0,
-        state=_state(view),
+        state=stating.of(view),
         cohorts=tuple(_cohort(view, one, inputs) for one in view.cohorts),
         next_look=waking.next_wake(view),
     )
@@ -101,43 +95,6 @@ def device(snapshot: Snapshot, inputs: Snapshot, name: str) -> DeviceWhy:
         if member.name == name:
             return _device(member, cohort=None, wave="", place=-1, state=_loose(view, member))
     return _unselected(snapshot, name)
-
-
-def _state(view: View) -> Why:
-    record, current = view.record, view.current
-    said = record.hold or record.waiting
-    result = current.result if current else None
-    given_up = record.given_up
-    if given_up is not None and result is Result.COMPLETE:
-        # The way back is complete, but nobody asked for it: what was asked for was given up.
-        current, result = given_up, given_up.result
-    meant = states.RESULTS[result]
-    if said is not None:
-        reason, because = said.reason, said.message
-    else:
-        reason, because = (current.reason, current.message) if current else ("", "")
-    deeper = states.meaning(reason) if reason else meant
-    waits_for = deeper.until if said is not None else _going_on(view) or meant.until
-    return Why(
-        state=result.value if result else "none",
-        reason=reason,
-        what=meant.what if deeper is meant else f"{meant.what}: {deeper.what}",
-        because=because,
-        waits_for=waits_for,
-    )
-
-
-def _going_on(view: View) -> str:
-    """Whom an active rollout waits for, where no guard had to say so."""
-    if view.current is None or view.current.result is not Result.ACTIVE:
-        return ""
-    parts = []
-    for cohort in view.open:
-        names = [one.name for one in cohort.unfinished]
-        if names:
-            wave = view.wave_spec(cohort).name
-            parts.append(f"wave {wave} of {cohort.content.profile}: {naming.listed(names)}")
-    return "; ".join(parts)
 
 
 def _cohort(view: View, cohort: CohortView, inputs: Snapshot) -> CohortWhy:

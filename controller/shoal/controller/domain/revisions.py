@@ -49,6 +49,11 @@ class Result(enum.StrEnum):
         """Whether no device may ever be told this revision again."""
         return self in {Result.ROLLED_BACK, Result.ABORTED, Result.FAILED}
 
+    @property
+    def participle(self) -> str:
+        """What became of it in a sentence: revision 4 was rolled back."""
+        return self.value.replace("-", " ")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CohortContent:

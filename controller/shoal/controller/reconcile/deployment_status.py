@@ -16,7 +16,6 @@ from shoal.controller.reconcile.journal import iso
 from shoal.controller.store.port import Record
 
 _BLOCKED_SHOWN = 50
-_PARTICIPLES = {Result.ROLLED_BACK: "rolled back", Result.ABORTED: "aborted"}
 
 
 def build(deployment: Record, plan: Plan, now_s: float) -> dict[str, Any]:
@@ -70,7 +69,7 @@ def _verdict(status: RolloutStatus, given_up: Revision | None) -> dict[str, Any]
             "reason": status.reason,
             "message": status.message,
         }
-    ended = f"revision {given_up.number} was {_PARTICIPLES.get(given_up.result, 'given up')}"
+    ended = f"revision {given_up.number} was {given_up.result.participle}"
     message = f"{ended}: {given_up.message}" if given_up.message else ended
     return {"result": given_up.result.value, "reason": given_up.reason, "message": message}
 

@@ -6,8 +6,9 @@ from typing import Any
 from shoal.contract import jsonform
 from shoal.contract.reason import Reason
 from shoal.controller.deciding import states
-from shoal.controller.deciding.explaining import CohortWhy, DeploymentWhy, DeviceWhy, Why
+from shoal.controller.deciding.explaining import CohortWhy, DeploymentWhy, DeviceWhy
 from shoal.controller.deciding.ruling import Ruling
+from shoal.controller.deciding.stating import Why
 from shoal.controller.reconcile.fleet import Member
 from shoal.controller.reconcile.journal import iso
 from shoal.controller.reconcile.world import World
@@ -18,6 +19,7 @@ def deployment(name: str, found: DeploymentWhy) -> dict[str, Any]:
     return {
         "deployment": name,
         "revision": found.revision,
+        "givenUp": found.given_up or None,
         "modelRevision": found.model_revision,
         **_why(found.state),
         "nextLook": None if found.next_look is None else iso(found.next_look),
