@@ -21,7 +21,7 @@ def command(
     context: typer.Context,
     what: Annotated[str, typer.Argument(metavar="KIND[.PATH]")],
 ) -> None:
-    """Document a kind or one of its fields.
+    """Document a kind or one of its fields; exit 2 where there is none of that name.
 
     Example: shoal explain deployment.spec.strategy.gates
     """

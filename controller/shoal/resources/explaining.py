@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from shoal.contract.problem import NotFoundError, Problem
+from shoal.contract.problem import InvalidError, Problem
 from shoal.contract.reason import Reason
 from shoal.resources.base import Document, Told
 from shoal.resources.fields import by_alias, document_in
@@ -45,8 +45,7 @@ def explain(subject: str) -> Explanation:
     """What `KIND` or `KIND.path.to.field` means, for example `deployment.spec.strategy.waves`.
 
     Raises:
-        InvalidError: no such kind.
-        NotFoundError: no such field; the hint says the nearest.
+        InvalidError: no such kind or field; the hint says the nearest.
     """
     first, *steps = subject.split(".")
     kind = find_kind(first)
@@ -137,9 +136,9 @@ def _doc(document: type[Document]) -> str:
     return (document.__doc__ or "").strip().splitlines()[0]
 
 
-def _no_field(kind: str, above: str, step: str, known: dict[str, FieldInfo]) -> NotFoundError:
+def _no_field(kind: str, above: str, step: str, known: dict[str, FieldInfo]) -> InvalidError:
     where = f"{kind}.{above}" if above else kind
-    return NotFoundError(
+    return InvalidError(
         Problem(
             reason=Reason.UNKNOWN_FIELD,
             message=f"{where} has no field {step}",

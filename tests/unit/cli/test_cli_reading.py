@@ -184,10 +184,13 @@ def test_options_that_would_be_ignored_are_refused(shoal: Shoal, line: str) -> N
     assert (ran.code, ran.json["error"]["reason"]) == (2, "Invalid")
 
 
-def test_explain_of_an_unknown_field_says_the_nearest(shoal: Shoal) -> None:
-    ran = shoal("explain", "deployment.spec.stratgy", "-o", "json")
-    assert ran.code == 3
-    assert ran.json["error"]["hint"] == "did you mean strategy?"
+@pytest.mark.parametrize(
+    ("what", "meant"), [("deployment.spec.stratgy", "strategy"), ("deploymnt", "Deployment")]
+)
+def test_explain_of_an_unknown_word_says_the_nearest(shoal: Shoal, what: str, meant: str) -> None:
+    ran = shoal("explain", what, "-o", "json")
+    assert ran.code == 2
+    assert ran.json["error"]["hint"] == f"did you mean {meant}?"
 
 
 def test_versions_of_both_sides(shoal: Shoal) -> None:

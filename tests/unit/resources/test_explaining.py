@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from shoal.contract.problem import InvalidError, NotFoundError
+from shoal.contract.problem import InvalidError
 from shoal.resources.explaining import explain, schema
 from shoal.resources.kinds import KINDS
 
@@ -47,10 +47,10 @@ def test_a_wrong_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(InvalidError) as kind:
         explain("Deploymnt")
     assert kind.value.problem.hint == "did you mean Deployment?"
-    with pytest.raises(NotFoundError) as field:
+    with pytest.raises(InvalidError) as field:
         explain("Model.spec.qualty")
     assert field.value.problem.hint == "did you mean quality?"
-    with pytest.raises(NotFoundError, match="no field deeper"):
+    with pytest.raises(InvalidError, match="no field deeper"):
         explain("Model.spec.source.deeper")
 
 
