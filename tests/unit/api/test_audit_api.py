@@ -55,6 +55,22 @@ def test_writes_and_verbs_are_kept_with_who_did_them(on_api: OnApi) -> None:
     on_api(story)
 
 
+def test_changed_labels_are_told_as_such(on_api: OnApi) -> None:
+    async def story(api: Any) -> None:
+        await api.apply(a_profile())
+        for labels in ({"tier": "small", "site": "north"}, {"tier": "large"}):
+            profile = a_profile()
+            profile["metadata"]["labels"] = labels
+            await api.ask("PUT", f"{PROFILES}/small", json=profile)
+        assert [e["spec"]["detail"] for e in await entries(api)] == [
+            "generation 1, labels tier=large site-",
+            "generation 1, labels tier=small site=north",
+            "generation 1",
+        ]
+
+    on_api(story)
+
+
 def test_what_is_refused_or_a_dry_run_leaves_no_entry(on_api: OnApi) -> None:
     async def story(api: Any) -> None:
         await api.apply(a_profile(), dry_run=True)

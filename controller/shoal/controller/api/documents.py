@@ -43,6 +43,13 @@ def labels(record: Record) -> dict[str, str]:
     return dict(record.data.get("metadata", {}).get("labels") or {})
 
 
+def label_changes(before: Record | None, after: dict[str, str]) -> str:
+    """The labels that are set and removed, as `shoal label` takes them; of a new resource none."""
+    known = after if before is None else labels(before)
+    written = [f"{key}={value}" for key, value in after.items() if known.get(key) != value]
+    return " ".join([*written, *(f"{key}-" for key in known if key not in after)])
+
+
 def iso(now_s: float) -> str:
     """RFC 3339 in UTC with milliseconds."""
     at = dt.datetime.fromtimestamp(now_s, dt.UTC)

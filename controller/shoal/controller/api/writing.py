@@ -211,7 +211,8 @@ class Writer:
             data=data,
             expected=None if current is None else current.resource_version,
         )
-        detail = f"generation {metadata['generation']}"
+        changed = documents.label_changes(current, metadata["labels"])
+        detail = f"generation {metadata['generation']}{changed and f', labels {changed}'}"
         act = self._clerk.act(user, verb, place_in(data), detail)
         begun = await admission.begun(data, current, self._ports.store)
         record, *_ = await self._ports.store.commit([write, *begun], act)
