@@ -172,3 +172,15 @@ def test_nothing_that_fits_is_told_by_the_nearest_miss() -> None:
     assert found.cohort is not None
     assert found.cohort.why == "artifact is 80 B at best, the limit is 10 B"
     assert {one.fate for one in found.cohort.variants} == {Fate.RULED_OUT}
+
+
+def test_no_time_runs_out_for_a_device_that_is_away() -> None:
+    world, canary = unreachable()
+    generation = world.told(canary).generation
+    found = of(world, canary).state
+    assert found.because == f"it was lost after it was told generation {generation}"
+    assert "it is back" in found.waits_for
+    (other,) = [one.name for one in world.fleet[:3] if one.name not in world.fresh()][:1]
+    world.lose(other)
+    world.turn(1.0)
+    assert of(world, other).state.because == "it was lost before its turn came"

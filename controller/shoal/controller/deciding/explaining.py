@@ -159,6 +159,8 @@ def _standing(view: View, cohort: CohortView, member: Member, wave: str) -> Why:
     elif member.outcome is Outcome.NO_FEASIBLE_VARIANT:
         reason = reason or Reason.NO_FEASIBLE_VARIANT
         because = foreseeing.unfit(cohort.content.misses, cohort.content.reason)
+    elif member.outcome is Outcome.UNREACHABLE:
+        because = _silence(member)
     elif not member.outcome.finished and member.known and member.known.told:
         until = standing.deadline(member.known, member.known.told, view.strategy.device_timeout_s)
         left = f"{max(until - view.now, 0.0):.0f} s are left of its time"
@@ -170,6 +172,13 @@ def _standing(view: View, cohort: CohortView, member: Member, wave: str) -> Why:
         because=because,
         waits_for=waits_for,
     )
+
+
+def _silence(member: Member) -> str:
+    """What a lost device was in the middle of; its time runs only once it is back."""
+    if not member.told or member.known is None:
+        return "it was lost before its turn came"
+    return f"it was lost after it was told generation {member.known.generation}"
 
 
 def _turn(view: View, cohort: CohortView, member: Member, wave: str) -> tuple[str, str, str]:
