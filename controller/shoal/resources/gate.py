@@ -75,12 +75,13 @@ class Gate(Document):
     max: Annotated[float | str | None, BeforeValidator(_limit)] = Field(
         default=None,
         description="For errorRate and drift a share, for latency a duration, for memory a size, "
-        "for restarts and crashes a count, which is a hard stop.",
+        "for quality an error in its Model's metric, for prometheus a number, for restarts and "
+        "crashes a count, which is a hard stop.",
     )
     min: float | None = Field(
         default=None,
         allow_inf_nan=False,
-        description="For accuracy, agreement, confidence and quality: the least.",
+        description="For accuracy, agreement, confidence, quality and prometheus: the least.",
     )
     min_samples: int = Field(
         default=30,
