@@ -12,6 +12,7 @@ from shoal.controller.link import observations
 from shoal.controller.planning import planner
 from shoal.controller.reconcile.rollouts import RolloutRequest, StoredRollouts
 from shoal.controller.reconcile.world import put_over
+from shoal.controller.store.acts import ActQuery
 from shoal.controller.store.memory import MemoryStore
 from shoal.resources.errors import ManifestError
 from shoal.resources.parsing import parse
@@ -87,6 +88,8 @@ async def the_pass_loses_the_race(world: World, verb: str) -> None:
     world.turn()
     await store.commit([put_over(current, "Rollout", place, record_to_json(world.record))])
     await asked
+    (act,) = [one.act for one in await store.acts(ActQuery())]
+    assert (act.user, act.verb, act.detail) == ("ana", verb, "revision 2")
     assert len(world.on_revision(2)) <= 3
     assert world.plan.status.paused or world.plan.status.revision == 3
 

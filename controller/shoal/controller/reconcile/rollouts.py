@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.contract.problem import ConflictError, NotFoundError
+from shoal.controller.domain.revisions import Revision
 from shoal.controller.domain.rollout import Verb, record_to_json
 from shoal.controller.planning import verbs
 from shoal.controller.reconcile import deployment_status
@@ -65,16 +66,23 @@ class StoredRollouts:
             try:
                 await self._store.commit(
                     [put_over(stored, "Rollout", place, record_to_json(after))],
-                    self._act(request, place),
+                    self._act(request, place, before.current),
                 )
             except ConflictError:
                 continue
             return await self._carried_out(place, request.deployment)
         raise RuntimeError(f"the record of {request.deployment} changed {_ATTEMPTS} times in a row")
 
-    def _act(self, request: RolloutRequest, place: tuple[str, str]) -> Act:
-        """What the audit log says of it."""
-        to = "" if request.to_revision is None else f"to revision {request.to_revision}"
+    def _act(
+        self, request: RolloutRequest, place: tuple[str, str], current: Revision | None
+    ) -> Act:
+        """What the audit log says of it: the revision that it was asked of, and how."""
+        parts = (
+            f"revision {current.number}" if current else "",
+            f"to revision {request.to_revision}" if request.to_revision else "",
+            "follow" if request.follow else "",
+            "full" if request.full else "",
+        )
         return Act(
             time_ms=round(self._now() * 1000),
             user=request.user,
@@ -82,7 +90,7 @@ class StoredRollouts:
             kind="Deployment",
             namespace=place[0],
             name=place[1],
-            detail="follow" if request.follow else "full" if request.full else to,
+            detail=", ".join(part for part in parts if part),
         )
 
     async def _carried_out(self, place: tuple[str, str], deployment: str) -> None:
