@@ -84,7 +84,8 @@ class Uploader:
             return _fetched(file.text, scratch)
         path = folder / file.text
         if not path.is_file():
-            raise NotFoundError(_absent(path))
+            error = InvalidError if "://" in file.text else NotFoundError
+            raise error(_absent(path, file))
         return path
 
 
@@ -111,7 +112,7 @@ def missing(manifest: Manifest) -> list[Problem]:
         return []
     local = ((file, manifest.folder / file.text) for file in _files(manifest.document))
     return [
-        _at(_absent(path), file.field, "paths are relative to the manifest's folder")
+        _at(_absent(path, file), file.field, "paths are relative to the manifest's folder")
         for file, path in local
         if not _is_url(file.text) and not path.is_file()
     ]
@@ -159,13 +160,19 @@ def _replace(document: dict[str, Any], file: File, digest: str) -> None:
         spec["assets"][index] = f"{asset_name(file.text)}={digest}"
 
 
-def _absent(path: Path) -> Problem:
+def _absent(path: Path, file: File) -> Problem:
+    """Why there is nothing at `path`, where `file` ought to be."""
+    scheme, is_address, _rest = file.text.partition("://")
+    if is_address:
+        message = f"{scheme}:// is no address that is fetched from: http:// and https:// are"
+        hint = "a file of this machine is named by its path alone"
+        return Problem(reason=Reason.INVALID, message=message, hint=hint)
     return Problem(reason=Reason.NOT_FOUND, message=f"there is no file {path}")
 
 
 def _at(problem: Problem, field: str, hint: str | None = None) -> Problem:
-    """`problem` with the field that it is about, and with `hint` where one is given."""
-    return dataclasses.replace(problem, field=field, hint=hint or problem.hint)
+    """`problem` with the field that it is about, and with `hint` where it has none."""
+    return dataclasses.replace(problem, field=field, hint=problem.hint or hint)
 
 
 def _not_fetched(url: str, why: str) -> FailedError:

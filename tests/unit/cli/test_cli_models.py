@@ -103,6 +103,16 @@ def test_what_is_wrong_is_told_and_nothing_is_stored(
     assert not api.blobs
 
 
+@pytest.mark.parametrize("url", ["file:///tmp/digits.onnx", "s3://models/digits.onnx"])
+def test_an_address_that_is_not_fetched_is_refused_as_such(shoal: Shoal, url: str) -> None:
+    ran = shoal("model", "import", url, "-o", "json")
+    assert ran.code == 2
+    assert ran.json["error"]["message"] == (
+        f"{url.partition(':')[0]}:// is no address that is fetched from: http:// and https:// are"
+    )
+    assert ran.json["error"]["hint"] == "a file of this machine is named by its path alone"
+
+
 def test_a_missing_model_is_told_in_one_line(shoal: Shoal, elsewhere: str) -> None:
     ran = shoal("model", "import", f"{elsewhere}/none.onnx", "-o", "json")
     error = ran.json["error"]
