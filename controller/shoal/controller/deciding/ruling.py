@@ -13,6 +13,7 @@ from shoal.contract.digest import Digest
 from shoal.controller.domain.archive import ClassArchive, ModelView
 from shoal.controller.domain.revisions import CohortContent
 from shoal.controller.domain.rollout import CohortProgress, Quarantined, RolloutRecord
+from shoal.controller.planning import naming
 
 
 class Fate(enum.StrEnum):
@@ -122,7 +123,8 @@ def _frozen(bench: _Bench, place: int) -> tuple[Fate, str]:
 
 
 def _chosen(bench: _Bench, step: int) -> str:
-    fitting = f"{len(bench.places)} of {len(bench.archive.points)} variants fit"
+    points, fit = len(bench.archive.points), "fits" if len(bench.places) == 1 else "fit"
+    fitting = f"{len(bench.places)} of {naming.counted(points, 'variant')} {fit}"
     if step:
         return f"{fitting}; fallen to after {step} refused at preflight"
     return f"best by {bench.objective} where {fitting}"

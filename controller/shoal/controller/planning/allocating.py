@@ -76,8 +76,10 @@ def settled(view: View) -> Settled:
     if found.go or moving or not found.withheld:
         return Settled(go=found.go)
     first = found.withheld[0]
-    count = len(found.withheld)
-    message = f"{count} devices wait, {first.device} among them: {first.message}"
+    who = f"{first.device} waits"
+    if found.withheld[1:]:
+        who = f"{len(found.withheld)} devices wait, {first.device} among them"
+    message = f"{who}: {first.message}"
     return Settled(reason=first.reason, message=message)
 
 

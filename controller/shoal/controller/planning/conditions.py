@@ -46,7 +46,8 @@ def _available(view: View) -> Condition:
     ready = sum(one.device.ready and not one.device.lost for one in view.members)
     missing = len(view.members) - ready
     allowed = max(1, view.strategy.max_unavailable.down(len(view.members)))
-    text = f"{ready} of {len(view.members)} devices are ready"
+    verb = "is" if len(view.members) == 1 else "are"
+    text = f"{ready} of {naming.counted(len(view.members), 'device')} {verb} ready"
     if view.members and missing <= allowed:
         return _yes("Available", "DevicesReady", text)
     return _no("Available", "DevicesMissing" if view.members else Reason.NO_DEVICES, text)

@@ -11,6 +11,7 @@ from shoal.controller.domain.archive import ArchiveState, ClassArchive, ModelVie
 from shoal.controller.domain.fleet import CohortId, CohortKey
 from shoal.controller.domain.revisions import CohortContent, Content
 from shoal.controller.domain.snapshot import Snapshot
+from shoal.controller.planning import naming
 
 FALLS = 2  # steps that a cohort may fall within one revision
 
@@ -98,13 +99,13 @@ def _waiting_for(snapshot: Snapshot, model: ModelView) -> NotYet | None:
         return NotYet(
             reason=Reason.MODEL_NOT_READY,
             message=f"scouts measure variants of model revision {model.number} for "
-            f"{len(scouted)} of {len(classes)} profile classes",
+            f"{len(scouted)} of {naming.counted(len(classes), 'profile class')}",
         )
     if open_ones:
         return NotYet(
             reason=Reason.MODEL_NOT_READY,
             message=f"model revision {model.number} is still being searched for "
-            f"{len(open_ones)} of {len(classes)} profile classes",
+            f"{len(open_ones)} of {naming.counted(len(classes), 'profile class')}",
         )
     return None
 

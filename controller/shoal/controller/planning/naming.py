@@ -1,4 +1,4 @@
-"""How devices are named in sentences: all of them where they are few."""
+"""How devices are named and counted in sentences: all by name where they are few."""
 
 from collections.abc import Sequence
 
@@ -9,3 +9,8 @@ def listed(names: Sequence[str]) -> str:
     """The names in their order; of twelve the first ten, `and 2 more`."""
     shown = ", ".join(names[:NAMED])
     return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
+
+
+def counted(number: int, what: str) -> str:
+    """`1 device`, `3 devices`, `2 profile classes`."""
+    return f"{number} {what if number == 1 else what + ('es' if what.endswith('s') else 's')}"

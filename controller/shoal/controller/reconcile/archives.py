@@ -6,6 +6,7 @@ from typing import Any
 
 from shoal.contract import digest as digests
 from shoal.contract.digest import Digest
+from shoal.controller.planning import naming
 from shoal.controller.reconcile.jobs import JobResult
 from shoal.controller.store.port import BlobStore, Record
 
@@ -60,7 +61,7 @@ def summary(archive: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
 
     There are as many as evaluation rows, and as fit into what a device takes.
     """
-    said = f"{len(archive['points'])} variants on the front"
+    said = f"{naming.counted(len(archive['points']), 'variant')} on the front"
     wanted, golden = int(spec["data"].get("golden") or 0), archive.get("golden") or {}
     rows = int(golden.get("rows", wanted))
     return said if rows >= wanted else f"{said}; {rows} golden inputs of {wanted} asked for"

@@ -7,6 +7,7 @@ from shoal.contract import digest as digests
 from shoal.contract import jsonform, units
 from shoal.contract.digest import Digest
 from shoal.controller.domain.archive import Measured
+from shoal.controller.planning import naming
 from shoal.controller.planning.scouting import Scouting
 from shoal.controller.reconcile import evidence, revisions
 from shoal.controller.reconcile.journal import Happening
@@ -24,8 +25,9 @@ def of(record: Record, before: Kept, after: Kept) -> Iterator[Happening]:
         if ended is not None:
             yield from _came_back(record, name, ended, now)
         if begun is not None:
-            who, what = " and ".join(begun.devices), len(begun.variants)
-            yield _happening(record, "Scouting", f"{who} measure {what} variants of class {name}")
+            who, what = " and ".join(begun.devices), naming.counted(len(begun.variants), "variant")
+            verb = "measure" if begun.devices[1:] else "measures"
+            yield _happening(record, "Scouting", f"{who} {verb} {what} of class {name}")
 
 
 def _came_back(record: Record, name: str, ended: Scouting, now: Kept) -> Iterator[Happening]:

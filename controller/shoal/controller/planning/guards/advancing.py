@@ -86,7 +86,8 @@ def _next_wave(view: View, current: Revision) -> Moved:
     if waves.adds(view, coming):
         devices = sum(one.reach(coming) for one in view.open)
         wave = replace(current.waves[coming], state=WaveState.ACTIVE, started_at=view.now)
-        events.append(normal(Reason.WAVE_STARTED, f"{which} {name} started: {devices} devices"))
+        started = f"{which} {name} started: {naming.counted(devices, 'device')}"
+        events.append(normal(Reason.WAVE_STARTED, started))
     else:
         wave = replace(
             current.waves[coming], state=WaveState.SKIPPED, started_at=view.now, ended_at=view.now

@@ -105,7 +105,8 @@ def _too_many(view: View, cohort: CohortView) -> list[Failure]:
         return []
     first = cohort.failures[0].state
     message = (
-        f"{len(cohort.failures)} of {len(cohort.in_wave)} devices failed, {allowed} allowed: "
+        f"{len(cohort.failures)} of {naming.counted(len(cohort.in_wave), 'device')} failed,"
+        f" {allowed} allowed: "
         f"{_names(cohort.failures)} ({first.reason or cohort.failures[0].outcome}: {first.message})"
     )
     return [Failure(cohort=cohort, reason=Reason.TOO_MANY_FAILURES, message=message)]

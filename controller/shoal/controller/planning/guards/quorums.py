@@ -19,7 +19,8 @@ def decide(view: View) -> Decision | None:
         if there * WHOLE < view.strategy.quorum_ppm * len(cohort.in_wave):
             return Held(
                 reason=Reason.QUORUM_MISSING,
-                message=f"cohort {cohort.content.profile}: {there} of {len(cohort.in_wave)} devices"
-                f" of the wave are reachable; lost or suspended: {naming.listed(missing)}",
+                message=f"cohort {cohort.content.profile}: {there} of"
+                f" {naming.counted(len(cohort.in_wave), 'device')} of the wave can be reached;"
+                f" lost or suspended: {naming.listed(missing)}",
             )
     return None

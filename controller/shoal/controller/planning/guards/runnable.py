@@ -38,7 +38,8 @@ def _crowd(view: View) -> Held | None:
         return None
     return Held(
         reason=Reason.TOO_MANY_DEVICES,
-        message=f"the selector picks {len(view.members)} devices, maxDevices allows {most}",
+        message=f"the selector picks {naming.counted(len(view.members), 'device')},"
+        f" maxDevices allows {most}",
     )
 
 

@@ -46,6 +46,6 @@ def _unmet(view: View, cohort: CohortView, confirmed: int, total: int) -> str:
     bad = naming.listed([f"{one.name} ({one.outcome})" for one in cohort.failures])
     tail = f": {bad}" if bad else ""
     return (
-        f"cohort {cohort.content.profile}: {confirmed} of {total} devices confirmed,"
-        f" {needed:g}% needed{tail}"
+        f"cohort {cohort.content.profile}: {confirmed} of {naming.counted(total, 'device')}"
+        f" confirmed, {needed:g}% needed{tail}"
     )

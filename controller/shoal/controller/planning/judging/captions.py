@@ -7,6 +7,7 @@ from shoal.contract import units
 from shoal.controller.domain.evidence import GateVerdict, Source, Verdict
 from shoal.controller.domain.gating import Bound, Metric
 from shoal.controller.gates.engine import MIN_DEVICES
+from shoal.controller.planning import naming
 from shoal.controller.planning.judging.sides import Scene
 
 _WIDE = 1e3  # beyond it "about N times the data" means: not with these devices
@@ -80,8 +81,9 @@ def _missing(judged: GateVerdict, scene: Scene) -> str:
         return "NO DATA: no device runs it yet"
     if missing <= 0:
         seen = judged.interval is None
-        return f"{judged.samples} samples from {judged.scope.devices} devices" if seen else ""
-    text = f"NO DATA from {missing} of {judged.scope.enrolled} devices"
+        samples = naming.counted(judged.samples, "sample")
+        return f"{samples} from {naming.counted(judged.scope.devices, 'device')}" if seen else ""
+    text = f"NO DATA from {missing} of {naming.counted(judged.scope.enrolled, 'device')}"
     pastless = _pastless(judged, scene)
     return f"{text} ({pastless} served nothing before the rollout)" if pastless else text
 

@@ -71,7 +71,7 @@ def _counted(counted: Mapping[str, int], gate: GateSpec) -> str:
     """How many there were of how many devices, and on which: `2 on small-3, of 20 devices`."""
     struck = naming.listed([name for name, number in counted.items() if number])
     where = f" on {struck}, of" if struck else " on"
-    devices = "1 device" if len(counted) == 1 else f"{len(counted)} devices"
+    devices = naming.counted(len(counted), "device")
     return f"{sum(counted.values())}{where} {devices} (limit {gate.limit:g})"
 
 
