@@ -50,12 +50,14 @@ def _applied(session: Session, found: Sequence[Manifest], *, force: bool) -> "li
     from shoal.cli.progress import Progress
 
     uploader = uploads.Uploader(session.client, Progress())
-    results = []
+    results: list[Applied] = []
     for manifest in found:
         document = proposals.resolved(session, manifest, uploader)
         try:
             result = session.client.resources.apply(document, force=force)
         except ProblemError as error:
+            done = [f"{showing.name(one.resource)} {one.result}" for one in results]
+            session.add_done(error, done)
             if error.problem.field is None:
                 raise
             raise type(error)(manifest.locate(error.problem)) from error

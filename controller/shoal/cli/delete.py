@@ -7,7 +7,7 @@ import typer
 from shoal.cli import confirming, printing, reached, targets
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session
-from shoal.contract.problem import InvalidError, Problem
+from shoal.contract.problem import InvalidError, Problem, ProblemError
 from shoal.contract.reason import Reason
 
 if TYPE_CHECKING:
@@ -42,9 +42,15 @@ def command(
     confirming.agree(
         said, lambda: reached.by(session.client, target.kind, (namespace, target.names)), yes=yes
     )
-    deleted = []
+    deleted: list[dict[str, str]] = []
     for name in target.names:
-        for kind, gone in _deleted(session, target.kind, (namespace, name), cascade=cascade):
+        try:
+            all_gone = _deleted(session, target.kind, (namespace, name), cascade=cascade)
+        except ProblemError as error:
+            before = [f"{one['kind'].lower()}/{one['name']} deleted" for one in deleted]
+            session.add_done(error, before)
+            raise
+        for kind, gone in all_gone:
             deleted.append({"kind": kind.name, "namespace": namespace, "name": gone})
             if session.output not in {Output.JSON, Output.YAML}:
                 said = f"{kind.name.lower()}/{gone}"

@@ -8,6 +8,7 @@ from shoal.cli import confirming, printing, showing
 from shoal.cli.facts import Resource
 from shoal.cli.invocation import Output
 from shoal.cli.session import Session
+from shoal.contract.problem import ProblemError
 
 app = typer.Typer(
     name="device",
@@ -60,7 +61,11 @@ def _decide(session: Session, names: list[str], word: str) -> None:
     done: list[Resource] = []
     for written in names:
         name = written.rpartition("/")[2]
-        done.append(devices.decide(namespace, name, Verb(word)))
+        try:
+            done.append(devices.decide(namespace, name, Verb(word)))
+        except ProblemError as error:
+            session.add_done(error, [f"{showing.name(one)} {_SAID[word]}" for one in done])
+            raise
         if session.output in {Output.TABLE, Output.WIDE}:
             printing.line(f"device/{name} {_SAID[word]}")
     if session.output in {Output.TABLE, Output.WIDE}:

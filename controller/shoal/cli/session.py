@@ -1,9 +1,12 @@
 """What every verb has at hand: the invocation and, once asked for, a client."""
 
+import dataclasses
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from shoal.cli.invocation import Invocation, Output
+from shoal.contract.problem import ProblemError
 
 if TYPE_CHECKING:
     from shoal.client.client import Client
@@ -32,6 +35,12 @@ class Session:
 
             self._client = Client(self.invocation.server, timeout_s=self._answer_s())
         return self._client
+
+    def add_done(self, error: ProblemError, done: Sequence[str]) -> None:
+        """Lets `error`, which ends a command, tell what was done where that is not printed yet."""
+        if done and self.output in {Output.JSON, Output.YAML}:
+            message = f"{error.problem.message} (done before that: {', '.join(done)})"
+            error.problem = dataclasses.replace(error.problem, message=message)
 
     def _answer_s(self) -> float:
         return max(0.001, min(self.invocation.timeout_s or ANSWER_S, ANSWER_S))

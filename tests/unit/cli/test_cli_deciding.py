@@ -151,3 +151,18 @@ def test_a_cascade_names_what_went_with_the_model(api: ApiServer, shoal: Shoal) 
         "deployment/night deleted",
         "model/digits deleted",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "done"),
+    [
+        ("device drain cam-1 nobody", "device/cam-1 drained"),
+        ("delete device cam-1 nobody", "device/cam-1 deleted"),
+    ],
+)
+def test_what_was_done_before_something_went_wrong_is_told(
+    shoal: Shoal, line: str, done: str
+) -> None:
+    ran = shoal(*line.split(), "-o", "json")
+    assert ran.code == 3
+    assert f"(done before that: {done})" in ran.json["error"]["message"]
