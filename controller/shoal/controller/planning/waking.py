@@ -1,7 +1,8 @@
 """When to look again though nothing changed."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from shoal.contract import windows
 from shoal.controller.planning import allocating, standing
 from shoal.controller.planning.guards import deadlines, inconclusive
 from shoal.controller.planning.view import View
@@ -21,7 +22,9 @@ def _paced(view: View) -> bool:
 
 def _instants(view: View) -> Iterator[float]:
     if _paced(view):
-        yield from (one.until for one in allocating.allocate(view).withheld if one.until)
+        withheld = allocating.allocate(view).withheld
+        yield from (one.until for one in withheld if one.until)
+        yield from _closings(view, {one.device for one in withheld})
     due = deadlines.due_at(view)
     if due is not None:
         yield due
@@ -33,3 +36,15 @@ def _instants(view: View) -> Iterator[float]:
             known = member.known
             if known is not None and known.told is not None and not member.outcome.finished:
                 yield standing.deadline(known, known.told, view.strategy.device_timeout_s)
+
+
+def _closings(view: View, waiting: Collection[str]) -> Iterator[float]:
+    """When a window closes before these devices could start: they wait for its next opening then.
+
+    A window from 2:00 to 6:00 in which maxUnavailable keeps two devices waiting: 6:00.
+    """
+    found = {one.device.window for one in view.members if one.name in waiting}
+    for window in {*found, view.strategy.window if waiting else None}:
+        closes = None if window is None else windows.closes_at(window, view.now)
+        if closes is not None:
+            yield closes
