@@ -37,6 +37,16 @@ class AuditPage:
     following: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Whether the log is as it was written: `broken` is the oldest entry that does not follow."""
+
+    intact: bool
+    entries: int
+    broken: int | None
+    head: str | None
+
+
 class Audit:
     """The audit log of one controller."""
 
@@ -60,3 +70,8 @@ class Audit:
             token = page.following
             if token is None:
                 return
+
+    def proof(self) -> Proof:
+        """Every entry followed from the newest to the first."""
+        answer = self._transport.json(Request(method="GET", path="/audit/proof"))
+        return Proof(**{name: answer[name] for name in ("intact", "entries", "broken", "head")})

@@ -153,6 +153,19 @@ def test_a_cascade_names_what_went_with_the_model(api: ApiServer, shoal: Shoal) 
     ]
 
 
+def test_a_whole_audit_log_is_verified(api: ApiServer, shoal: Shoal) -> None:
+    api.proof = {"intact": True, "entries": 7, "broken": None, "noted": None, "head": fleet.DIGEST}
+    assert shoal("audit", "--verify").out == f"intact: 7 entries, the newest is {fleet.DIGEST}\n"
+    assert shoal("audit", "--verify", "--user", "bob").code == 2
+
+
+def test_a_changed_audit_log_is_named_with_its_entry(api: ApiServer, shoal: Shoal) -> None:
+    api.proof = {"intact": False, "entries": 7, "broken": 3, "noted": None, "head": fleet.DIGEST}
+    ran = shoal("audit", "--verify", "-o", "json")
+    assert (ran.code, ran.json["error"]["reason"]) == (1, "DigestMismatch")
+    assert "entry 3 of the audit log" in ran.json["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("line", "done"),
     [

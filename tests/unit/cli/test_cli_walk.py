@@ -54,6 +54,7 @@ LINES = (
     (0, "variant compare aaaa bbbb"),
     (0, "token create"),
     (0, "audit"),
+    (0, "audit --verify"),
     (0, "explain deployment.spec.strategy"),
     (0, "schema deployment"),
     (0, "doctor"),

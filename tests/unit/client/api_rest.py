@@ -89,4 +89,7 @@ class Rest(BaseHTTPRequestHandler):
             self._answer(201)
 
     def _get_audit(self) -> None:
+        if self.parts[1:] == ["proof"]:
+            self._answer(200, self.server.proof)
+            return
         self._answer(200, {"items": self.server.entries, "continue": None})

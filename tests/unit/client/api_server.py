@@ -34,6 +34,7 @@ class ApiServer(ThreadingHTTPServer):
         self.revisions: list[dict[str, Any]] = []
         self.waves: list[dict[str, Any]] = []
         self.entries: list[Resource] = []
+        self.proof: Resource = {"intact": True, "entries": 0, "broken": None, "head": None}
         self.plans: list[Resource] = []
         self.differences: list[Resource] = []
         self.whys: dict[tuple[str, str], Resource] = {}
