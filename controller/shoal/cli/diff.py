@@ -36,7 +36,13 @@ def command(
             _say(one, names_only=session.output is Output.NAME)
         if session.output is not Output.NAME and differing:
             printing.line(_devices(affected))
+            for one in _coming(plan):
+                printing.line(forecasts.follows(one))
     raise typer.Exit(ExitCode.FAILED if differing else ExitCode.DONE)
+
+
+def _coming(plan: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one["follows"] for one in plan["items"] if one["follows"]]
 
 
 def _document(
@@ -57,6 +63,11 @@ def _document(
         "devices": [
             {"deployment": deployment, **{name: device[name] for name in names}}
             for deployment, device in affected
+        ],
+        "follows": [
+            {"deployment": one["deployment"], **one["follows"]}
+            for one in plan["items"]
+            if one["follows"]
         ],
         "continue": None,
     }

@@ -45,6 +45,14 @@ def changed(items: Sequence[Part]) -> Iterator[tuple[str, Part]]:
                 yield item["deployment"], one
 
 
+def follows(coming: Part) -> str:
+    """Who gets a model revision whose variants nobody knows yet."""
+    devices = evidence.count(coming["devices"], "device")
+    verb = "follows" if coming["devices"] == 1 else "follow"
+    which = f"{coming['model']}@{coming['modelRevision']}"
+    return f"{devices} {verb} {which}: the variants come from a search that ends first"
+
+
 def _deployment(item: Part) -> Iterator[str]:
     moves = facts.size(item["bytesToMove"])
     devices = evidence.count(len(item["devices"]), "device")
@@ -58,6 +66,8 @@ def _deployment(item: Part) -> Iterator[str]:
     yield f"{printing.heading(item['deployment'])}: {what}, {devices}, {moves} to move{said}"
     for one in item["cohorts"]:
         yield f"  cohort {one['name']}: {evidence.count(one['devices'], 'device')}, {_choice(one)}"
+    if item["follows"]:
+        yield f"  {follows(item['follows'])}"
     for one in item["starved"]:
         yield f"  starved by {one['by']} [{one['reason']}]: {one['message']}"
     yield from _rehearsal(item["rehearsal"])

@@ -87,6 +87,7 @@ def a_plan(**changes: Any) -> dict[str, Any]:
         "bytesToMove": 65_536,
         "starved": [{"by": "quorum", "reason": "QuorumMissing", "message": "1 of 3 is reachable"}],
         "rehearsal": {"end": "stands", "seconds": 30.0, "waits": []},
+        "follows": None,
         **changes,
     }
 
@@ -145,6 +146,19 @@ def test_a_diff_shows_fields_and_devices_and_exits_with_1(
             "variant": FIRST,
         }
     ]
+
+
+def test_who_follows_a_model_whose_search_comes_first_is_told(
+    api: ApiServer, shoal: Shoal, manifest: str
+) -> None:
+    coming = {"model": "digits", "modelRevision": 3, "devices": 5}
+    api.plans = [a_plan(starts=False, devices=[], starved=[], rehearsal=None, follows=coming)]
+    api.differences = [{"field": "spec.source", "from": FIRST, "to": SECOND}]
+    said = "5 devices follow digits@3: the variants come from a search that ends first"
+    assert shoal("diff", "-f", manifest).out.splitlines()[-2:] == ["affects 0 devices", said]
+    assert f"  {said}" in shoal("plan", "-f", manifest).out.splitlines()
+    document = shoal("diff", "-f", manifest, "-o", "json").json
+    assert document["follows"] == [{"deployment": "default/digits", **coming}]
 
 
 def test_a_diff_of_what_is_there_says_nothing_and_exits_with_0(

@@ -95,6 +95,9 @@ def test_a_new_model_is_told_as_searches_that_come_first(
         found = await stage.plan(stage.resource("Model", "digits", source="sha256:" + "d" * 64))
         (search,) = found["searches"]
         assert (search["model"], search["modelRevision"]) == ("digits", 2)
+        (item,) = found["items"]
+        assert item["follows"] == {"model": "digits", "modelRevision": 2, "devices": 2}
+        assert item["starved"] == []
         unchanged = await stage.plan(stage.resource("Model", "digits"))
         assert unchanged["searches"] == []
 

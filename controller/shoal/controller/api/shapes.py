@@ -72,6 +72,7 @@ _FORECAST: Final = _object(
             waits=_list(_WAIT),
         )
     ),
+    follows=_maybe(_object(model=_TEXT, modelRevision=_COUNT, devices=_COUNT)),
 )
 PLAN: Final = _object(
     **{"continue": _MAYBE_TEXT},

@@ -15,7 +15,7 @@ from shoal.controller.reconcile.shipping import Shipment
 def document(
     found: Forecast, everyone: Sequence[Member], shipped: Mapping[str, Shipment]
 ) -> dict[str, Any]:
-    """One deployment of a plan."""
+    """One deployment of a plan; `follows` is for who knows of a model revision still to come."""
     members = {one.name: one for one in everyone}
     names = {one.cohort: one.name for one in found.cohorts}
     devices = [
@@ -37,6 +37,7 @@ def document(
         "bytesToMove": sum(one["bytesToMove"] for one in devices),
         "starved": [jsonform.to_json(one) for one in found.starved],
         "rehearsal": _rehearsal(found.rehearsal),
+        "follows": None,
     }
 
 

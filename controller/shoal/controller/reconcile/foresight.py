@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from shoal.contract import jsonform
 from shoal.contract.profile import ProfileClass
+from shoal.contract.reason import Reason
 from shoal.controller.deciding import foreseeing
+from shoal.controller.deciding.foreseeing import Forecast
 from shoal.controller.domain.archive import ModelView
 from shoal.controller.domain.live import LiveEvidence
 from shoal.controller.domain.snapshot import Snapshot
@@ -74,8 +77,10 @@ def _plan(
         live = evidence.get(_place(seen.deployment), LiveEvidence())
         found = foreseeing.forecast(replace(_by_estimates(seen.snapshot), live=live))
         shipped = shipping.of(after, seen.deployment, found, seen.everyone)
-        items.append(forecasts.document(found, seen.everyone, shipped))
-        searches |= set(_searches(after, seen))
+        first = set(_searches(after, seen))
+        document = forecasts.document(found, seen.everyone, shipped)
+        items.append(document | (_coming(seen.snapshot, found) if first else {}))
+        searches |= first
     return {"items": items, "searches": _listed(searches), "continue": None}
 
 
@@ -140,6 +145,20 @@ def _searches(world: World, seen: _Seen) -> Iterator[_Search]:
             found = archive is not None and archive.state.settled
             if not found or name in scouted:
                 yield seen.snapshot.model, wanted.number, name, found
+
+
+def _coming(snapshot: Snapshot, found: Forecast) -> dict[str, Any]:
+    """What differs in an item whose searches come first: to wait for them is not to starve."""
+    kept = tuple(one for one in found.starved if one.reason != Reason.MODEL_NOT_READY)
+    item: dict[str, Any] = {"starved": [jsonform.to_json(one) for one in kept]}
+    wanted, record = _wanted(snapshot), found.plan.record
+    taken = record.current.content.model_revision if record.current else 0
+    newer = snapshot.pinned is not None or (wanted and wanted.number > record.taken.model_revision)
+    if wanted is None or not newer or wanted.number == taken:
+        return item
+    devices = sum(one.selected for one in snapshot.devices)
+    follows = {"model": snapshot.model, "modelRevision": wanted.number, "devices": devices}
+    return item | {"follows": follows}
 
 
 def _scouted(world: World, seen: _Seen, number: int) -> frozenset[str]:
