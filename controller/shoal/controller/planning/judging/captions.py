@@ -108,7 +108,7 @@ def _needed(judged: GateVerdict) -> str:
         return ""
     if factor > _WIDE:
         return "it lies at the limit: these devices cannot tell"
-    times = f"{factor:.1f}x" if factor < 9.5 else f"{factor:.0f}x"
+    times = f"{max(factor, 1.1):.1f}x" if factor < 9.5 else f"{factor:.0f}x"
     # Only of counts it is known what sampling alone gives; of a quantile both look alike.
     if judged.metric in _COUNTED and judged.width.devices > _MOSTLY:
         return f"need about {times} the devices: they differ, and more time does not help"
