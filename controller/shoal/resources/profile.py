@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from shoal.resources.base import Document, Resource, Selector
+from shoal.resources.base import Document, Resource, Selector, Unread
 from shoal.resources.quantities import Duration, Size
+from shoal.resources.statuses.profile import DeviceProfileStatus
 from shoal.resources.words import Words
 
 _ENGINES = Words(what="engine", built=("onnxruntime", "litert"))
@@ -85,3 +86,6 @@ class DeviceProfile(Resource):
 
     kind: Literal["DeviceProfile"] = Field(description="The kind.")
     spec: DeviceProfileSpec = Field(description="Which devices, and what they can carry.")
+    status: Annotated[DeviceProfileStatus | None, Unread(DeviceProfileStatus)] = Field(
+        default=None, description="Who has it; ignored when written by people."
+    )

@@ -90,7 +90,8 @@ def members(cache: Cache, namespace: str) -> list[Member]:
     """Every device of a namespace, in order of name."""
     known = cache.all("DeviceProfile", namespace)
     profiles = [(r.name, r.data["spec"]) for r in known]
-    stamp = tuple((r.name, r.resource_version) for r in known)
+    # Their generation, not their version: how many devices they have changes no device.
+    stamp = tuple((r.name, r.uid, r.data["metadata"].get("generation")) for r in known)
 
     def made(record: Record) -> Member:
         """The member, anew only where something of it has changed since the last pass."""

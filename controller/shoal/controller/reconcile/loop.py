@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from shoal.contract.problem import ConflictError
 from shoal.controller.errors import GoneError
-from shoal.controller.reconcile import deployments, devices, models, routing, tiers
+from shoal.controller.reconcile import deployments, devices, models, profiles, routing, tiers
 from shoal.controller.reconcile.meter import Ending, PassMeter
 from shoal.controller.reconcile.queue import Key, WorkQueue
 from shoal.controller.reconcile.world import World
@@ -28,6 +28,7 @@ class Reconciler:
         self._searches = models.Searches(world, self._queue.add)
         self._passes: Mapping[str, Pass] = {
             "Device": lambda key: devices.reconcile(world, key),
+            "DeviceProfile": lambda key: profiles.reconcile(world, key),
             "Model": lambda key: models.reconcile(world, self._searches, key),
             "Deployment": lambda key: deployments.reconcile(world, key),
             tiers.KIND: lambda key: tiers.reconcile(world, key),

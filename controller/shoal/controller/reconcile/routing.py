@@ -31,13 +31,14 @@ def affected(cache: Cache, change: Change, before: Record | None) -> Iterator[Ke
 
 def _device(cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
     yield Key("Device", record.namespace, record.name)
-    yield from _keys(cache, record.namespace, "Model", "Deployment")
+    yield from _keys(cache, record.namespace, "DeviceProfile", "Model", "Deployment")
     if cache.get("Device", record.namespace, record.name) is None:
         yield tiers.key_of(record.namespace)
 
 
 def _device_profile(cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
-    yield from _keys(cache, record.namespace, "Device", "Model", "Deployment")
+    # Devices that it takes or loses are another profile's loss or gain.
+    yield from _keys(cache, record.namespace, "DeviceProfile", "Device", "Model", "Deployment")
 
 
 def _observation(cache: Cache, record: Record, before: Record | None) -> Iterator[Key]:
@@ -46,13 +47,13 @@ def _observation(cache: Cache, record: Record, before: Record | None) -> Iterato
     if before is None or not same or _was_silent(cache, record, before):
         yield from _keys(cache, record.namespace, "Deployment")
     if before is None or _of_models(before.data) != _of_models(record.data):
-        yield from _keys(cache, record.namespace, "Model")
+        yield from _keys(cache, record.namespace, "DeviceProfile", "Model")
     if before is None or _speed_of(before.data) != _speed_of(record.data):
         yield tiers.key_of(record.namespace)
 
 
 def _speed_tiers(cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
-    yield from _keys(cache, record.namespace, "Device", "Model", "Deployment")
+    yield from _keys(cache, record.namespace, "DeviceProfile", "Device", "Model", "Deployment")
 
 
 def _model(cache: Cache, record: Record, _before: Record | None) -> Iterator[Key]:
