@@ -18,14 +18,17 @@ _BESIDE_ROLLOUTS = frozenset(
     }
 )
 
+_OF_CLASSES = ("arch", "isa", "engines", "providers")
+_OF_SPEED = ("arch", "cpu", "cores", "isa", "speed_score")
+
 
 def affected(cache: Cache, change: Change, before: Record | None) -> Iterator[Key]:
     """The keys to reconcile after `change`, which replaced `before`."""
     route = _ROUTES.get(change.record.kind)
     if route is None:
         return
-    asked = change.type == "delete" or _asked_differently(change.record, before)
-    if asked or change.record.kind in _INTERNAL:
+    internal = change.record.kind in _INTERNAL
+    if internal or change.type == "delete" or _asked_differently(change.record, before):
         yield from route(cache, change.record, before)
 
 
@@ -46,9 +49,12 @@ def _observation(cache: Cache, record: Record, before: Record | None) -> Iterato
     same = before is not None and _alike(before.data, record.data)
     if before is None or not same or _was_silent(cache, record, before):
         yield from _keys(cache, record.namespace, "Deployment")
-    if before is None or _of_models(before.data) != _of_models(record.data):
+    past = (before.data.get("report") if before else None) or {}
+    now = record.data.get("report") or {}
+    tried = past.get("trials") != now.get("trials")
+    if before is None or tried or _other_hardware(past, now, _OF_CLASSES):
         yield from _keys(cache, record.namespace, "DeviceProfile", "Model")
-    if before is None or _speed_of(before.data) != _speed_of(record.data):
+    if before is None or _other_hardware(past, now, _OF_SPEED):
         yield tiers.key_of(record.namespace)
 
 
@@ -117,8 +123,10 @@ def _alike(one: Any, other: Any) -> bool:
     if one == other:
         return True
     if isinstance(one, dict) and isinstance(other, dict):
-        asked = one.keys() | other.keys()
-        return all(_alike(one.get(key), other.get(key)) for key in asked - _BESIDE_ROLLOUTS)
+        for key in one.keys() | other.keys():  # asked of every heartbeat: a loop costs least
+            if key not in _BESIDE_ROLLOUTS and not _alike(one.get(key), other.get(key)):
+                return False
+        return True
     if isinstance(one, list) and isinstance(other, list):
         ours = [part for part in one if not _is_silence(part)]
         theirs = [part for part in other if not _is_silence(part)]
@@ -139,19 +147,7 @@ def _was_silent(cache: Cache, record: Record, before: Record) -> bool:
     return bool(silence_ms > cadence.late_after_s * 1000)
 
 
-def _of_models(observation: dict[str, Any]) -> Any:
-    report = observation.get("report") or {}
-    return report.get("trials"), _class_of(observation)
-
-
-def _class_of(observation: dict[str, Any]) -> Any:
-    return _hardware(observation, "arch", "isa", "engines", "providers")
-
-
-def _speed_of(observation: dict[str, Any]) -> Any:
-    return _hardware(observation, "arch", "cpu", "cores", "isa", "speed_score")
-
-
-def _hardware(observation: dict[str, Any], *keys: str) -> list[Any]:
-    hardware = (observation.get("report") or {}).get("hardware") or {}
-    return [hardware.get(key) for key in keys]
+def _other_hardware(past: dict[str, Any], now: dict[str, Any], keys: tuple[str, ...]) -> bool:
+    """Whether two reports tell of hardware that differs in one of `keys`."""
+    one, other = past.get("hardware") or {}, now.get("hardware") or {}
+    return bool(one != other) and any(one.get(key) != other.get(key) for key in keys)

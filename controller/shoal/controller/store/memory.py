@@ -38,6 +38,8 @@ from shoal.controller.store.port import (
 
 Key = tuple[str, str, str]
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 def random_uid() -> str:
     """A uid that nobody else has."""
@@ -262,4 +264,4 @@ class MemoryTelemetry:
 
 
 def _text(write: Put) -> str:
-    return json.dumps(write.data, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(write.data)
