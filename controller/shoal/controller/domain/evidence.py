@@ -130,7 +130,7 @@ class Ballot:
 
 def sheet_of(answers: Sequence[int]) -> Sheet:
     """The answers as text."""
-    return Sheet(" ".join(str(one) for one in answers))
+    return Sheet(" ".join(map(str, answers)))
 
 
 @functools.lru_cache(maxsize=1024)
