@@ -95,8 +95,14 @@ class Clients:
         self._thread.join()
 
     def until(self, requests: int) -> None:
-        """Return when every device has answered so many."""
+        """Return when every device has answered so many.
+
+        Raises:
+            RuntimeError: the clients have ended, whose own error is on stderr.
+        """
         while min(self.answered.values()) < requests:
+            if not self._thread.is_alive():
+                raise RuntimeError("the clients have ended, so nobody asks the devices any more")
             time.sleep(0.1)
 
     def _run(self) -> None:
